@@ -1,0 +1,1 @@
+//! The one table of signature algorithms: what a guest may ask for and what the host can verify.

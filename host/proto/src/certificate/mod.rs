@@ -1,0 +1,6 @@
+//! Certificates as facts.
+
+pub mod algorithm;
+mod subject;
+
+pub use subject::subject;

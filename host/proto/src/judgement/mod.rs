@@ -1,0 +1,27 @@
+//! What a policy is asked ([`Request`]), what it answers ([`Verdict`], [`Ranking`]), and what follows when several
+//! answer ([`combine`]).
+
+mod combine;
+mod der;
+mod digest;
+mod request;
+mod verdict;
+mod words;
+
+pub use combine::{
+    Answer, Evaluation, Fault, FaultKind, Judgement, LogLine, Mode, Outcome, Role, Stage, VerifiedSignature,
+    combine,
+};
+pub use der::Der;
+pub use digest::Digest;
+pub use request::{
+    AnchorSet, Candidate, Conveyed, DnsRecord, Presented, ReferenceId, Request, RequestError, Server,
+    limits,
+};
+pub use verdict::{
+    CertificateSpan, Decision, Evidence, Finding, Ranking, Severity, Verdict, VerdictError,
+};
+pub use words::{
+    AnchorDatabase, CertificateSet, Clock, Dnssec, NetworkIdentity, Purpose, Source, Transport,
+    UsageProfile,
+};

@@ -1,0 +1,24 @@
+//! Vocabulary and protocol logic of resolvet: what the standards say, without doing anything.
+//!
+//! Nothing here opens a socket, reads a clock or draws a random number: bytes, the time and random numbers come in with
+//! calls, and what should happen goes out as values. So the same input gives the same output on any machine, and policies
+//! compile this crate to WebAssembly.
+//!
+//! * [`judgement`]: what a policy is asked, what it answers, and how answers combine;
+//! * [`certificate`]: certificates as facts, SRV-ID, the privacy extension, algorithm identifiers;
+//! * [`discovery`]: records and candidates, S-NAPTR and SRV;
+//! * [`session`]: the way from a domain name to a vetted server as a state machine.
+#![no_std]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")
+)]
+
+extern crate alloc;
+
+mod word;
+
+pub mod certificate;
+pub mod discovery;
+pub mod judgement;
+pub mod session;

@@ -1,0 +1,1 @@
+//! From a domain name to a vetted server.

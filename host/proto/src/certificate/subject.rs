@@ -12,7 +12,8 @@ const SEQUENCE: u8 = 0x30;
 #[must_use]
 pub fn subject(certificate: &[u8]) -> Option<&[u8]> {
     let tbs = content(&mut SliceReader::new(certificate).ok()?, Tag::Sequence)?;
-    let mut fields = SliceReader::new(content(&mut SliceReader::new(tbs).ok()?, Tag::Sequence)?).ok()?;
+    let mut fields =
+        SliceReader::new(content(&mut SliceReader::new(tbs).ok()?, Tag::Sequence)?).ok()?;
     if fields.peek_byte()? == VERSION {
         fields.tlv_bytes().ok()?;
     }

@@ -14,9 +14,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Decision, Digest, Finding, Ranking, UsageProfile, Verdict,
-};
+use super::{Decision, Digest, Finding, Ranking, UsageProfile, Verdict};
 
 /// Which judgement is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -247,7 +245,11 @@ impl Judgement<Ranking> {
         if !self.is_accepted() {
             return Vec::new();
         }
-        let last = self.evaluations.iter().rev().find(|evaluation| evaluation.binds());
+        let last = self
+            .evaluations
+            .iter()
+            .rev()
+            .find(|evaluation| evaluation.binds());
         match last.map(|evaluation| &evaluation.result) {
             Some(Ok(ranking)) => ranking.order.clone(),
             Some(Err(_)) => Vec::new(),
@@ -277,7 +279,11 @@ impl Answer for Verdict {
 impl Answer for Ranking {
     /// Nothing left is a reject; an order is no statement about anything else.
     fn decision(&self) -> Decision {
-        if self.order.is_empty() { Decision::Reject } else { Decision::Abstain }
+        if self.order.is_empty() {
+            Decision::Reject
+        } else {
+            Decision::Abstain
+        }
     }
 
     fn findings(&self) -> &[Finding] {
@@ -340,7 +346,10 @@ mod tests {
     const FAULT: Option<Decision> = None;
 
     fn evaluation(role: Role, mode: Mode, decision: Option<Decision>) -> Evaluation<Verdict> {
-        let fault = Fault { kind: FaultKind::Trap, message: "trap".into() };
+        let fault = Fault {
+            kind: FaultKind::Trap,
+            message: "trap".into(),
+        };
         Evaluation {
             policy: "p".into(),
             version: "1".into(),
@@ -375,8 +384,16 @@ mod tests {
             (STRICT, vec![authority(ABSTAIN)], NoAuthority),
             (STRICT, vec![restriction(ACCEPT)], NoAuthority),
             (STRICT, vec![monitor(ACCEPT)], NoAuthority),
-            (STRICT, vec![authority(ACCEPT), restriction(ABSTAIN)], Accepted),
-            (STRICT, vec![authority(ACCEPT), restriction(REJECT)], Rejected),
+            (
+                STRICT,
+                vec![authority(ACCEPT), restriction(ABSTAIN)],
+                Accepted,
+            ),
+            (
+                STRICT,
+                vec![authority(ACCEPT), restriction(REJECT)],
+                Rejected,
+            ),
             (STRICT, vec![authority(ACCEPT), authority(REJECT)], Rejected),
             (STRICT, vec![authority(ACCEPT), restriction(FAULT)], Faulted),
             (STRICT, vec![authority(REJECT), restriction(FAULT)], Faulted),
@@ -406,13 +423,20 @@ mod tests {
         assert_eq!(of(&[]), Outcome::Accepted);
         assert_eq!(of(&[restriction(ABSTAIN)]), Outcome::Accepted);
         assert_eq!(of(&[authority(ABSTAIN)]), Outcome::NoAuthority);
-        assert_eq!(of(&[authority(ACCEPT), authority(ABSTAIN)]), Outcome::NoAuthority);
+        assert_eq!(
+            of(&[authority(ACCEPT), authority(ABSTAIN)]),
+            Outcome::NoAuthority
+        );
         assert_eq!(of(&[restriction(REJECT)]), Outcome::Rejected);
     }
 
     #[test]
     fn the_least_lifetime_counts() {
-        let lasting = |seconds| authority(Some(Decision::Accept { lifetime: Some(seconds) }));
+        let lasting = |seconds| {
+            authority(Some(Decision::Accept {
+                lifetime: Some(seconds),
+            }))
+        };
         let of = |evaluations: &[_]| combine(Stage::Validation, &STRICT, evaluations).1;
         assert_eq!(of(&[lasting(60), authority(ACCEPT), lasting(30)]), Some(30));
         assert_eq!(of(&[authority(ACCEPT)]), None);

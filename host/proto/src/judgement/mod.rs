@@ -9,14 +9,14 @@ mod verdict;
 mod words;
 
 pub use combine::{
-    Answer, Evaluation, Fault, FaultKind, Judgement, LogLine, Mode, Outcome, Role, Stage, VerifiedSignature,
-    combine,
+    Answer, Evaluation, Fault, FaultKind, Judgement, LogLine, Mode, Outcome, Role, Stage,
+    VerifiedSignature, combine,
 };
 pub use der::Der;
 pub use digest::Digest;
 pub use request::{
-    AnchorSet, Candidate, Conveyed, DnsRecord, Presented, ReferenceId, Request, RequestError, Server,
-    limits,
+    AnchorSet, Candidate, Conveyed, DnsRecord, Presented, ReferenceId, Request, RequestError,
+    Server, limits,
 };
 pub use verdict::{
     CertificateSpan, Decision, Evidence, Finding, Ranking, Severity, Verdict, VerdictError,

@@ -9,7 +9,9 @@ use thiserror::Error;
 use super::{
     Der, Digest,
     digest::Writer,
-    words::{AnchorDatabase, Clock, Dnssec, NetworkIdentity, Purpose, Source, Transport, UsageProfile},
+    words::{
+        AnchorDatabase, Clock, Dnssec, NetworkIdentity, Purpose, Source, Transport, UsageProfile,
+    },
 };
 use crate::certificate;
 
@@ -172,15 +174,39 @@ impl Request {
     /// Names the first part that is too large.
     pub fn check(&self) -> Result<(), RequestError> {
         let at_most = |what, came: usize, limit| {
-            if came > limit { Err(RequestError { what, came, limit }) } else { Ok(()) }
+            if came > limit {
+                Err(RequestError { what, came, limit })
+            } else {
+                Ok(())
+            }
         };
-        at_most("presented certificates", self.presented.certificates.len(), limits::PRESENTED)?;
-        at_most("conveyed certificates", self.conveyed.certificates().len(), limits::CONVEYED)?;
-        at_most("trust anchors", self.anchors.certificates().len(), limits::ANCHORS)?;
-        at_most("certificate revocation lists", self.crls.len(), limits::CRLS)?;
+        at_most(
+            "presented certificates",
+            self.presented.certificates.len(),
+            limits::PRESENTED,
+        )?;
+        at_most(
+            "conveyed certificates",
+            self.conveyed.certificates().len(),
+            limits::CONVEYED,
+        )?;
+        at_most(
+            "trust anchors",
+            self.anchors.certificates().len(),
+            limits::ANCHORS,
+        )?;
+        at_most(
+            "certificate revocation lists",
+            self.crls.len(),
+            limits::CRLS,
+        )?;
         at_most("DNS records", self.records.len(), limits::RECORDS)?;
         at_most("candidates", self.candidates.len(), limits::CANDIDATES)?;
-        at_most("reference identifiers", self.reference_ids.len(), limits::REFERENCE_IDS)?;
+        at_most(
+            "reference identifiers",
+            self.reference_ids.len(),
+            limits::REFERENCE_IDS,
+        )?;
         let certificates = self
             .presented
             .certificates
@@ -188,12 +214,20 @@ impl Request {
             .chain(self.conveyed.certificates())
             .chain(self.anchors.certificates());
         for der in certificates {
-            at_most("octets of a certificate", der.len(), limits::CERTIFICATE_OCTETS)?;
+            at_most(
+                "octets of a certificate",
+                der.len(),
+                limits::CERTIFICATE_OCTETS,
+            )?;
         }
         for der in &self.crls {
             at_most("octets of a CRL", der.len(), limits::CRL_OCTETS)?;
         }
-        let ocsp = self.presented.ocsp_response.as_ref().map_or(0, |der| der.len());
+        let ocsp = self
+            .presented
+            .ocsp_response
+            .as_ref()
+            .map_or(0, |der| der.len());
         at_most("octets of an OCSP response", ocsp, limits::OCSP_OCTETS)?;
         let names = self
             .authentication_domain_name
@@ -204,7 +238,11 @@ impl Request {
             at_most("octets of a name", name.len(), limits::NAME_OCTETS)?;
         }
         for record in &self.records {
-            at_most("octets of a record's data", record.rdata.len(), usize::from(u16::MAX))?;
+            at_most(
+                "octets of a record's data",
+                record.rdata.len(),
+                usize::from(u16::MAX),
+            )?;
         }
         Ok(())
     }
@@ -322,7 +360,12 @@ impl Conveyed {
     /// Whether trust anchors alone suffice.
     #[must_use]
     pub const fn anchors_suffice(&self) -> bool {
-        matches!(self, Self::None { anchors_suffice: true })
+        matches!(
+            self,
+            Self::None {
+                anchors_suffice: true
+            }
+        )
     }
 }
 
@@ -349,7 +392,12 @@ impl AnchorSet {
                 by_subject.entry(subject.to_vec()).or_default().push(index);
             }
         }
-        Self { database, certificates, by_subject, digest: w.finish() }
+        Self {
+            database,
+            certificates,
+            by_subject,
+            digest: w.finish(),
+        }
     }
 
     /// Which database they come from.
@@ -464,7 +512,11 @@ impl Candidate {
     /// Where it is.
     #[must_use]
     pub fn server(&self) -> Server {
-        Server { transport: self.transport.clone(), address: self.address, port: self.port }
+        Server {
+            transport: self.transport.clone(),
+            address: self.address,
+            port: self.port,
+        }
     }
 }
 

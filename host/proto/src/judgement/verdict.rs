@@ -194,7 +194,11 @@ impl Verdict {
     /// A verdict without findings.
     #[must_use]
     pub const fn new(decision: Decision) -> Self {
-        Self { decision, findings: Vec::new(), extra: BTreeMap::new() }
+        Self {
+            decision,
+            findings: Vec::new(),
+            extra: BTreeMap::new(),
+        }
     }
 
     /// Checks the verdict against the contract and removes what is not printable from its texts.
@@ -229,22 +233,44 @@ impl Ranking {
 }
 
 fn at_most(what: &'static str, came: usize, limit: usize) -> Result<(), VerdictError> {
-    if came > limit { Err(VerdictError::TooLarge { what, came, limit }) } else { Ok(()) }
+    if came > limit {
+        Err(VerdictError::TooLarge { what, came, limit })
+    } else {
+        Ok(())
+    }
 }
 
 fn exists(what: &'static str, index: u32, count: usize) -> Result<(), VerdictError> {
-    if (index as usize) < count { Ok(()) } else { Err(VerdictError::Index { what, index, count }) }
+    if (index as usize) < count {
+        Ok(())
+    } else {
+        Err(VerdictError::Index { what, index, count })
+    }
 }
 
 fn check_findings(findings: &mut [Finding], request: &Request) -> Result<(), VerdictError> {
     at_most("findings", findings.len(), FINDINGS)?;
     for finding in findings {
-        at_most("octets of a finding's code", finding.code.len(), CODE_OCTETS)?;
+        at_most(
+            "octets of a finding's code",
+            finding.code.len(),
+            CODE_OCTETS,
+        )?;
         if !is_code(&finding.code) {
-            return Err(VerdictError::Code { code: printable(&finding.code) });
+            return Err(VerdictError::Code {
+                code: printable(&finding.code),
+            });
         }
-        at_most("octets of a finding's message", finding.message.len(), MESSAGE_OCTETS)?;
-        at_most("octets of a finding's reference", finding.reference.len(), REFERENCE_OCTETS)?;
+        at_most(
+            "octets of a finding's message",
+            finding.message.len(),
+            MESSAGE_OCTETS,
+        )?;
+        at_most(
+            "octets of a finding's reference",
+            finding.reference.len(),
+            REFERENCE_OCTETS,
+        )?;
         finding.message = printable(&finding.message);
         finding.reference = printable(&finding.reference);
         at_most("evidence of a finding", finding.evidence.len(), EVIDENCE)?;
@@ -270,14 +296,24 @@ fn check_span(span: &CertificateSpan, request: &Request) -> Result<(), VerdictEr
         CertificateSet::Presented => request.presented.certificates.as_slice(),
         CertificateSet::Conveyed => request.conveyed.certificates(),
         CertificateSet::Anchors => request.anchors.certificates(),
-        CertificateSet::Other(set) => return Err(VerdictError::Set { set: printable(set) }),
+        CertificateSet::Other(set) => {
+            return Err(VerdictError::Set {
+                set: printable(set),
+            });
+        }
     };
     exists("certificate", span.index, certificates.len())?;
-    let octets = certificates.get(span.index as usize).map_or(0, |der| der.len());
+    let octets = certificates
+        .get(span.index as usize)
+        .map_or(0, |der| der.len());
     let end = u64::from(span.offset) + u64::from(span.length);
     if end > octets as u64 {
         let CertificateSpan { offset, length, .. } = *span;
-        return Err(VerdictError::Span { offset, length, octets });
+        return Err(VerdictError::Span {
+            offset,
+            length,
+            octets,
+        });
     }
     Ok(())
 }
@@ -297,7 +333,9 @@ fn checked_extra(
 
 fn is_code(code: &str) -> bool {
     code.starts_with(|c: char| c.is_ascii_lowercase())
-        && code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && code
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 /// The text with everything replaced that could move a cursor, end a line or turn the direction of writing.
@@ -320,13 +358,19 @@ mod tests {
 
     fn request() -> Request {
         Request {
-            presented: Presented { certificates: vec![[0; 10].as_slice().into()], ocsp_response: None },
+            presented: Presented {
+                certificates: vec![[0; 10].as_slice().into()],
+                ocsp_response: None,
+            },
             ..Request::new(Purpose::DnsServer, 0)
         }
     }
 
     fn verdict_with(finding: Finding) -> Verdict {
-        Verdict { findings: vec![finding], ..Verdict::new(Decision::Reject) }
+        Verdict {
+            findings: vec![finding],
+            ..Verdict::new(Decision::Reject)
+        }
     }
 
     fn finding(evidence: Vec<Evidence>) -> Finding {
@@ -342,25 +386,49 @@ mod tests {
     #[test]
     fn an_index_out_of_range_breaks_the_contract() {
         let error = verdict_with(finding(vec![Evidence::DnsRecord(0)])).checked(&request());
-        assert_eq!(error.unwrap_err().to_string(), "record 0 does not exist: the request has 0");
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "record 0 does not exist: the request has 0"
+        );
     }
 
     #[test]
     fn a_span_must_lie_in_its_certificate() {
         let span = |offset, length| {
             let set = CertificateSet::Presented;
-            let span = CertificateSpan { set, index: 0, offset, length };
+            let span = CertificateSpan {
+                set,
+                index: 0,
+                offset,
+                length,
+            };
             verdict_with(finding(vec![Evidence::Certificate(span)])).checked(&request())
         };
         assert!(span(0, 10).is_ok());
-        assert!(matches!(span(1, 10), Err(VerdictError::Span { octets: 10, .. })));
-        assert!(matches!(span(u32::MAX, u32::MAX), Err(VerdictError::Span { .. })));
+        assert!(matches!(
+            span(1, 10),
+            Err(VerdictError::Span { octets: 10, .. })
+        ));
+        assert!(matches!(
+            span(u32::MAX, u32::MAX),
+            Err(VerdictError::Span { .. })
+        ));
     }
 
     #[test]
     fn a_code_is_a_kebab_case_word() {
-        for (code, good) in [("a", true), ("tls-1-3", true), ("A", false), ("-a", false), ("", false), ("1a", false)] {
-            let verdict = verdict_with(Finding { code: code.into(), ..finding(vec![]) });
+        for (code, good) in [
+            ("a", true),
+            ("tls-1-3", true),
+            ("A", false),
+            ("-a", false),
+            ("", false),
+            ("1a", false),
+        ] {
+            let verdict = verdict_with(Finding {
+                code: code.into(),
+                ..finding(vec![])
+            });
             assert_eq!(verdict.checked(&request()).is_ok(), good, "`{code}`");
         }
     }
@@ -368,17 +436,32 @@ mod tests {
     #[test]
     fn texts_cannot_move_the_cursor() {
         let message = "a\u{1b}[2Jb\r\nc\u{202e}d".into();
-        let verdict = verdict_with(Finding { message, ..finding(vec![]) }).checked(&request()).unwrap();
-        assert_eq!(verdict.findings[0].message, "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}d");
+        let verdict = verdict_with(Finding {
+            message,
+            ..finding(vec![])
+        })
+        .checked(&request())
+        .unwrap();
+        assert_eq!(
+            verdict.findings[0].message,
+            "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}d"
+        );
     }
 
     #[test]
     fn an_order_names_each_candidate_once_and_only_those_offered() {
-        let ranking = |order| Ranking { order, findings: vec![], extra: BTreeMap::new() };
+        let ranking = |order| Ranking {
+            order,
+            findings: vec![],
+            extra: BTreeMap::new(),
+        };
         assert!(ranking(vec![1, 0]).checked(&request(), 2).is_ok());
         let twice = ranking(vec![1, 1]).checked(&request(), 2);
         assert_eq!(twice, Err(VerdictError::Duplicate { index: 1 }));
-        assert!(matches!(ranking(vec![2]).checked(&request(), 2), Err(VerdictError::Index { .. })));
+        assert!(matches!(
+            ranking(vec![2]).checked(&request(), 2),
+            Err(VerdictError::Index { .. })
+        ));
     }
 
     #[test]
@@ -388,7 +471,10 @@ mod tests {
             ..verdict_with(finding(vec![Evidence::Other("x".into())]))
         };
         let json = serde_json::to_string(&verdict).unwrap();
-        assert!(json.starts_with(r#"{"decision":"accept","lifetime":60,"#), "{json}");
+        assert!(
+            json.starts_with(r#"{"decision":"accept","lifetime":60,"#),
+            "{json}"
+        );
         assert_eq!(serde_json::from_str::<Verdict>(&json).unwrap(), verdict);
     }
 }

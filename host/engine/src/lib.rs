@@ -1,1 +1,43 @@
-//! Being built.
+//! The sandbox of resolvet: admits policies, limits what they may use, evaluates them and replaces them while in use.
+//!
+//! A *policy* is a WebAssembly component that answers one question about one request. It has no clock, no randomness, no
+//! network and no files; what it may know are the facts of the request, read through the functions of `wit/`.
+//!
+//! * [`Engine::admit`] takes a file's octets and gives a [`Policy`]: structure, imports, manifest, compilation in a child
+//!   process, authenticated cache.
+//! * A [`Rule`] is one configured use of a policy; a [`PolicySet`] the rules in order, each with settings that its policy
+//!   has accepted.
+//! * A [`Judge`] evaluates the active set, from many threads at once, and swaps it atomically.
+//!
+//! Every evaluation runs on a pristine instance that is dropped afterwards, within [`Limits`]. What goes wrong in a guest is
+//! a [`Fault`](resolvet_proto::judgement::Fault) in the judgement, never an error of the host and never a panic.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may fail loudly"
+    )
+)]
+
+mod child;
+mod engine;
+mod error;
+mod file;
+mod judge;
+mod limits;
+mod manifest;
+mod options;
+mod policy;
+mod set;
+
+pub use child::compile_from_stdin;
+pub use engine::Engine;
+pub use error::{AdmissionError, CompileError, EngineError, FileError, SetError, StaleGeneration};
+pub use file::read_policy_file;
+pub use judge::Judge;
+pub use limits::{AdmissionLimits, Limits};
+pub use manifest::{MANIFEST_SECTION, MANIFEST_VERSION, Manifest};
+pub use options::{Compiler, Options};
+pub use policy::Policy;
+pub use set::{PolicySet, Rule};

@@ -1,0 +1,148 @@
+//! Reading a policy's file, and only if nobody else could have changed it.
+
+use std::{
+    fs::{self, File, Metadata},
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use crate::{error::FileError, limits::AdmissionLimits};
+
+/// Write permission of the group or of everybody.
+const OTHERS_WRITE: u32 = 0o022;
+/// In a folder with this bit only a file's owner may replace it (`/tmp`).
+const STICKY: u32 = 0o1000;
+
+/// Reads a policy's file of at most [`AdmissionLimits::file_octets`] by default.
+///
+/// The file and every folder above it must belong to root or to the user of this process, and nobody else may write
+/// there. A folder above it that everybody may write into is taken when it is sticky, since there nobody can
+/// replace what belongs to others. Symbolic links are followed first, then the folders of the file itself are looked at.
+///
+/// # Errors
+/// Names the file or folder and what is wrong with it.
+pub fn read_policy_file(path: &Path) -> Result<Vec<u8>, FileError> {
+    read_guarded(path, AdmissionLimits::default().file_octets)
+}
+
+/// As [`read_policy_file`] with a limit of its own.
+pub(crate) fn read_guarded(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    let at = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source: io::Error| FileError::Read { path, source }
+    };
+    let path = fs::canonicalize(path).map_err(at(path))?;
+    for folder in path.ancestors().skip(1) {
+        guard(folder, &fs::metadata(folder).map_err(at(folder))?, true)?;
+    }
+    // A pipe or a device must not even be opened: that alone may wait for ever.
+    if !fs::metadata(&path).map_err(at(&path))?.is_file() {
+        return Err(FileError::NotAFile { path });
+    }
+    let file = File::open(&path).map_err(at(&path))?;
+    // What counts is the file that was opened, not the one that had its name a moment ago.
+    let metadata = file.metadata().map_err(at(&path))?;
+    if !metadata.is_file() {
+        return Err(FileError::NotAFile { path });
+    }
+    guard(&path, &metadata, false)?;
+    let mut octets = Vec::new();
+    file.take(limit as u64 + 1)
+        .read_to_end(&mut octets)
+        .map_err(at(&path))?;
+    if octets.len() > limit {
+        return Err(FileError::TooLarge { path, limit });
+    }
+    Ok(octets)
+}
+
+/// Nobody but root and this process's user may change it.
+fn guard(path: &Path, metadata: &Metadata, folder: bool) -> Result<(), FileError> {
+    let user = rustix::process::geteuid().as_raw();
+    let path = || PathBuf::from(path);
+    if metadata.uid() != 0 && metadata.uid() != user {
+        return Err(FileError::Owner {
+            path: path(),
+            owner: metadata.uid(),
+            user,
+        });
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & OTHERS_WRITE != 0 && !(folder && mode & STICKY != 0) {
+        return Err(FileError::Writable { path: path(), mode });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_others_may_write_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policy.wasm");
+        fs::write(&path, b"abc").unwrap();
+        mode(&path, 0o644);
+        assert_eq!(read_policy_file(&path).unwrap(), b"abc");
+        for open in [0o664, 0o646, 0o666] {
+            mode(&path, open);
+            let error = read_policy_file(&path).unwrap_err();
+            assert!(
+                matches!(error, FileError::Writable { mode, .. } if mode == open),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_is_refused_even_behind_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        fs::create_dir_all(inner.join("deep")).unwrap();
+        let path = inner.join("deep/policy.wasm");
+        fs::write(&path, b"abc").unwrap();
+        mode(&path, 0o644);
+        mode(&inner, 0o775);
+        let link = folder.path().join("link.wasm");
+        symlink(&path, &link).unwrap();
+        for path in [&path, &link] {
+            let error = read_policy_file(path).unwrap_err();
+            assert!(
+                matches!(&error, FileError::Writable { path, .. } if *path == inner),
+                "{error}"
+            );
+        }
+        mode(&inner, 0o755);
+        assert_eq!(read_policy_file(&link).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn only_regular_files_of_bounded_size_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(
+            read_policy_file(folder.path()),
+            Err(FileError::NotAFile { .. })
+        ));
+        let missing = folder.path().join("missing");
+        assert!(matches!(
+            read_policy_file(&missing),
+            Err(FileError::Read { .. })
+        ));
+        let path = folder.path().join("policy.wasm");
+        fs::write(&path, b"abcd").unwrap();
+        mode(&path, 0o644);
+        assert_eq!(read_guarded(&path, 4).unwrap(), b"abcd");
+        assert!(matches!(
+            read_guarded(&path, 3),
+            Err(FileError::TooLarge { limit: 3, .. })
+        ));
+    }
+}

@@ -1,0 +1,138 @@
+//! What a component says about itself, in its custom section `resolvet:manifest`.
+
+use resolvet_proto::judgement::Purpose;
+use serde::{Deserialize, Serialize};
+
+/// Name of the custom section that holds the manifest as JSON.
+pub const MANIFEST_SECTION: &str = "resolvet:manifest";
+/// Version of the manifest's form.
+pub const MANIFEST_VERSION: u32 = 1;
+/// Octets of any text of a manifest but the description.
+const NAME_OCTETS: usize = 128;
+/// Octets of the description.
+const DESCRIPTION_OCTETS: usize = 1_024;
+/// Entries of a list.
+const ENTRIES: usize = 32;
+
+/// What a policy says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this form; 1.
+    pub manifest: u32,
+    /// The policy's name: a kebab-case word.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// One sentence for a person.
+    #[serde(default)]
+    pub description: String,
+    /// Who wrote it.
+    #[serde(default)]
+    pub authors: Vec<String>,
+    /// The purposes that a validator judges; it is not asked about others.
+    #[serde(default)]
+    pub judges: Vec<Purpose>,
+    /// The contract that it was built for, `resolvet:policy@0.1.0`.
+    pub contract: String,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    pub(crate) fn read(json: &[u8]) -> Result<Self, String> {
+        let manifest: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.manifest != MANIFEST_VERSION {
+            return Err(format!(
+                "`manifest` is {}: expected {MANIFEST_VERSION}",
+                self.manifest
+            ));
+        }
+        if !is_contract(&self.contract) {
+            let contract = self.contract.escape_debug();
+            return Err(format!(
+                "`contract` is `{contract}`: expected `resolvet:policy@0.1.x`"
+            ));
+        }
+        if !is_name(&self.name) {
+            let name = self.name.escape_debug();
+            return Err(format!(
+                "`name` is `{name}`: expected a kebab-case word of at most {NAME_OCTETS} octets"
+            ));
+        }
+        let texts = [&self.version].into_iter().chain(&self.authors);
+        for (text, most) in texts
+            .map(|text| (text, NAME_OCTETS))
+            .chain([(&self.description, DESCRIPTION_OCTETS)])
+        {
+            if text.len() > most || text.chars().any(char::is_control) {
+                let text = text.escape_debug();
+                return Err(format!(
+                    "`{text}`: expected printable text of at most {most} octets"
+                ));
+            }
+        }
+        if self.authors.len() > ENTRIES || self.judges.len() > ENTRIES {
+            return Err(format!(
+                "`authors` and `judges` have at most {ENTRIES} entries each"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether a validator judges requests of this purpose.
+    #[must_use]
+    pub fn judges(&self, purpose: &Purpose) -> bool {
+        self.judges.contains(purpose)
+    }
+}
+
+fn is_contract(contract: &str) -> bool {
+    contract
+        .strip_prefix("resolvet:policy@0.1.")
+        .is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|octet| octet.is_ascii_digit()))
+}
+
+fn is_name(name: &str) -> bool {
+    name.len() <= NAME_OCTETS
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name
+            .bytes()
+            .all(|octet| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"manifest":1,"name":"pkix","version":"0.1.0","judges":["dns-server"],"contract":"resolvet:policy@0.1.0"}"#;
+
+    #[test]
+    fn a_manifest_says_what_is_judged() {
+        let manifest = Manifest::read(GOOD.as_bytes()).unwrap();
+        assert!(manifest.judges(&Purpose::DnsServer));
+        assert!(!manifest.judges(&Purpose::Registrar));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for (from, to, expected) in [
+            (
+                "\"manifest\":1",
+                "\"manifest\":2",
+                "`manifest` is 2: expected 1",
+            ),
+            ("@0.1.0", "@0.2.0", "`contract` is `resolvet:policy@0.2.0`"),
+            ("\"pkix\"", "\"Pkix\\u001b\"", "`name` is `Pkix\\u{1b}`"),
+            ("\"0.1.0\"", "\"0.1\\n\"", "expected printable text"),
+            ("\"judges\"", "\"judge\"", "unknown field `judge`"),
+        ] {
+            let error = Manifest::read(GOOD.replacen(from, to, 1).as_bytes()).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

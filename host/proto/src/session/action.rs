@@ -1,0 +1,121 @@
+//! What a session wants done.
+
+use alloc::{string::String, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Failure, Vetted};
+use crate::{
+    discovery::Timestamp,
+    judgement::{Request, Server},
+};
+
+/// Something to do. Actions are taken in the order in which they come; several may be under way at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Ask the recursive resolver, class IN, RD set. Issued while discovering, several at once. Answered by
+    /// [`super::Event::Answer`], always: a driver that gives up says so.
+    Query {
+        /// Names the query; never used again in this session.
+        id: u32,
+        /// The name: absolute, lower case, labels of letters, digits, `-` and `_` only.
+        name: String,
+        /// The type's number.
+        rtype: u16,
+    },
+    /// Evaluate the selectors over this request. Issued when discovery is complete and yielded candidates. Answered by
+    /// [`super::Event::Selected`].
+    Select {
+        /// The request, whole.
+        request: Arc<Request>,
+    },
+    /// Connect and complete a handshake, with the validators evaluated inside it over this request with what the peer
+    /// presented filled in ([`Request::presenting`]). Not one octet of ours follows the handshake before `Serve`.
+    /// Issued for one candidate at a time. Answered by [`super::Event::Connected`] or
+    /// [`super::Event::ConnectionFailed`].
+    Connect {
+        /// Names the attempt; never used again in this session.
+        attempt: u32,
+        /// Where, and how it is spoken to.
+        server: Server,
+        /// The host name that the address belongs to: for the record, never to be checked against a certificate. What goes
+        /// into the handshake (SNI) is the authentication domain name.
+        target: String,
+        /// The frozen judgement context: everything but what the peer presents.
+        request: Arc<Request>,
+        /// The generation that the session knows. A judgement of an older one does not count.
+        generation: u64,
+    },
+    /// Evaluate the privacy assessors over this request, the very one that was validated. Issued once the handshake is
+    /// complete and its validation counts. Answered by [`super::Event::Assessed`].
+    Assess {
+        /// The attempt.
+        attempt: u32,
+        /// The request, with what the peer presented.
+        request: Arc<Request>,
+    },
+    /// The server is vetted: queries may be sent over this attempt's connections until it expires or is withdrawn. Issued
+    /// again for the same attempt when it was judged again: the newer replaces the older.
+    Serve {
+        /// The server and what its verdict rests on.
+        vetted: Vetted<Server>,
+    },
+    /// Evaluate the validators and, when they accept, the privacy assessors over kept evidence. Issued when a verdict
+    /// ended, when policies were swapped, when evidence changed, and when a judgement came from an older generation.
+    /// Answered by [`super::Event::Rejudged`] before the deadline, otherwise the server counts as refused.
+    Rejudge {
+        /// The attempt.
+        attempt: u32,
+        /// The request, with what the peer presented.
+        request: Arc<Request>,
+        /// The generation to judge by, or a newer one.
+        generation: u64,
+        /// When it must be answered.
+        deadline: Timestamp,
+        /// Whether queries may go on meanwhile: false when the verdict has ended or there is none yet.
+        serving: bool,
+    },
+    /// Use this attempt's server no longer: no new query, answers under way are finished or failed within a bounded time,
+    /// connections and session tickets of it are dropped. Not answered.
+    Withdraw {
+        /// The attempt.
+        attempt: u32,
+        /// Why.
+        reason: WithdrawReason,
+    },
+    /// Hand over [`super::Event::Tick`] when the first of the two clocks reaches this time. A session has one timer: the
+    /// newest replaces the one before.
+    WaitUntil {
+        /// The time.
+        until: Timestamp,
+    },
+    /// The session has ended without a server. Nothing follows.
+    Fail {
+        /// Why, and when to try again.
+        failure: Failure,
+    },
+}
+
+/// Why a server is used no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum WithdrawReason {
+    /// The validation refused.
+    ValidationRefused,
+    /// The privacy assessment refused.
+    PrivacyRefused,
+    /// A policy failed.
+    PolicyFault,
+    /// A judgement of another request came.
+    ForeignJudgement,
+    /// It was not judged again in time.
+    NotJudgedInTime,
+    /// Its verdict ended and nothing renewed it.
+    Expired,
+    /// Its connection ended, and another was tried or taken.
+    ConnectionLost,
+    /// Discovery or selection now prefers another.
+    Replaced,
+}

@@ -1,0 +1,334 @@
+//! Everything that a journey needs, on loopback, in one process: an untrusted resolver, DNS over TLS servers, and the
+//! authority that certified them.
+//!
+//! ```no_run
+//! use resolvet_tests::lab::{Lab, Options, ca::Fault};
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! let lab = Lab::start(Options::new().site("example.net").faulty_site("example.com", Fault::Expired))?;
+//! println!("ask {} about {}", lab.resolver(), lab.sites()[0].domain());
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod ca;
+pub mod dns;
+pub mod dot;
+mod running;
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use rustls_pki_types::CertificateDer;
+use serde::Serialize;
+
+use ca::{Algorithm, Authority, Fault, Identity, Leaf};
+use dns::{Dns, Endpoint, Responder, Zone};
+use dot::{Dot, DotOptions};
+
+/// A zone with names to ask for that belong to no site.
+const ELSEWHERE: &str = "example.org";
+
+/// What a lab shall have.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    sites: Vec<(String, Vec<Leaf>)>,
+    dot: DotOptions,
+    algorithm: Algorithm,
+}
+
+impl Options {
+    /// An empty lab; without any site, [`Lab::start`] makes one for `example.net`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a domain with one server without fault.
+    #[must_use]
+    pub fn site(self, domain: &str) -> Self {
+        self.servers(domain, vec![Leaf::good(domain)])
+    }
+
+    /// Adds a domain with one server whose certificate has a fault.
+    #[must_use]
+    pub fn faulty_site(self, domain: &str, fault: Fault) -> Self {
+        self.servers(domain, vec![Leaf::good(domain).with(fault)])
+    }
+
+    /// Adds a domain with these servers, best SRV priority first. Their hosts are called `a`, `b`, and so on.
+    #[must_use]
+    pub fn servers(mut self, domain: &str, leaves: Vec<Leaf>) -> Self {
+        self.sites.push((domain.to_owned(), leaves));
+        self
+    }
+
+    /// Sets every server up like this.
+    #[must_use]
+    pub fn dot(mut self, options: DotOptions) -> Self {
+        self.dot = options;
+        self
+    }
+
+    /// The kind of the authority's keys.
+    #[must_use]
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+}
+
+/// A running lab; dropping it stops its servers.
+#[derive(Debug)]
+pub struct Lab {
+    authority: Authority,
+    dns: Dns,
+    sites: Vec<Site>,
+}
+
+/// A domain and its servers.
+#[derive(Debug)]
+pub struct Site {
+    domain: String,
+    servers: Vec<Server>,
+}
+
+/// One DNS over TLS server of a site.
+#[derive(Debug)]
+pub struct Server {
+    /// Its host name: `a.example.net`.
+    pub host: String,
+    /// The fault of its certificate.
+    pub fault: Option<Fault>,
+    /// What it presents.
+    pub identity: Identity,
+    /// The server.
+    pub dot: Dot,
+}
+
+impl Lab {
+    /// Starts everything on free ports of loopback.
+    ///
+    /// # Errors
+    /// When a domain is no domain name, or ports, threads, keys or certificates are not to be had.
+    pub fn start(mut options: Options) -> Result<Self> {
+        if options.sites.is_empty() {
+            options = options.site("example.net");
+        }
+        let authority = Authority::with_algorithm(options.algorithm)?;
+        let mut sites = Vec::new();
+        let mut zones = vec![elsewhere()?];
+        for (domain, leaves) in &options.sites {
+            let site = Site::start(domain, leaves, &authority, &options.dot)?;
+            zones.push(site.zone()?);
+            sites.push(site);
+        }
+        // Servers are started before their zones can be known, since the zones hold their ports.
+        for server in sites.iter().flat_map(|site| &site.servers) {
+            zones
+                .iter()
+                .for_each(|zone| server.dot.responder().set_zone(zone.clone()));
+        }
+        Ok(Self {
+            authority,
+            dns: Dns::start(zones)?,
+            sites,
+        })
+    }
+
+    /// The untrusted resolver in clear text.
+    #[must_use]
+    pub fn dns(&self) -> &Dns {
+        &self.dns
+    }
+
+    /// Where the untrusted resolver listens: what `--resolver` takes.
+    #[must_use]
+    pub fn resolver(&self) -> SocketAddr {
+        self.dns.address()
+    }
+
+    /// The authority of every server's certificate.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The trust anchors: the authority's root.
+    #[must_use]
+    pub fn anchors(&self) -> Vec<CertificateDer<'static>> {
+        vec![self.authority.root().clone()]
+    }
+
+    /// The sites, in the order in which they were asked for.
+    #[must_use]
+    pub fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
+    /// The first site: the only one, unless more were asked for.
+    ///
+    /// # Panics
+    /// Never: a lab has at least one site.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "`start` sees to it that there is one")]
+    pub fn site(&self) -> &Site {
+        self.sites.first().expect("a lab has a site")
+    }
+
+    /// Writes what a program needs as files into a folder: `anchors.pem`, and for each site `<domain>.end-entity.pem` (the
+    /// conveyed certificate of its first server), `<domain>.chain.pem` and `<domain>.key.pem`.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write_files(&self, folder: &Path) -> io::Result<Description> {
+        let write = |name: String, content: String| -> io::Result<PathBuf> {
+            let path = folder.join(name);
+            fs::write(&path, content)?;
+            Ok(path)
+        };
+        let trust_anchors = write("anchors.pem".to_owned(), self.authority.root_pem())?;
+        let mut sites = Vec::new();
+        for site in &self.sites {
+            let domain = &site.domain;
+            let conveyed: String = site
+                .servers
+                .iter()
+                .map(|server| server.identity.conveyed_pem())
+                .collect();
+            let identity = site.servers.first().map(|server| &server.identity);
+            sites.push(SiteDescription {
+                domain: domain.clone(),
+                end_entity: write(format!("{domain}.end-entity.pem"), conveyed)?,
+                chain: write(
+                    format!("{domain}.chain.pem"),
+                    identity.map(Identity::chain_pem).unwrap_or_default(),
+                )?,
+                key: write(
+                    format!("{domain}.key.pem"),
+                    identity.map(Identity::key_pem).unwrap_or_default(),
+                )?,
+                servers: site
+                    .servers
+                    .iter()
+                    .map(|server| ServerDescription {
+                        host: server.host.clone(),
+                        addresses: server.dot.addresses().to_vec(),
+                        fault: server.fault.map(Fault::as_str),
+                    })
+                    .collect(),
+            });
+        }
+        Ok(Description {
+            resolver: self.resolver(),
+            trust_anchors,
+            sites,
+        })
+    }
+}
+
+impl Site {
+    /// Starts the servers of a site; their zones come later.
+    fn start(
+        domain: &str,
+        leaves: &[Leaf],
+        authority: &Authority,
+        options: &DotOptions,
+    ) -> Result<Self> {
+        let mut servers = Vec::new();
+        for (letter, leaf) in ('a'..='z').zip(leaves) {
+            let identity = authority.issue(leaf)?;
+            let responder = Arc::new(Responder::new(Vec::new()));
+            let dot = Dot::start(responder, &identity, options.clone())
+                .with_context(|| format!("server `{letter}` of `{domain}` did not start"))?;
+            servers.push(Server {
+                host: format!("{letter}.{domain}"),
+                fault: leaf.fault,
+                identity,
+                dot,
+            });
+        }
+        Ok(Self {
+            domain: domain.to_owned(),
+            servers,
+        })
+    }
+
+    /// The domain: what discovery begins with.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// Its servers, best SRV priority first.
+    #[must_use]
+    pub fn servers(&self) -> &[Server] {
+        &self.servers
+    }
+
+    /// Figure 2's zone for these servers.
+    ///
+    /// # Errors
+    /// When the domain is no domain name.
+    pub fn zone(&self) -> Result<Zone> {
+        let endpoints: Vec<_> = ('a'..='z')
+            .zip(&self.servers)
+            .map(|(letter, server)| Endpoint {
+                host: letter.to_string(),
+                addresses: server.dot.addresses().iter().map(SocketAddr::ip).collect(),
+                port: server.dot.port(),
+            })
+            .collect();
+        Zone::figure_2(&self.domain, &endpoints)
+    }
+}
+
+/// Names to ask for that belong to no site.
+fn elsewhere() -> Result<Zone> {
+    let mut zone = Zone::new(ELSEWHERE)?;
+    zone.address("www", IpAddr::V4(Ipv4Addr::new(198, 51, 100, 80)))?;
+    zone.txt("www", "a text elsewhere")?;
+    zone.cname("alias", "www")?;
+    Ok(zone)
+}
+
+/// Where things are, for programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Description {
+    /// The untrusted resolver.
+    pub resolver: SocketAddr,
+    /// PEM file of the trust anchors.
+    pub trust_anchors: PathBuf,
+    /// The sites.
+    pub sites: Vec<SiteDescription>,
+}
+
+/// One site of a [`Description`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SiteDescription {
+    /// The domain.
+    pub domain: String,
+    /// PEM file of the end-entity certificates that an enrolment conveys: those of all servers.
+    pub end_entity: PathBuf,
+    /// PEM file of the first server's chain.
+    pub chain: PathBuf,
+    /// PEM file of the first server's key.
+    pub key: PathBuf,
+    /// The servers.
+    pub servers: Vec<ServerDescription>,
+}
+
+/// One server of a [`SiteDescription`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServerDescription {
+    /// Its host name.
+    pub host: String,
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    /// The fault of its certificate.
+    pub fault: Option<&'static str>,
+}

@@ -1,1 +1,34 @@
-//! Being built.
+//! Finds the encrypted DNS servers that a network offers, authenticates them, and has every judgement made by sandboxed
+//! WebAssembly policies.
+//!
+//! This is the library that resolvers embed. It does what [`resolvet_proto::session`] asks for and knows no rules: it
+//! looks names up at an untrusted resolver, connects, hands certificates to [`resolvet_engine`] in the middle of the
+//! handshake, and sends queries over servers that were vetted, and over no others.
+//!
+//! * [`Policies`]: the active policy set, and how to replace it;
+//! * [`Client`]: attaches to a network, [`Client::attach`];
+//! * [`Attachment`]: a vetted server that is kept vetted, and the only way to send a query, [`Attachment::query`];
+//! * [`anchors`]: trust anchors from files and from the system.
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")
+)]
+
+pub mod anchors;
+mod attachment;
+mod client;
+mod clock;
+mod driver;
+mod error;
+mod lookup;
+pub mod message;
+mod policies;
+mod tls;
+mod transport;
+
+pub use attachment::{Answer, Attachment};
+pub use client::{Client, Limits, Probe};
+pub use error::{AttachError, QueryError};
+pub use lookup::{LookupError, Recursive};
+pub use policies::Policies;
+pub use transport::ExchangeError;

@@ -1,0 +1,187 @@
+//! A vetted server that is kept vetted, and the only way to send a query.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use hickory_proto::{op::Message, rr::RecordType, serialize::binary::DecodeError};
+use resolvet_proto::{
+    judgement::Server,
+    session::{Entry, Failure, Vetted},
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
+
+use crate::{
+    clock,
+    error::{AttachError, QueryError},
+    message,
+    transport::Pipeline,
+};
+
+/// A vetted server with an open connection to it. It can be made of nothing less: what is sent, is sent by
+/// [`Serving::exchange`].
+pub(crate) struct Serving {
+    pub(crate) vetted: Vetted<Server>,
+    pub(crate) pipeline: Pipeline,
+}
+
+impl Serving {
+    fn address(&self) -> SocketAddr {
+        let server = self.vetted.server();
+        SocketAddr::new(server.address, server.port)
+    }
+
+    /// Whether it may be used now: the verdict has not ended and the connection lives.
+    fn is_usable(&self) -> bool {
+        !self.vetted.expires().is_reached(clock::now()) && self.pipeline.is_open()
+    }
+
+    async fn exchange(&self, query: &[u8], within: Duration) -> Result<Vec<u8>, QueryError> {
+        self.pipeline.exchange(query, within).await.map_err(|source| QueryError::Exchange {
+            transport: self.vetted.server().transport.clone(),
+            address: self.address(),
+            source,
+        })
+    }
+}
+
+/// What an attachment is at the moment.
+#[derive(Clone)]
+pub(crate) enum State {
+    /// No server yet, or none at the moment.
+    Seeking,
+    /// A vetted server.
+    Serving(Arc<Serving>),
+    /// The session ended without one.
+    Failed(Failure),
+}
+
+/// What an attachment asks of its driver.
+pub(crate) enum Command {
+    /// The connection of this attempt is closed and one is needed.
+    Closed(u32),
+    /// Say what happened.
+    Story(oneshot::Sender<Vec<Entry>>),
+}
+
+/// An answer and over what it came.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The message.
+    pub message: Message,
+    /// Who answered.
+    pub server: Server,
+    /// Octets of the answer.
+    pub octets: usize,
+}
+
+/// An attachment to a network: a session that goes on. Dropping the last clone ends it.
+#[derive(Clone)]
+pub struct Attachment {
+    pub(crate) state: watch::Receiver<State>,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) query_within: Duration,
+}
+
+impl Attachment {
+    /// Waits until a server is vetted, and says which.
+    ///
+    /// # Errors
+    /// The session ended without one.
+    pub async fn vetted(&self) -> Result<Vetted<Server>, AttachError> {
+        self.serving().await.map(|serving| serving.vetted.clone())
+    }
+
+    /// The server that is vetted at this moment.
+    #[must_use]
+    pub fn vetted_now(&self) -> Option<Vetted<Server>> {
+        match &*self.state.borrow() {
+            State::Serving(serving) => Some(serving.vetted.clone()),
+            State::Seeking | State::Failed(_) => None,
+        }
+    }
+
+    async fn serving(&self) -> Result<Arc<Serving>, AttachError> {
+        let mut state = self.state.clone();
+        loop {
+            match &*state.borrow_and_update() {
+                State::Serving(serving) => return Ok(Arc::clone(serving)),
+                State::Failed(failure) => return Err(AttachError::Failed(failure.clone())),
+                State::Seeking => {}
+            }
+            state.changed().await.map_err(|_| AttachError::Ended)?;
+        }
+    }
+
+    /// What happened so far, for a person to read.
+    ///
+    /// # Errors
+    /// The attachment was ended.
+    pub async fn story(&self) -> Result<Vec<Entry>, AttachError> {
+        let (reply, story) = oneshot::channel();
+        self.commands.send(Command::Story(reply)).await.map_err(|_| AttachError::Ended)?;
+        story.await.map_err(|_| AttachError::Ended)
+    }
+
+    /// Asks the vetted server. A connection that the server closed meanwhile is made again, and judged again.
+    ///
+    /// # Errors
+    /// Nothing is sent when no server is vetted; see [`QueryError`].
+    pub async fn query(&self, name: &str, rtype: RecordType) -> Result<Answer, QueryError> {
+        let query = message::query(name, rtype).map_err(|error| QueryError::Name {
+            name: name.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let (answer, serving) = self.exchange_over(&query).await?;
+        let unreadable = |error: DecodeError| QueryError::Answer {
+            address: serving.address(),
+            reason: error.to_string(),
+        };
+        let message = Message::from_vec(&answer).map_err(unreadable)?;
+        Ok(Answer { message, server: serving.vetted.server().clone(), octets: answer.len() })
+    }
+
+    /// Sends a whole query message and gives the whole answer: what a stub or an embedding resolver forwards.
+    ///
+    /// # Errors
+    /// As [`Attachment::query`].
+    pub async fn exchange(&self, query: &[u8]) -> Result<Vec<u8>, QueryError> {
+        self.exchange_over(query).await.map(|(answer, _)| answer)
+    }
+
+    async fn exchange_over(&self, query: &[u8]) -> Result<(Vec<u8>, Arc<Serving>), QueryError> {
+        let serving = timeout(self.query_within, self.usable())
+            .await
+            .map_err(|_| QueryError::NotConnected(self.query_within))?
+            .map_err(QueryError::NotVetted)?;
+        let answer = serving.exchange(query, self.query_within).await?;
+        Ok((answer, serving))
+    }
+
+    /// Waits for a vetted server with an open connection; asks for a new one when it was closed.
+    async fn usable(&self) -> Result<Arc<Serving>, AttachError> {
+        let mut state = self.state.clone();
+        loop {
+            state.mark_unchanged();
+            let serving = self.serving().await?;
+            if serving.is_usable() {
+                return Ok(serving);
+            }
+            if !serving.pipeline.is_open() {
+                let closed = Command::Closed(serving.vetted.attempt());
+                self.commands.send(closed).await.map_err(|_| AttachError::Ended)?;
+            }
+            state.changed().await.map_err(|_| AttachError::Ended)?;
+        }
+    }
+}
+
+impl std::fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let vetted = self.vetted_now();
+        let server = vetted.as_ref().map(Vetted::server);
+        f.debug_struct("Attachment").field("server", &server).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,274 @@
+//! Does what a session asks for: one task for each attachment.
+//!
+//! The driver knows no rules. It starts lookups, connections and evaluations as the session's actions say, hands over what
+//! came of them as events, and shows the attachment's handles what the session decided.
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+
+use resolvet_proto::{
+    judgement::{Judgement, Ranking, Request, Server, Transport, Verdict},
+    session::{
+        Action, ConnectionFailure, ConnectionFailureKind, Event, LookupFailure, Response, Session,
+        Timestamp, Vetted,
+    },
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::sleep,
+};
+
+use crate::{
+    Client,
+    attachment::{Attachment, Command, Serving, State},
+    clock,
+    lookup::LookupError,
+    transport::{
+        Pipeline,
+        dot::{self, ConnectError},
+    },
+};
+
+/// Commands of handles that may wait.
+const COMMANDS: usize = 64;
+
+/// What a piece of work brought: an event, and a connection if it made one.
+struct Done {
+    event: Event,
+    connection: Option<(u32, Pipeline)>,
+}
+
+impl From<Event> for Done {
+    fn from(event: Event) -> Self {
+        Self { event, connection: None }
+    }
+}
+
+/// Starts a session in a task of its own.
+pub(crate) fn start(
+    client: Client,
+    session: Session,
+    generations: watch::Receiver<u64>,
+) -> Attachment {
+    let (states, state) = watch::channel(State::Seeking);
+    let (commands, queue) = mpsc::channel(COMMANDS);
+    let query_within = client.limits.query;
+    let driver = Driver {
+        client,
+        session,
+        generations,
+        states,
+        work: JoinSet::new(),
+        connections: HashMap::new(),
+        timer: None,
+    };
+    tokio::spawn(driver.run(queue));
+    Attachment { state, commands, query_within }
+}
+
+struct Driver {
+    client: Client,
+    session: Session,
+    generations: watch::Receiver<u64>,
+    states: watch::Sender<State>,
+    work: JoinSet<Done>,
+    /// Open connections by attempt, vetted or not.
+    connections: HashMap<u32, Pipeline>,
+    timer: Option<Timestamp>,
+}
+
+impl Driver {
+    /// Runs until the last handle is dropped. A failed session stays, so that its story can be asked for.
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        self.handle(Event::Start);
+        loop {
+            let timer = self.timer;
+            let wake = async {
+                match timer {
+                    Some(moment) => sleep(clock::until(moment)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Closed(attempt)) => self.handle(Event::Closed { attempt }),
+                    Some(Command::Story(reply)) => {
+                        // Whoever asked may have given up.
+                        let _sent = reply.send(self.session.story().to_vec());
+                    }
+                    None => return,
+                },
+                Some(done) = self.work.join_next() => {
+                    // A task that panicked or was aborted answers nothing; the session's deadlines cover it.
+                    if let Ok(Done { event, connection }) = done {
+                        self.connections.extend(connection);
+                        self.handle(event);
+                    }
+                }
+                Ok(()) = self.generations.changed() => {
+                    let generation = *self.generations.borrow_and_update();
+                    self.handle(Event::Swapped { generation });
+                }
+                () = wake => {
+                    self.timer = None;
+                    self.handle(Event::Tick);
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.session.handle(event, clock::now());
+        while let Some(action) = self.session.next_action() {
+            self.perform(action);
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Query { id, name, rtype } => {
+                let recursive = self.client.recursive;
+                self.work.spawn(async move {
+                    let response = response(recursive.lookup(&name, rtype).await);
+                    Event::Answer { id, response }.into()
+                });
+            }
+            Action::Select { request } => self.select(request),
+            Action::Connect { attempt, server, request, .. } => {
+                self.work.spawn(connect(self.client.clone(), attempt, server, request));
+            }
+            Action::Assess { attempt, request } => {
+                let judge = self.client.policies.judge().clone();
+                self.work.spawn_blocking(move || {
+                    Event::Assessed { attempt, judgement: judge.assess(&request) }.into()
+                });
+            }
+            Action::Rejudge { attempt, request, serving, .. } => {
+                if !serving {
+                    self.states.send_replace(State::Seeking);
+                }
+                self.rejudge(attempt, request);
+            }
+            Action::Serve { vetted } => self.serve(vetted),
+            Action::Withdraw { attempt, .. } => self.withdraw(attempt),
+            Action::WaitUntil { until } => self.timer = Some(until),
+            Action::Fail { failure } => {
+                self.states.send_replace(State::Failed(failure));
+            }
+        }
+    }
+
+    /// Evaluations run beside the event loop, which they would hold up.
+    fn select(&mut self, request: Arc<Request>) {
+        let judge = self.client.policies.judge().clone();
+        self.work.spawn_blocking(move || {
+            let judgement: Judgement<Ranking> = judge.select(&request);
+            Event::Selected { judgement }.into()
+        });
+    }
+
+    fn rejudge(&mut self, attempt: u32, request: Arc<Request>) {
+        let judge = self.client.policies.judge().clone();
+        self.work.spawn_blocking(move || {
+            let validation: Judgement<Verdict> = judge.validate(&request);
+            let privacy = validation.is_accepted().then(|| judge.assess(&request));
+            Event::Rejudged { attempt, validation, privacy }.into()
+        });
+    }
+
+    fn serve(&mut self, vetted: Vetted<Server>) {
+        if let Some(pipeline) = self.connections.get(&vetted.attempt()) {
+            let serving = Serving { vetted, pipeline: pipeline.clone() };
+            self.states.send_replace(State::Serving(Arc::new(serving)));
+        }
+    }
+
+    /// No new query from now on; those under way may end within the drain limit.
+    fn withdraw(&mut self, attempt: u32) {
+        let is_served = matches!(&*self.states.borrow(), State::Serving(s) if s.vetted.attempt() == attempt);
+        if is_served {
+            self.states.send_replace(State::Seeking);
+        }
+        if let Some(pipeline) = self.connections.remove(&attempt) {
+            let drain = self.client.limits.drain;
+            tokio::spawn(async move {
+                sleep(drain).await;
+                pipeline.close();
+            });
+        }
+    }
+}
+
+fn response(result: Result<Vec<u8>, LookupError>) -> Response {
+    match result {
+        Ok(message) => Response::Message(message.into()),
+        Err(LookupError::Timeout { .. }) => Response::Failed(LookupFailure::TimedOut),
+        Err(error @ LookupError::Net { source: hickory_net::NetError::Io(_), .. }) => {
+            Response::Failed(LookupFailure::Unreachable { detail: error.to_string() })
+        }
+        Err(error) => Response::Failed(LookupFailure::Other { detail: error.to_string() }),
+    }
+}
+
+async fn connect(client: Client, attempt: u32, server: Server, request: Arc<Request>) -> Done {
+    if server.transport != Transport::Dot {
+        let detail = format!("transport `{}` is not in this build", server.transport);
+        return failed(attempt, ConnectionFailureKind::Other, detail).into();
+    }
+    let address = SocketAddr::new(server.address, server.port);
+    let name = request.authentication_domain_name.clone().unwrap_or_default();
+    let judge = client.policies.judge().clone();
+    match dot::connect(address, &name, judge, request, client.limits.handshake).await {
+        Ok(established) => match established.judged.judgement {
+            Ok(judgement) => {
+                let presented = established.judged.request.presented.clone();
+                Done {
+                    event: Event::Connected { attempt, presented, judgement },
+                    connection: Some((attempt, established.pipeline)),
+                }
+            }
+            Err(error) => failed(attempt, ConnectionFailureKind::TooLarge, error.to_string()).into(),
+        },
+        Err(error) => connection_failed(attempt, error).into(),
+    }
+}
+
+fn failed(attempt: u32, kind: ConnectionFailureKind, detail: String) -> Event {
+    let reason = ConnectionFailure { kind, detail };
+    Event::ConnectionFailed { attempt, reason, presented: None, judgement: None }
+}
+
+fn connection_failed(attempt: u32, error: ConnectError) -> Event {
+    use std::io::ErrorKind;
+
+    let detail = error.to_string();
+    let kind = match error {
+        ConnectError::Refused { judged, .. } => {
+            return match judged.judgement {
+                Ok(judgement) => Event::ConnectionFailed {
+                    attempt,
+                    reason: ConnectionFailure { kind: ConnectionFailureKind::Refusal, detail },
+                    presented: Some(judged.request.presented.clone()),
+                    judgement: Some(judgement),
+                },
+                Err(error) => failed(attempt, ConnectionFailureKind::TooLarge, error.to_string()),
+            };
+        }
+        ConnectError::Tcp { source, .. } => match source.kind() {
+            ErrorKind::ConnectionRefused => ConnectionFailureKind::Refused,
+            ErrorKind::TimedOut => ConnectionFailureKind::TimedOut,
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                ConnectionFailureKind::Unreachable
+            }
+            _ => ConnectionFailureKind::Other,
+        },
+        ConnectError::Timeout { .. } => ConnectionFailureKind::TimedOut,
+        ConnectError::ProofOfPossession { .. } => ConnectionFailureKind::ProofOfPossession,
+        ConnectError::Closed { .. } => ConnectionFailureKind::Closed,
+        ConnectError::Handshake { .. } | ConnectError::Alpn { .. } => {
+            ConnectionFailureKind::Handshake
+        }
+        ConnectError::Name { .. } => ConnectionFailureKind::Other,
+    };
+    failed(attempt, kind, detail)
+}

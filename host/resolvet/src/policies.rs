@@ -1,0 +1,41 @@
+//! The active policy set, watched by every attachment.
+
+use std::sync::Arc;
+
+use resolvet_engine::{Engine, Judge, PolicySet};
+use tokio::sync::watch;
+
+/// The active policy set. A clone shares it.
+#[derive(Clone)]
+pub struct Policies {
+    judge: Judge,
+    generation: Arc<watch::Sender<u64>>,
+}
+
+impl Policies {
+    /// Makes this set the first generation.
+    #[must_use]
+    pub fn new(engine: &Engine, set: PolicySet) -> Self {
+        let judge = Judge::new(engine, set);
+        let (generation, _) = watch::channel(judge.generation());
+        Self { judge, generation: Arc::new(generation) }
+    }
+
+    /// Makes this set the active one and says its generation. Every attachment judges its server again by it; what is not
+    /// accepted within two seconds is withdrawn.
+    pub fn swap(&self, set: PolicySet) -> u64 {
+        let generation = self.judge.swap(set);
+        self.generation.send_replace(generation);
+        generation
+    }
+
+    /// What evaluates the active set.
+    #[must_use]
+    pub const fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+}

@@ -1,0 +1,162 @@
+//! TLS whose certificates are judged by policies, in the middle of the handshake.
+//!
+//! rustls asks the verifier when the peer's certificates have come and before it checks the handshake's signature. So the
+//! verdict is kept here and counts only once the handshake is complete: proof of possession is checked by rustls and
+//! cannot be waived by any policy.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use resolvet_engine::Judge;
+use resolvet_proto::judgement::{
+    Judgement, Outcome, Presented, Request, RequestError, Severity, Verdict,
+};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
+    client::{
+        Resumption,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs},
+};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+
+/// What the policies said of a handshake's certificates.
+#[derive(Debug, Clone)]
+pub(crate) struct Judged {
+    /// The request with what was presented.
+    pub(crate) request: Arc<Request>,
+    /// The judgement, or why the request was not judged at all.
+    pub(crate) judgement: Result<Judgement<Verdict>, RequestError>,
+}
+
+/// Where the verifier leaves what was judged, for whoever began the handshake.
+pub(crate) type Verdicts = Arc<Mutex<Option<Judged>>>;
+
+/// The configuration of one handshake: judged by these policies in this context, without resumption, since a resumed
+/// session would present no certificate to judge.
+pub(crate) fn client_config(
+    judge: Judge,
+    context: Arc<Request>,
+    alpn: &[&[u8]],
+) -> Result<(ClientConfig, Verdicts), rustls::Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verdicts = Verdicts::default();
+    let verifier = PolicyVerifier {
+        judge,
+        context,
+        algorithms: provider.signature_verification_algorithms,
+        verdicts: Arc::clone(&verdicts),
+    };
+    let mut config = configured(provider, Arc::new(verifier))?;
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+    config.resumption = Resumption::disabled();
+    Ok((config, verdicts))
+}
+
+fn configured(
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<PolicyVerifier>,
+) -> Result<ClientConfig, rustls::Error> {
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth())
+}
+
+/// Takes what the verifier left.
+pub(crate) fn taken(verdicts: &Verdicts) -> Option<Judged> {
+    verdicts.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+struct PolicyVerifier {
+    judge: Judge,
+    context: Arc<Request>,
+    algorithms: WebPkiSupportedAlgorithms,
+    verdicts: Verdicts,
+}
+
+impl fmt::Debug for PolicyVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolicyVerifier").field("purpose", &self.context.purpose).finish()
+    }
+}
+
+impl ServerCertVerifier for PolicyVerifier {
+    /// The name and the time are those of the request, which the policies see; what rustls passes is the same name.
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let certificates =
+            std::iter::once(end_entity).chain(intermediates).map(|der| der.as_ref().into());
+        let request = Arc::new(Request {
+            presented: Presented {
+                certificates: certificates.collect(),
+                ocsp_response: (!ocsp_response.is_empty()).then(|| ocsp_response.into()),
+            },
+            ..Request::clone(&self.context)
+        });
+        let judgement = request.check().map(|()| self.judge.validate(&request));
+        let result = match &judgement {
+            Ok(judgement) if judgement.is_accepted() => Ok(ServerCertVerified::assertion()),
+            Ok(judgement) => Err(rustls::Error::InvalidCertificate(reason(judgement))),
+            Err(_) => Err(rustls::Error::InvalidCertificate(CertificateError::BadEncoding)),
+        };
+        let judged = Judged { request, judgement };
+        *self.verdicts.lock().unwrap_or_else(PoisonError::into_inner) = Some(judged);
+        result
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// The refusal in TLS's own terms, so that the peer gets the right alert (RFC 8446 section 6.2). The findings themselves
+/// go to whoever began the handshake.
+fn reason(judgement: &Judgement<Verdict>) -> CertificateError {
+    let mut codes = judgement
+        .evaluations
+        .iter()
+        .filter_map(|evaluation| evaluation.result.as_ref().ok())
+        .flat_map(|verdict| &verdict.findings)
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(|finding| finding.code.as_str());
+    match (judgement.outcome, codes.next()) {
+        (Outcome::Rejected, Some("expired")) => CertificateError::Expired,
+        (Outcome::Rejected, Some("not-yet-valid")) => CertificateError::NotValidYet,
+        (Outcome::Rejected, Some("revoked")) => CertificateError::Revoked,
+        (Outcome::Rejected, Some("unknown-issuer" | "no-trust-anchors")) => {
+            CertificateError::UnknownIssuer
+        }
+        (Outcome::Rejected, Some("name-mismatch")) => CertificateError::NotValidForName,
+        (Outcome::Rejected, Some("bad-signature")) => CertificateError::BadSignature,
+        _ => CertificateError::ApplicationVerificationFailure,
+    }
+}

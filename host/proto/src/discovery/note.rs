@@ -75,7 +75,17 @@ pub struct DiscoveryNote {
 }
 
 impl DiscoveryNote {
-    pub(crate) fn new(code: NoteCode, owner: &str, message: impl Into<String>, reference: &str) -> Self {
-        Self { code, owner: owner.into(), message: message.into(), reference: reference.into() }
+    pub(crate) fn new(
+        code: NoteCode,
+        owner: &str,
+        message: impl Into<String>,
+        reference: &str,
+    ) -> Self {
+        Self {
+            code,
+            owner: owner.into(),
+            message: message.into(),
+            reference: reference.into(),
+        }
     }
 }

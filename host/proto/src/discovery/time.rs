@@ -34,7 +34,10 @@ impl Timestamp {
     /// On each clock the earlier of two moments.
     #[must_use]
     pub fn earlier(self, other: Self) -> Self {
-        Self { unix: self.unix.min(other.unix), boot: self.boot.min(other.boot) }
+        Self {
+            unix: self.unix.min(other.unix),
+            boot: self.boot.min(other.boot),
+        }
     }
 
     /// Seconds until this moment, by the clock that reaches it first; 0 when it is reached.
@@ -51,19 +54,58 @@ mod tests {
 
     #[test]
     fn the_first_clock_to_arrive_ends_a_lifetime() {
-        let start = Timestamp { unix: 1_000, boot: 5_000 };
+        let start = Timestamp {
+            unix: 1_000,
+            boot: 5_000,
+        };
         let end = start.after_seconds(60);
-        assert_eq!(end, Timestamp { unix: 1_060, boot: 65_000 });
-        assert!(!end.is_reached(Timestamp { unix: 1_059, boot: 64_999 }));
-        assert!(end.is_reached(Timestamp { unix: 1_000, boot: 65_000 }), "the wall clock was set back");
-        assert!(end.is_reached(Timestamp { unix: 1_060, boot: 5_000 }), "the wall clock was set forwards");
-        assert_eq!(end.seconds_from(Timestamp { unix: 1_050, boot: 6_000 }), 10);
-        assert_eq!(end.seconds_from(Timestamp { unix: 2_000, boot: 6_000 }), 0);
+        assert_eq!(
+            end,
+            Timestamp {
+                unix: 1_060,
+                boot: 65_000
+            }
+        );
+        assert!(!end.is_reached(Timestamp {
+            unix: 1_059,
+            boot: 64_999
+        }));
+        assert!(
+            end.is_reached(Timestamp {
+                unix: 1_000,
+                boot: 65_000
+            }),
+            "the wall clock was set back"
+        );
+        assert!(
+            end.is_reached(Timestamp {
+                unix: 1_060,
+                boot: 5_000
+            }),
+            "the wall clock was set forwards"
+        );
+        assert_eq!(
+            end.seconds_from(Timestamp {
+                unix: 1_050,
+                boot: 6_000
+            }),
+            10
+        );
+        assert_eq!(
+            end.seconds_from(Timestamp {
+                unix: 2_000,
+                boot: 6_000
+            }),
+            0
+        );
     }
 
     #[test]
     fn the_end_of_time_does_not_wrap() {
-        let end = Timestamp { unix: u64::MAX, boot: u64::MAX };
+        let end = Timestamp {
+            unix: u64::MAX,
+            boot: u64::MAX,
+        };
         assert_eq!(end.after_seconds(u64::MAX), end);
     }
 }

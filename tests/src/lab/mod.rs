@@ -11,10 +11,13 @@
 //! # }
 //! ```
 
+pub mod ask;
 pub mod ca;
 pub mod dns;
 pub mod dot;
 mod running;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::io;

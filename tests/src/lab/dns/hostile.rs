@@ -62,15 +62,15 @@ pub fn endless_fan_out(width: u16) -> Behaviour {
     }))
 }
 
-/// Ten NAPTR records at a name, each of which leads to a name with a thousand terminal ones: 10,000 records that all want
-/// to be followed to SRV records, which do not exist.
+/// Twenty NAPTR records at a name, each of which leads to a name with five hundred terminal ones: 10,000 records that all
+/// want to be followed to SRV records, which do not exist. One message cannot hold so many.
 #[must_use]
 pub fn ten_thousand_naptr() -> Behaviour {
     Behaviour::Synthesise(Arc::new(|query| {
         let name = query.name();
         let (label, flags, records) = match name.iter().next() {
-            Some([b't', b'-', ..]) => ("s", "S", 1_000_u16),
-            _ => ("t", "", 10),
+            Some([b't', b'-', ..]) => ("s", "S", 500_u16),
+            _ => ("t", "", 20),
         };
         (0..records)
             .filter_map(|index| {
@@ -85,8 +85,8 @@ pub fn ten_thousand_naptr() -> Behaviour {
     }))
 }
 
-/// For every question: this many records of one small kind (A); one message holds about 4,000, so a larger number is cut
-/// there and the header tells of TC.
+/// For every question: this many records of one small kind (A); one message holds about 2,000, so a larger number is cut
+/// there, and the header has TC set.
 #[must_use]
 pub fn crowd_of_addresses(records: u32) -> Behaviour {
     Behaviour::Synthesise(Arc::new(move |query| {
@@ -105,9 +105,9 @@ pub fn crowd_of_addresses(records: u32) -> Behaviour {
 /// When `origin` is no domain name or leaves no room for that.
 pub fn longest_name(origin: &str) -> Result<Name> {
     let mut name = absolute(origin)?;
-    // Each label costs its length and one octet; `Name::len` counts the root's octet too.
+    // Each label costs its length and one octet, the root one more, which `Name::len` leaves out.
     loop {
-        let room = LONGEST_NAME.saturating_sub(name.len());
+        let room = LONGEST_NAME.saturating_sub(name.len() + 1);
         match room {
             0 => return Ok(name),
             1 => anyhow::bail!("`{origin}` leaves one octet, and no label fits into that"),

@@ -5,6 +5,8 @@ mod behaviour;
 pub mod hostile;
 mod journal;
 mod responder;
+#[cfg(test)]
+mod tests;
 mod zone;
 
 use std::io;

@@ -300,9 +300,9 @@ fn deface(behaviour: &Behaviour, octets: &mut Vec<u8>, query: &Query) -> Result<
         Behaviour::Cut(keep) => octets.truncate(*keep),
         Behaviour::LyingCount(count) => overwrite(octets, ANCOUNT.start, &count.to_be_bytes()),
         Behaviour::LyingRdLength => {
-            // Header, question (its name is never compressed, four octets of type and class), then the first answer: its
-            // owner is a pointer of two octets, type, class and TTL are eight.
-            let question = query.name().len() + 4;
+            // The question is a whole name with the root's octet, type and class; the first answer's owner is a pointer of
+            // two octets, and type, class and TTL are eight.
+            let question = query.name().len() + 1 + 4;
             overwrite(octets, HEADER + question + 2 + 8, &u16::MAX.to_be_bytes());
         }
         Behaviour::PointerLoop => overwrite(octets, HEADER, &[0xc0, 0x0c]),

@@ -246,24 +246,11 @@ impl Zone {
             .get(&self.origin.to_lowercase())
             .into_iter()
             .flatten();
-        apex.filter(|record| record.record_type() == RecordType::SOA)
-            .next()
-            .cloned()
-            .unwrap_or_else(|| {
-                Record::from_rdata(
-                    self.origin.clone(),
-                    TTL,
-                    RData::SOA(SOA::new(
-                        Name::root(),
-                        Name::root(),
-                        1,
-                        3600,
-                        600,
-                        86_400,
-                        60,
-                    )),
-                )
-            })
+        let mut soa = apex.filter(|record| record.record_type() == RecordType::SOA);
+        soa.next_back().cloned().unwrap_or_else(|| {
+            let data = SOA::new(Name::root(), Name::root(), 1, 3600, 600, 86_400, 60);
+            Record::from_rdata(self.origin.clone(), TTL, RData::SOA(data))
+        })
     }
 
     /// A name as it is written in this zone.

@@ -1,0 +1,232 @@
+//! Arguments and their help.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds the encrypted DNS servers that a network offers, authenticates them, and has every judgement made by sandboxed
+/// WebAssembly policies.
+#[derive(Debug, Parser)]
+#[command(
+    name = "resolvet",
+    version,
+    about,
+    long_about = "Finds the encrypted DNS servers that a network offers, authenticates them, and has every \
+                  judgement made by sandboxed WebAssembly policies.\n\n\
+                  Nothing is sent to a server before the policies accepted what it presented. Only discovery's own \
+                  lookups leave in clear text.",
+    after_long_help = "EXIT CODES\n  \
+        0  done\n  \
+        1  failed: the network, a file or the system\n  \
+        2  used wrongly: arguments, configuration or settings must change\n  \
+        3  denied by policy: selection or privacy refused\n  \
+        4  nothing was discovered\n  \
+        5  not authenticated: validation refused\n  \
+        6  a policy failed, which wins over 3 and 5\n\n\
+        ENVIRONMENT\n  \
+        NO_COLOR         no colour, as --color never\n  \
+        XDG_CACHE_HOME   compiled policies are kept in its folder `resolvet` (else ~/.cache/resolvet)\n\n\
+        EXAMPLES\n  \
+        resolvet discover example.net\n  \
+        resolvet query www.example.net AAAA --via example.net --trust-anchors ca.pem\n  \
+        resolvet explain example.net --format json | jq .story\n  \
+        resolvet policy run pkix --request requests.jsonl",
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    /// What to print: text for people, or JSON of a versioned form for programs.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Whether to use colour; `auto` means on a terminal only.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the servers that a domain offers, what was judged of each, and why.
+    Discover {
+        /// The domain to begin at: the authentication domain name (RFC 8310).
+        domain: String,
+        /// Connect to every candidate, also to those that are not needed any more once one is vetted.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        journey: Journey,
+    },
+    /// Ask a question over a vetted server of a domain.
+    Query {
+        /// The name to ask for.
+        name: String,
+        /// The type of record: a mnemonic such as AAAA or MX, or TYPE65.
+        #[arg(default_value = "A", value_name = "TYPE")]
+        rtype: String,
+        /// The domain whose server is asked.
+        #[arg(long, value_name = "DOMAIN")]
+        via: String,
+        #[command(flatten)]
+        journey: Journey,
+    },
+    /// Tell the whole way of a domain: each lookup, record, policy and finding, with times.
+    Explain {
+        /// The domain to begin at.
+        domain: String,
+        #[command(flatten)]
+        journey: Journey,
+    },
+    /// Tell in plain words what a certificate, a chain or a privacy extension says.
+    Inspect {
+        /// A file of PEM, or of DER: one certificate, or the value of a privacy extension.
+        file: PathBuf,
+        /// Object identifier of the privacy extension.
+        #[arg(long, value_name = "OID", default_value = resolvet_proto::certificate::privacy::DEFAULT_OID)]
+        privacy_oid: String,
+    },
+    /// List, run and test policies.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Write a configuration template, or check a configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Compiles a component from standard input (used by the program itself).
+    #[command(hide = true)]
+    CompilePolicy,
+}
+
+/// What a journey begins with. Every option stands in the configuration too; an option wins.
+#[derive(Debug, Args)]
+pub(crate) struct Journey {
+    /// Configuration file (see `resolvet config template`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Recursive resolver for discovery's lookups, in clear text and without trust. Default: the first `nameserver` of
+    /// /etc/resolv.conf.
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = socket_address)]
+    pub(crate) resolver: Option<SocketAddr>,
+    /// Trust anchors: a file of PEM or DER, or `system`. Default: `system`.
+    #[arg(long, value_name = "FILE|system")]
+    pub(crate) trust_anchors: Option<String>,
+    /// End-entity certificates of this network's DNS server, as an enrolment conveys them: a server must present one of
+    /// them. PEM or DER; may be given more than once.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) end_entity: Vec<PathBuf>,
+    /// Usage profile (RFC 8310): `strict` wants authentication or nothing.
+    #[arg(long, value_enum)]
+    pub(crate) profile: Option<Profile>,
+    /// Folder of more policies: each *.wasm file in it is added as a restriction that enforces.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) policies: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Profile {
+    Strict,
+    Opportunistic,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// List the policies of the configuration in the order in which they are evaluated.
+    List {
+        /// Configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Folder of more policies.
+        #[arg(long, value_name = "FOLDER")]
+        policies: Option<PathBuf>,
+    },
+    /// Evaluate a policy over requests: JSON Lines in, one answer a line out.
+    ///
+    /// Each line is a request in the form that a policy's cases have, or `{"request": …, "settings": …}`. The answer is
+    /// the verdict or ranking as JSON, `{"fault": …}` when the policy failed, or `{"error": …}` when the line is no
+    /// request. Exit code 6 when there was a fault, 1 when there was an error, else 0.
+    Run {
+        /// A built-in policy's name (pkix, preference, privacy) or a component's file.
+        policy: String,
+        /// Requests; `-` is standard input.
+        #[arg(long, value_name = "FILE|-")]
+        request: PathBuf,
+        /// Settings: a file of JSON, or JSON that begins with `{`.
+        #[arg(long, value_name = "FILE|JSON")]
+        settings: Option<String>,
+        /// Which judgement, for a policy that makes several.
+        #[arg(long, value_enum)]
+        stage: Option<StageName>,
+    },
+    /// Run the cases of a policy in the sandbox: files of settings, request and expected answer.
+    Cases {
+        /// A built-in policy's name or a component's file.
+        policy: String,
+        /// Folder of *.json files.
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StageName {
+    Validation,
+    Selection,
+    Privacy,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Write a template with every key, its default and what it is for.
+    Template,
+    /// Check a configuration: its keys, its files, and the settings of each policy in the sandbox.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// An address with or without a port; the port is 53 when none is given.
+pub(crate) fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    text.parse()
+        .or_else(|_| bare.parse().map(|address| SocketAddr::new(address, 53)))
+        .map_err(|_| "expected an address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn resolvers_have_a_port_or_fifty_three() {
+        for (text, expected) in [
+            ("192.0.2.1", "192.0.2.1:53"),
+            ("192.0.2.1:5353", "192.0.2.1:5353"),
+            ("::1", "[::1]:53"),
+            ("[::1]", "[::1]:53"),
+            ("[::1]:54", "[::1]:54"),
+        ] {
+            assert_eq!(socket_address(text).map(|a| a.to_string()).as_deref(), Ok(expected));
+        }
+        assert!(socket_address("dns.example.net").is_err());
+    }
+}

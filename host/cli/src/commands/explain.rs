@@ -1,0 +1,230 @@
+//! `resolvet explain DOMAIN`: everything that happened, for a person who wants to know why.
+
+use hickory_proto::{
+    rr::{RData, RecordType},
+    serialize::binary::BinDecoder,
+};
+use resolvet_proto::{
+    judgement::{
+        Answer, Candidate, Decision, DnsRecord, Evaluation, Evidence, Judgement, Mode, Ranking, Role,
+        Severity, Verdict,
+    },
+    session::{Entry, Step, Timestamp},
+};
+
+use super::discover::{Travelled, ending, travel};
+use crate::{
+    args::Journey,
+    exit::Exit,
+    output::{Output, Tone, tinted},
+    report::ExplainReport,
+};
+
+pub(super) async fn run(domain: &str, journey: Journey, output: &Output) -> anyhow::Result<Exit> {
+    let Travelled { report, reading, story } = travel(domain, false, journey, output).await?;
+    let exit = report.outcome.failure.as_ref().map_or(Exit::Done, |failure| failure.kind.into());
+    if output.is_json() {
+        output.document(&ExplainReport { discovery: report, records: reading.records, story })?;
+        return Ok(exit);
+    }
+    let profile = &report.profile;
+    output.line(&format!("{} by {}, profile {profile}", report.domain, report.resolver))?;
+    let teller = Teller { output, began: story.first().map(|entry| entry.at) };
+    for entry in &story {
+        teller.tell(entry)?;
+    }
+    output.line("")?;
+    ending(&report, output)?;
+    Ok(exit)
+}
+
+/// Turns steps into lines.
+struct Teller<'a> {
+    output: &'a Output,
+    began: Option<Timestamp>,
+}
+
+impl Teller<'_> {
+    /// A line at a time, milliseconds since the journey began.
+    fn at(&self, entry: &Entry, text: &str) -> anyhow::Result<()> {
+        let began = self.began.map_or(0, |began| began.boot);
+        let at = format!("{:>6} ms", entry.at.boot.saturating_sub(began));
+        self.output.line(&format!("{}  {text}", tinted(Tone::Faint, &at)))
+    }
+
+    fn under(&self, text: &str) -> anyhow::Result<()> {
+        self.output.line(&format!("           {text}"))
+    }
+
+    fn tell(&self, entry: &Entry) -> anyhow::Result<()> {
+        match &entry.step {
+            Step::Query { name, rtype, .. } => {
+                self.at(entry, &format!("lookup     {name} {}", RecordType::from(*rtype)))
+            }
+            Step::Answer { records, problem, .. } => match problem {
+                Some(problem) => self.at(entry, &format!("answer     {}", tinted(Tone::Weak, problem))),
+                None => self.at(entry, &format!("answer     {records} records")),
+            },
+            Step::Waiting { reason, .. } => self.at(entry, &format!("waiting    {reason}")),
+            Step::Note(note) => {
+                let text = with_reference(&note.message, &note.reference);
+                self.at(entry, &format!("{}       {text}", tinted(Tone::Weak, "note")))
+            }
+            Step::Discovered { records, candidates } => self.discovered(entry, records, candidates),
+            Step::Selection(judgement) => self.selection(entry, judgement),
+            Step::PassedOver { server, reason, .. } => self.at(
+                entry,
+                &format!("passed by  {} {}:{}: {reason}", server.transport, server.address, server.port),
+            ),
+            Step::Attempt { server, target, .. } => self.at(
+                entry,
+                &format!("connect    {} {}:{} ({target})", server.transport, server.address, server.port),
+            ),
+            Step::ConnectionFailed { reason, .. } => {
+                self.at(entry, &format!("{}     {}", tinted(Tone::Bad, "failed"), reason.detail))
+            }
+            Step::Validation { judgement, .. } => self.judgement(entry, "validation", judgement),
+            Step::Assessment { judgement, .. } => self.judgement(entry, "privacy", judgement),
+            Step::Discounted { reason, .. } => self.at(entry, &format!("discounted {reason}")),
+            Step::Served { expires, bound, .. } => {
+                let seconds = expires.unix.saturating_sub(entry.at.unix);
+                let bound = format!("{bound:?}").to_lowercase();
+                let text = format!("for {seconds} s, ended first by the {bound}");
+                self.at(entry, &format!("{}     {text}", tinted(Tone::Good, "vetted")))
+            }
+            Step::Rejudging { reason, .. } => self.at(entry, &format!("judging    again: {reason}")),
+            Step::Withdrawn { reason, .. } => self.at(entry, &format!("withdrawn  {reason:?}")),
+            Step::Failed(failure) => {
+                self.at(entry, &format!("{}     {}", tinted(Tone::Bad, "failed"), failure.kind.as_str()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn discovered(
+        &self,
+        entry: &Entry,
+        records: &[DnsRecord],
+        candidates: &[Candidate],
+    ) -> anyhow::Result<()> {
+        self.at(entry, &format!("discovered {} candidates from {} records", candidates.len(), records.len()))?;
+        for (index, record) in records.iter().enumerate() {
+            let DnsRecord { owner, ttl, rtype, .. } = record;
+            let rtype = RecordType::from(*rtype);
+            self.under(&tinted(Tone::Faint, &format!("[{index}] {owner} {ttl} {rtype} {}", rdata(record))))?;
+        }
+        for (index, candidate) in candidates.iter().enumerate() {
+            let Candidate { transport, address, port, target, ranks, .. } = candidate;
+            self.under(&format!("{index}: {transport} {address}:{port} ({target}), ranks {ranks:?}"))?;
+        }
+        Ok(())
+    }
+
+    fn selection(&self, entry: &Entry, judgement: &Judgement<Ranking>) -> anyhow::Result<()> {
+        self.head(entry, "selection", judgement)?;
+        for evaluation in &judgement.evaluations {
+            let said = evaluation.result.as_ref().map(|ranking| format!("order {:?}", ranking.order));
+            self.evaluation(evaluation, said.ok())?;
+        }
+        Ok(())
+    }
+
+    fn judgement(
+        &self,
+        entry: &Entry,
+        stage: &str,
+        judgement: &Judgement<Verdict>,
+    ) -> anyhow::Result<()> {
+        self.head(entry, stage, judgement)?;
+        for evaluation in &judgement.evaluations {
+            let said = evaluation.result.as_ref().map(|verdict| match verdict.decision {
+                Decision::Accept { lifetime: Some(seconds) } => format!("accept for {seconds} s"),
+                Decision::Accept { lifetime: None } => "accept".into(),
+                Decision::Reject => tinted(Tone::Bad, "reject"),
+                Decision::Abstain => "abstain".into(),
+            });
+            self.evaluation(evaluation, said.ok())?;
+        }
+        Ok(())
+    }
+
+    fn head<A>(&self, entry: &Entry, stage: &str, judgement: &Judgement<A>) -> anyhow::Result<()> {
+        let tone = if judgement.is_accepted() { Tone::Good } else { Tone::Bad };
+        let outcome = tinted(tone, judgement.outcome.as_str());
+        self.at(entry, &format!("{stage:<10} {outcome} by generation {}", judgement.generation))
+    }
+
+    /// A policy: what it said, how long it took, what it found, logged and had verified.
+    fn evaluation<A: Answer>(
+        &self,
+        evaluation: &Evaluation<A>,
+        said: Option<String>,
+    ) -> anyhow::Result<()> {
+        let Evaluation { policy, version, mode, role, nanoseconds, .. } = evaluation;
+        let said = said.unwrap_or_else(|| tinted(Tone::Bad, "fault"));
+        let role = match (mode, role) {
+            (Mode::Monitor, _) => "monitor",
+            (Mode::Enforce, Role::Authority) => "authority",
+            (Mode::Enforce, Role::Restriction) => "restriction",
+        };
+        let micros = nanoseconds.div_ceil(1_000);
+        self.under(&format!("{policy} {version} ({role}): {said}, {micros} µs"))?;
+        match &evaluation.result {
+            Err(fault) => self.under(&format!("  {} {}", tinted(Tone::Bad, fault.kind.as_str()), fault.message))?,
+            Ok(answer) => {
+                for finding in answer.findings() {
+                    let tone = match finding.severity {
+                        Severity::Note => Tone::Faint,
+                        Severity::Warning => Tone::Weak,
+                        Severity::Error => Tone::Bad,
+                    };
+                    let text = with_reference(&finding.message, &finding.reference);
+                    let evidence: Vec<String> = finding.evidence.iter().map(rests_on).collect();
+                    let evidence =
+                        if evidence.is_empty() { String::new() } else { format!(" [{}]", evidence.join(", ")) };
+                    self.under(&format!("  {} {text}{evidence}", tinted(tone, &finding.code)))?;
+                }
+            }
+        }
+        for line in &evaluation.log {
+            self.under(&tinted(Tone::Faint, &format!("  {}: {}", line.level, line.message)))?;
+        }
+        let valid = evaluation.signatures.iter().filter(|signature| signature.valid).count();
+        if !evaluation.signatures.is_empty() {
+            let all = evaluation.signatures.len();
+            self.under(&tinted(Tone::Faint, &format!("  {valid} of {all} signatures verified")))?;
+        }
+        Ok(())
+    }
+}
+
+fn with_reference(message: &str, reference: &str) -> String {
+    if reference.is_empty() { message.to_owned() } else { format!("{message} ({reference})") }
+}
+
+fn rests_on(evidence: &Evidence) -> String {
+    match evidence {
+        Evidence::Certificate(span) if span.length > 0 => {
+            format!("{} certificate {}, octets {}+{}", span.set, span.index, span.offset, span.length)
+        }
+        Evidence::Certificate(span) => format!("{} certificate {}", span.set, span.index),
+        Evidence::DnsRecord(index) => format!("record [{index}]"),
+        Evidence::Candidate(index) => format!("candidate {index}"),
+        Evidence::Other(text) => text.clone(),
+    }
+}
+
+/// Data in presentation form, or in hexadecimal when it cannot be read.
+fn rdata(record: &DnsRecord) -> String {
+    let mut decoder = BinDecoder::new(&record.rdata);
+    let length = u16::try_from(record.rdata.len()).unwrap_or(u16::MAX);
+    let parsed = RData::read(
+        &mut decoder,
+        RecordType::from(record.rtype),
+        hickory_proto::serialize::binary::Restrict::new(length),
+    );
+    match parsed {
+        Ok(data) => data.to_string(),
+        Err(_) => record.rdata.iter().map(|octet| format!("{octet:02x}")).collect(),
+    }
+}

@@ -1,0 +1,39 @@
+//! One module for each command.
+
+mod config;
+mod discover;
+mod explain;
+mod inspect;
+mod policy;
+mod query;
+
+use anyhow::Context as _;
+
+use crate::{args::Command, exit::Exit, output::Output};
+
+/// Runs a command to its end.
+pub(crate) fn run(command: Command, output: &Output) -> anyhow::Result<Exit> {
+    match command {
+        Command::Discover { domain, all, journey } => {
+            block_on(discover::run(&domain, all, journey, output))
+        }
+        Command::Query { name, rtype, via, journey } => {
+            block_on(query::run(&name, &rtype, &via, journey, output))
+        }
+        Command::Explain { domain, journey } => block_on(explain::run(&domain, journey, output)),
+        Command::Inspect { file, privacy_oid } => inspect::run(&file, &privacy_oid, output),
+        Command::Policy(command) => policy::run(command, output),
+        Command::Config(command) => config::run(command, output),
+        // `main` has taken it before anything else.
+        Command::CompilePolicy => Ok(Exit::Usage),
+    }
+}
+
+fn block_on(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the event loop cannot be started")?
+        .block_on(command)
+}

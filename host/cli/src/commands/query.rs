@@ -1,0 +1,98 @@
+//! `resolvet query NAME [TYPE] --via DOMAIN`.
+
+use std::{str::FromStr as _, time::Instant};
+
+use hickory_proto::rr::{Record, RecordType};
+use resolvet::QueryError;
+
+use super::discover::mends;
+use crate::{
+    args::Journey,
+    exit::{Exit, UsageError},
+    journey::{self, Prepared},
+    output::{Output, Tone, tinted},
+    report::{QueryReport, Reading, RecordReport, VERSION},
+};
+
+pub(super) async fn run(
+    name: &str,
+    rtype: &str,
+    via: &str,
+    journey: Journey,
+    output: &Output,
+) -> anyhow::Result<Exit> {
+    let record_type = record_type(rtype)?;
+    let Prepared { client, session, resolver, .. } = journey::prepare(via, journey, output)?;
+    output.progress(&format!("discovering {via} by {resolver}"));
+    let domain = session.authentication_domain_name.clone();
+    let attachment = client.attach(session)?;
+    let vetted = match attachment.vetted().await {
+        Ok(vetted) => vetted,
+        Err(error) => {
+            if let Ok(story) = attachment.story().await {
+                let reading = Reading::of(&story);
+                for candidate in &reading.candidates {
+                    let at = format!("{} {}:{}", candidate.transport, candidate.address, candidate.port);
+                    output.remark(&format!("{at} {}: {}", candidate.status.as_str(), candidate.why));
+                }
+                mends(&reading.candidates).iter().for_each(|mend| output.remark(mend));
+            }
+            return Err(QueryError::NotVetted(error).into());
+        }
+    };
+    let began = Instant::now();
+    let answer = attachment.query(name, record_type).await?;
+    let report = QueryReport {
+        version: VERSION,
+        domain,
+        name: name.to_owned(),
+        rtype: record_type.to_string(),
+        server: answer.server,
+        authenticated: vetted.is_authenticated(),
+        response_code: answer.message.metadata.response_code.to_string(),
+        answers: answer.message.answers.iter().map(record).collect(),
+        octets: answer.octets,
+        milliseconds: began.elapsed().as_millis(),
+    };
+    if output.is_json() {
+        output.document(&report)?;
+    } else {
+        print(&report, output)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn print(report: &QueryReport, output: &Output) -> anyhow::Result<()> {
+    for record in &report.answers {
+        let RecordReport { name, ttl, rtype, data } = record;
+        output.line(&format!("{name} {ttl} IN {rtype} {data}"))?;
+    }
+    if report.answers.is_empty() {
+        output.line(&format!("no {} record: {}", report.rtype, report.response_code))?;
+    }
+    let server = &report.server;
+    let how = if report.authenticated { "vetted" } else { "not authenticated" };
+    let over = format!(
+        "over {} {}:{} of {}, {how}, {} octets in {} ms",
+        server.transport, server.address, server.port, report.domain, report.octets, report.milliseconds
+    );
+    output.line(&tinted(Tone::Faint, &over))
+}
+
+fn record(record: &Record) -> RecordReport {
+    RecordReport {
+        name: record.name.to_string(),
+        ttl: record.ttl,
+        rtype: record.record_type().to_string(),
+        data: record.data.to_string(),
+    }
+}
+
+/// A type by its mnemonic, or as TYPE and a number (RFC 3597 section 5).
+fn record_type(text: &str) -> Result<RecordType, UsageError> {
+    let upper = text.to_ascii_uppercase();
+    let by_number = upper.strip_prefix("TYPE").and_then(|number| number.parse::<u16>().ok());
+    by_number.map(RecordType::from).or_else(|| RecordType::from_str(&upper).ok()).ok_or_else(|| {
+        UsageError(format!("`{text}` is no type of record: expected one such as AAAA, or TYPE65"))
+    })
+}

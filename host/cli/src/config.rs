@@ -1,0 +1,168 @@
+//! The configuration file: what a journey begins with and which policies judge.
+
+use std::{fs, path::{Path, PathBuf}};
+
+use anyhow::Context as _;
+use resolvet_engine::Limits;
+use resolvet_proto::judgement::{Mode, Role, Stage};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::{args::Profile, exit::UsageError};
+
+/// The template that `resolvet config template` writes. A test checks that it reads as the defaults, and that every key
+/// in it is known.
+pub(crate) const TEMPLATE: &str = include_str!("template.toml");
+
+/// The only version of the form so far.
+const VERSION: &str = "v1";
+
+/// A configuration.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) version: String,
+    #[serde(default)]
+    pub(crate) network: Network,
+    #[serde(default)]
+    pub(crate) policies: Policies,
+    /// The policies in order. Absent: the three that the program carries.
+    #[serde(default, rename = "policy")]
+    pub(crate) rules: Option<Vec<Rule>>,
+}
+
+/// What a journey begins with.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Network {
+    pub(crate) resolver: Option<String>,
+    pub(crate) profile: Option<Profile>,
+    pub(crate) trust_anchors: Option<String>,
+    pub(crate) end_entity: Vec<PathBuf>,
+    pub(crate) attempts: Option<u32>,
+    pub(crate) handshake_milliseconds: Option<u32>,
+    pub(crate) query_milliseconds: Option<u32>,
+}
+
+/// Where more policies are and what they may use.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Policies {
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) cache: Option<PathBuf>,
+    pub(crate) limits: Limits,
+}
+
+/// One configured use of a policy.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Rule {
+    /// One that the program carries.
+    pub(crate) name: Option<String>,
+    /// A component's file.
+    pub(crate) file: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) stages: Option<Vec<Stage>>,
+    #[serde(default)]
+    pub(crate) mode: Mode,
+    #[serde(default)]
+    pub(crate) role: Role,
+    #[serde(default)]
+    pub(crate) settings: Map<String, Value>,
+    #[serde(default)]
+    pub(crate) limits: Option<Limits>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            version: VERSION.into(),
+            network: Network::default(),
+            policies: Policies::default(),
+            rules: None,
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration; paths in it are relative to its folder.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("configuration `{}` cannot be read", path.display()))?;
+        let mut config = Self::parse(&text)
+            .map_err(|reason| UsageError(format!("configuration `{}`: {reason}", path.display())))?;
+        config.relative_to(path.parent().unwrap_or(Path::new(".")));
+        Ok(config)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        if config.version != VERSION {
+            return Err(format!("`version` is `{}`: expected `{VERSION}`", config.version));
+        }
+        for rule in config.rules.iter().flatten() {
+            if rule.name.is_some() == rule.file.is_some() {
+                return Err("a `[[policy]]` has either `name` or `file`".into());
+            }
+        }
+        Ok(config)
+    }
+
+    fn relative_to(&mut self, folder: &Path) {
+        let join = |path: &mut PathBuf| *path = folder.join(&*path);
+        self.network.end_entity.iter_mut().for_each(join);
+        self.policies.folder.iter_mut().for_each(join);
+        self.policies.cache.iter_mut().for_each(join);
+        self.rules.iter_mut().flatten().filter_map(|rule| rule.file.as_mut()).for_each(join);
+        if let Some(anchors) = self.network.trust_anchors.as_mut().filter(|a| *a != "system") {
+            *anchors = folder.join(&*anchors).to_string_lossy().into_owned();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+
+    use super::*;
+
+    #[test]
+    fn the_template_reads_as_the_defaults() {
+        assert_eq!(Config::parse(TEMPLATE).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_key_of_the_template_is_known() {
+        // A line `# key = value` is a key that is switched off; what is prose has a capital or no equals sign.
+        let uncommented: String = TEMPLATE
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if rest.starts_with('[') || is_key(rest) => rest,
+                _ => line,
+            })
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let config = Config::parse(&uncommented).unwrap_or_else(|error| panic!("{error}\n{uncommented}"));
+        assert!(config.network.resolver.is_some(), "the keys were switched on");
+        assert_eq!(config.rules.unwrap().len(), 4);
+    }
+
+    fn is_key(line: &str) -> bool {
+        line.split_once(" = ").is_some_and(|(key, _)| {
+            key.bytes().all(|octet| octet.is_ascii_lowercase() || octet == b'-')
+        })
+    }
+
+    #[test]
+    fn unknown_keys_and_versions_are_refused() {
+        for (text, expected) in [
+            ("", "missing field `version`"),
+            ("version = \"v2\"", "`version` is `v2`: expected `v1`"),
+            ("version = \"v1\"\nnetwrok = 1", "unknown field `netwrok`"),
+            ("version = \"v1\"\n[[policy]]\nrole = \"authority\"", "either `name` or `file`"),
+        ] {
+            let error = Config::parse(text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! From arguments and configuration to a client and a session's configuration.
+
+use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, bail};
+use resolvet::{Client, Limits, Policies, Recursive, anchors};
+use resolvet_proto::{
+    judgement::{AnchorSet, Conveyed, Der, UsageProfile},
+    session,
+};
+
+use crate::{
+    args::{Journey, Profile, socket_address},
+    config::Config,
+    exit::UsageError,
+    output::Output,
+    policies,
+};
+
+/// How long one lookup of discovery may take, retransmissions included.
+const LOOKUP: Duration = Duration::from_secs(5);
+/// Where a system says which resolver to use.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+/// Everything that a journey needs.
+pub(crate) struct Prepared {
+    pub(crate) client: Client,
+    pub(crate) session: session::Config,
+    pub(crate) resolver: SocketAddr,
+    pub(crate) profile: UsageProfile,
+}
+
+/// Prepares a journey to this domain.
+pub(crate) fn prepare(domain: &str, journey: Journey, output: &Output) -> anyhow::Result<Prepared> {
+    let mut config = match &journey.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    config.policies.folder = journey.policies.or(config.policies.folder);
+    let profile = match journey.profile.or(config.network.profile) {
+        None | Some(Profile::Strict) => UsageProfile::Strict,
+        Some(Profile::Opportunistic) => UsageProfile::Opportunistic,
+    };
+    let resolver = resolver(journey.resolver, config.network.resolver.as_deref())?;
+    let anchors = journey.trust_anchors.or(config.network.trust_anchors.clone());
+    let end_entity =
+        if journey.end_entity.is_empty() { &config.network.end_entity } else { &journey.end_entity };
+
+    let (engine, set) = policies::load(&config, &profile, output)?;
+    let mut limits = Limits::default();
+    let milliseconds = |value: u32| Duration::from_millis(value.into());
+    if let Some(handshake) = config.network.handshake_milliseconds {
+        limits.handshake = milliseconds(handshake);
+    }
+    if let Some(query) = config.network.query_milliseconds {
+        limits.query = milliseconds(query);
+    }
+    let recursive = Recursive::new(resolver, LOOKUP);
+    let client = Client::new(Policies::new(&engine, set), recursive).with_limits(limits);
+
+    let mut session = session::Config::new(domain, random()?);
+    session.usage_profile = profile.clone();
+    session.anchors = Arc::new(trust_anchors(anchors.as_deref())?);
+    session.conveyed = conveyed(end_entity)?;
+    session.attempts = config.network.attempts.unwrap_or(session.attempts);
+    Ok(Prepared { client, session, resolver, profile })
+}
+
+fn resolver(argument: Option<SocketAddr>, configured: Option<&str>) -> anyhow::Result<SocketAddr> {
+    if let Some(address) = argument {
+        return Ok(address);
+    }
+    if let Some(text) = configured {
+        return socket_address(text)
+            .map_err(|expected| UsageError(format!("`network.resolver` is `{text}`: {expected}")).into());
+    }
+    let text = fs::read_to_string(RESOLV_CONF)
+        .with_context(|| format!("{RESOLV_CONF} cannot be read: give --resolver ADDRESS"))?;
+    let nameserver = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("nameserver"))
+        .find_map(|address| socket_address(address.trim()).ok());
+    nameserver.ok_or_else(|| {
+        UsageError(format!("{RESOLV_CONF} names no `nameserver`: give --resolver ADDRESS")).into()
+    })
+}
+
+fn trust_anchors(source: Option<&str>) -> anyhow::Result<AnchorSet> {
+    match source {
+        None | Some("system") => Ok(anchors::from_system()?),
+        Some(file) => anchors::from_file(Path::new(file))
+            .map_err(|error| UsageError(format!("--trust-anchors: {error}")).into()),
+    }
+}
+
+fn conveyed(files: &[impl AsRef<Path>]) -> anyhow::Result<Conveyed> {
+    let mut certificates: Vec<Der> = Vec::new();
+    for file in files {
+        let read = anchors::certificates(file.as_ref())
+            .map_err(|error| UsageError(format!("--end-entity: {error}")))?;
+        certificates.extend(read);
+    }
+    Ok(if certificates.is_empty() {
+        Conveyed::NotEnrolled
+    } else {
+        Conveyed::Certificates { certificates }
+    })
+}
+
+/// A random number for SRV weights.
+fn random() -> anyhow::Result<u64> {
+    let mut octets = [0; 8];
+    if aws_lc_rs::rand::fill(&mut octets).is_err() {
+        bail!("the system gives no random numbers");
+    }
+    Ok(u64::from_be_bytes(octets))
+}

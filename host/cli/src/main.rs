@@ -1,0 +1,33 @@
+//! The program `resolvet`: finds, authenticates and asks the encrypted DNS servers of a network.
+
+mod args;
+mod commands;
+mod config;
+mod exit;
+mod journey;
+mod mend;
+mod output;
+mod policies;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // The child that compiles limits itself: it must not have started threads of ours before.
+    if matches!(arguments.command, Command::CompilePolicy) {
+        return resolvet_engine::compile_from_stdin();
+    }
+    let output = output::Output::new(arguments.format, arguments.color);
+    match commands::run(arguments.command, &output) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output.error(&error);
+            exit::Exit::of(&error).into()
+        }
+    }
+}

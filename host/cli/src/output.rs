@@ -1,0 +1,135 @@
+//! The one place that prints. Text for people goes to standard output, progress and errors to standard error; JSON is one
+//! document, or one a line where lines were read.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "programs print through this module"
+)]
+
+use std::io::{IsTerminal as _, Write as _, stderr, stdout};
+
+use anstream::ColorChoice;
+use anstyle::{AnsiColor, Style};
+use anyhow::Context as _;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::args::{Color, Format};
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+const WEAK: Style = AnsiColor::Yellow.on_default();
+const FAINT: Style = Style::new().dimmed();
+const HEAD: Style = Style::new().bold();
+
+/// How something went, which decides its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Bad,
+    Weak,
+    Faint,
+    Head,
+}
+
+impl Tone {
+    const fn style(self) -> Style {
+        match self {
+            Self::Good => GOOD,
+            Self::Bad => BAD,
+            Self::Weak => WEAK,
+            Self::Faint => FAINT,
+            Self::Head => HEAD,
+        }
+    }
+}
+
+/// Where everything is printed.
+pub(crate) struct Output {
+    format: Format,
+}
+
+impl Output {
+    pub(crate) fn new(format: Format, color: Color) -> Self {
+        match color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        }
+        .write_global();
+        Self { format }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// One JSON document, indented.
+    pub(crate) fn document<T: Serialize>(&self, document: &T) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(document).context("the report has no JSON form")?;
+        write_line(&text)
+    }
+
+    /// A JSON document on one line.
+    pub(crate) fn json_line<T: Serialize>(&self, document: &T) -> anyhow::Result<()> {
+        let text = serde_json::to_string(document).context("the answer has no JSON form")?;
+        write_line(&text)
+    }
+
+    /// A line of text.
+    pub(crate) fn line(&self, text: &str) -> anyhow::Result<()> {
+        write_line(text)
+    }
+
+    /// A table as wide as the terminal.
+    pub(crate) fn table(&self, head: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        if !stdout().is_terminal() {
+            table.set_width(100);
+        }
+        table.set_header(head.iter().map(|text| text.to_uppercase()));
+        table.add_rows(rows.iter().cloned());
+        let text = table.to_string();
+        text.lines().try_for_each(|line| write_line(line.trim_end()))
+    }
+
+    /// What is going on, for a person who waits; only on a terminal, never beside JSON.
+    pub(crate) fn progress(&self, text: &str) {
+        if !self.is_json() && stderr().is_terminal() {
+            anstream::eprintln!("{}", tinted(Tone::Faint, text));
+        }
+    }
+
+    /// Why the program ends.
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        if self.is_json() {
+            let document = serde_json::json!({
+                "version": crate::report::VERSION,
+                "error": format!("{error:#}"),
+                "exit-code": crate::exit::Exit::of(error) as u8,
+            });
+            // A closed standard output cannot be told anything.
+            let _closed = write_line(&document.to_string());
+        } else {
+            anstream::eprintln!("{}: {error:#}", tinted(Tone::Bad, "error"));
+        }
+    }
+
+    /// A remark for a person, beside the output.
+    pub(crate) fn remark(&self, text: &str) {
+        if !self.is_json() {
+            anstream::eprintln!("{}: {text}", tinted(Tone::Weak, "note"));
+        }
+    }
+}
+
+/// The text in a colour; the stream removes it where colour is not wanted.
+pub(crate) fn tinted(tone: Tone, text: &str) -> String {
+    let style = tone.style();
+    format!("{style}{text}{style:#}")
+}
+
+fn write_line(text: &str) -> anyhow::Result<()> {
+    writeln!(anstream::stdout(), "{text}").context("standard output is closed")
+}

@@ -1,0 +1,362 @@
+//! What commands report: versioned types for JSON, from which the text for people is made too.
+
+use std::net::{IpAddr, SocketAddr};
+
+use resolvet::{Client, Probe};
+use resolvet_proto::{
+    discovery::DiscoveryNote,
+    judgement::{
+        Answer, Candidate, Decision, DnsRecord, Finding, Judgement, Outcome, Role, Server, Severity,
+        Source, Transport, Verdict,
+    },
+    session::{Entry, Failure, Step},
+};
+use serde::Serialize;
+
+use crate::exit::Exit;
+
+/// Version of every JSON document of this program. It changes when a member changes its meaning or goes away.
+pub(crate) const VERSION: u32 = 1;
+
+/// What became of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Status {
+    /// It is the server that queries go to.
+    Vetted,
+    /// It would have been accepted, had it been needed (`discover --all`).
+    Acceptable,
+    /// Validation refused it.
+    NotAuthenticated,
+    /// Privacy or selection refused it.
+    Denied,
+    /// A policy failed on it.
+    Fault,
+    /// There was no connection.
+    NoConnection,
+    /// This build or the session's bounds passed it over.
+    PassedOver,
+    /// It was not needed.
+    NotTried,
+}
+
+impl Status {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vetted => "vetted",
+            Self::Acceptable => "acceptable",
+            Self::NotAuthenticated => "not authenticated",
+            Self::Denied => "denied",
+            Self::Fault => "policy fault",
+            Self::NoConnection => "no connection",
+            Self::PassedOver => "passed over",
+            Self::NotTried => "not tried",
+        }
+    }
+}
+
+/// A candidate and what became of it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct CandidateReport {
+    pub(crate) transport: Transport,
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) target: String,
+    pub(crate) source: Source,
+    pub(crate) ranks: Vec<u32>,
+    pub(crate) weight: Option<u16>,
+    pub(crate) status: Status,
+    /// One sentence.
+    pub(crate) why: String,
+    /// What the policies found, each with the policy's name.
+    pub(crate) findings: Vec<FindingReport>,
+}
+
+/// A finding and who found it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct FindingReport {
+    pub(crate) policy: String,
+    #[serde(flatten)]
+    pub(crate) finding: Finding,
+}
+
+/// How a journey ended.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct OutcomeReport {
+    pub(crate) vetted: Option<Server>,
+    pub(crate) authenticated: bool,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) exit_code: u8,
+}
+
+/// What `discover` reports.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct DiscoverReport {
+    pub(crate) version: u32,
+    pub(crate) domain: String,
+    pub(crate) resolver: SocketAddr,
+    pub(crate) profile: String,
+    pub(crate) outcome: OutcomeReport,
+    pub(crate) candidates: Vec<CandidateReport>,
+    pub(crate) notes: Vec<DiscoveryNote>,
+}
+
+/// What `explain` reports.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ExplainReport {
+    #[serde(flatten)]
+    pub(crate) discovery: DiscoverReport,
+    pub(crate) records: Vec<DnsRecord>,
+    /// Everything in the order in which it happened.
+    pub(crate) story: Vec<Entry>,
+}
+
+/// What `query` reports.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct QueryReport {
+    pub(crate) version: u32,
+    pub(crate) domain: String,
+    pub(crate) name: String,
+    pub(crate) rtype: String,
+    pub(crate) server: Server,
+    pub(crate) authenticated: bool,
+    pub(crate) response_code: String,
+    pub(crate) answers: Vec<RecordReport>,
+    pub(crate) octets: usize,
+    pub(crate) milliseconds: u128,
+}
+
+/// A record of an answer in presentation form.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct RecordReport {
+    pub(crate) name: String,
+    pub(crate) ttl: u32,
+    pub(crate) rtype: String,
+    pub(crate) data: String,
+}
+
+/// What a story says of the candidates.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) candidates: Vec<CandidateReport>,
+    pub(crate) records: Vec<DnsRecord>,
+    pub(crate) notes: Vec<DiscoveryNote>,
+    pub(crate) vetted: Option<Server>,
+    pub(crate) authenticated: bool,
+    pub(crate) failure: Option<Failure>,
+}
+
+impl Reading {
+    pub(crate) fn of(story: &[Entry]) -> Self {
+        let mut reading = Self::default();
+        let mut attempts: Vec<(u32, u32)> = Vec::new();
+        for Entry { step, .. } in story {
+            match step {
+                Step::Note(note) => reading.notes.push(note.clone()),
+                Step::Discovered { records, candidates } => {
+                    reading.records.clone_from(records);
+                    reading.candidates = candidates.iter().map(untried).collect();
+                }
+                Step::Selection(judgement) => reading.select(judgement),
+                Step::PassedOver { candidate, reason, .. } => {
+                    reading.set(*candidate, Status::PassedOver, reason.clone());
+                }
+                Step::Attempt { attempt, candidate, .. } => attempts.push((*attempt, *candidate)),
+                Step::ConnectionFailed { attempt, reason } => {
+                    if let Some(candidate) = candidate_of(&attempts, *attempt) {
+                        reading.fail(candidate, reason.detail.clone());
+                    }
+                }
+                Step::Validation { attempt, judgement } => {
+                    if let Some(candidate) = candidate_of(&attempts, *attempt) {
+                        reading.authenticated = has_authority(judgement);
+                        reading.judge(candidate, judgement, Status::NotAuthenticated);
+                    }
+                }
+                Step::Assessment { attempt, judgement } => {
+                    if let Some(candidate) = candidate_of(&attempts, *attempt) {
+                        reading.judge(candidate, judgement, Status::Denied);
+                    }
+                }
+                Step::Served { attempt, .. } => {
+                    if let Some(candidate) = candidate_of(&attempts, *attempt) {
+                        reading.serve(candidate);
+                    }
+                }
+                Step::Failed(failure) => reading.failure = Some(failure.clone()),
+                _ => {}
+            }
+        }
+        reading
+    }
+
+    pub(crate) fn outcome(&self) -> OutcomeReport {
+        let exit = self.failure.as_ref().map_or(Exit::Done, |failure| failure.kind.into());
+        OutcomeReport {
+            vetted: self.vetted.clone(),
+            authenticated: self.vetted.is_some() && self.authenticated,
+            failure: self.failure.clone(),
+            exit_code: exit as u8,
+        }
+    }
+
+    /// Records what a probe brought (`discover --all`).
+    pub(crate) fn probed(&mut self, candidate: u32, probe: &Probe) {
+        match probe {
+            Probe::Failed(reason) => self.fail(candidate, reason.clone()),
+            Probe::Refused(judgement) => self.judge(candidate, judgement, Status::NotAuthenticated),
+            Probe::Judged { validation, privacy } => {
+                self.set(candidate, Status::Acceptable, "every policy accepts it".into());
+                self.judge(candidate, validation, Status::NotAuthenticated);
+                self.judge(candidate, privacy, Status::Denied);
+            }
+            _ => {}
+        }
+    }
+
+    fn at(&mut self, candidate: u32) -> Option<&mut CandidateReport> {
+        self.candidates.get_mut(usize::try_from(candidate).ok()?)
+    }
+
+    fn set(&mut self, candidate: u32, status: Status, why: String) {
+        if let Some(report) = self.at(candidate) {
+            report.status = status;
+            report.why = why;
+        }
+    }
+
+    /// A refusal by policy has been told better already.
+    fn fail(&mut self, candidate: u32, why: String) {
+        let told = [Status::NotAuthenticated, Status::Denied, Status::Fault];
+        if self.at(candidate).is_some_and(|report| !told.contains(&report.status)) {
+            self.set(candidate, Status::NoConnection, why);
+        }
+    }
+
+    fn serve(&mut self, candidate: u32) {
+        let authenticated = self.authenticated;
+        let why = if authenticated {
+            "validated with authority, and no policy refuses"
+        } else {
+            "encrypted, not authenticated: the opportunistic profile takes it"
+        };
+        self.set(candidate, Status::Vetted, why.into());
+        let server = self.at(candidate).map(|report| Server {
+            transport: report.transport.clone(),
+            address: report.address,
+            port: report.port,
+        });
+        self.vetted = server;
+    }
+
+    fn judge(&mut self, candidate: u32, judgement: &Judgement<Verdict>, refused: Status) {
+        if let Some(report) = self.at(candidate) {
+            report.findings.extend(findings(judgement));
+        }
+        match judgement.outcome {
+            Outcome::Accepted => {}
+            Outcome::Faulted => self.set(candidate, Status::Fault, why(judgement)),
+            Outcome::Rejected | Outcome::NoAuthority => {
+                self.set(candidate, refused, why(judgement));
+            }
+        }
+    }
+
+    fn select(&mut self, judgement: &Judgement<resolvet_proto::judgement::Ranking>) {
+        let order = judgement.order(self.candidates.len());
+        let faulted = judgement.outcome == Outcome::Faulted;
+        for index in (0_u32..).take(self.candidates.len()).filter(|index| !order.contains(index)) {
+            let status = if faulted { Status::Fault } else { Status::Denied };
+            let about_it = |finding: &FindingReport| {
+                finding.finding.evidence.contains(&resolvet_proto::judgement::Evidence::Candidate(index))
+            };
+            let own: Vec<FindingReport> = findings(judgement).filter(about_it).collect();
+            let reason = own.first().map_or_else(
+                || why(judgement),
+                |first| format!("{}: {}", first.policy, first.finding.message),
+            );
+            self.set(index, status, reason);
+            if let Some(report) = self.at(index) {
+                report.findings.extend(own);
+            }
+        }
+    }
+}
+
+fn untried(candidate: &Candidate) -> CandidateReport {
+    let supported = Client::transports().contains(&candidate.transport);
+    let why = if supported {
+        "another server was taken before it"
+    } else {
+        "this build does not connect by this transport"
+    };
+    CandidateReport {
+        transport: candidate.transport.clone(),
+        address: candidate.address,
+        port: candidate.port,
+        target: candidate.target.clone(),
+        source: candidate.source.clone(),
+        ranks: candidate.ranks.clone(),
+        weight: candidate.weight,
+        status: Status::NotTried,
+        why: why.into(),
+        findings: Vec::new(),
+    }
+}
+
+fn candidate_of(attempts: &[(u32, u32)], attempt: u32) -> Option<u32> {
+    attempts.iter().rev().find(|(id, _)| *id == attempt).map(|(_, candidate)| *candidate)
+}
+
+/// Whether a validator with authority accepted.
+fn has_authority(judgement: &Judgement<Verdict>) -> bool {
+    judgement.evaluations.iter().any(|evaluation| {
+        let accepts = |verdict: &Verdict| matches!(verdict.decision, Decision::Accept { .. });
+        evaluation.role == Role::Authority && evaluation.result.as_ref().is_ok_and(accepts)
+    })
+}
+
+/// All findings of a judgement with their policies.
+pub(crate) fn findings<A: Answer>(
+    judgement: &Judgement<A>,
+) -> impl Iterator<Item = FindingReport> + '_ {
+    judgement.evaluations.iter().flat_map(|evaluation| {
+        let findings = evaluation.result.as_ref().map(Answer::findings).unwrap_or_default();
+        findings
+            .iter()
+            .map(|finding| FindingReport { policy: evaluation.policy.clone(), finding: finding.clone() })
+    })
+}
+
+/// One sentence: who refused, and for what reason.
+pub(crate) fn why<A: Answer>(judgement: &Judgement<A>) -> String {
+    let fault = judgement
+        .evaluations
+        .iter()
+        .find_map(|evaluation| evaluation.result.as_ref().err().map(|fault| (evaluation, fault)));
+    if let (Outcome::Faulted, Some((evaluation, fault))) = (judgement.outcome, fault) {
+        return format!("policy `{}` failed: {}", evaluation.policy, fault.message);
+    }
+    let worst = |severity| findings(judgement).find(|report| report.finding.severity == severity);
+    let told = worst(Severity::Error).or_else(|| worst(Severity::Warning));
+    match (told, judgement.outcome) {
+        (Some(FindingReport { policy, finding }), _) => {
+            let reference = match finding.reference.as_str() {
+                "" => String::new(),
+                reference => format!(" ({reference})"),
+            };
+            format!("{policy}: {}{reference}", finding.message)
+        }
+        (None, Outcome::NoAuthority) => {
+            "no policy with authority accepted: the strict profile needs one (RFC 8310 5)".into()
+        }
+        (None, outcome) => format!("{} without a finding", outcome.as_str()),
+    }
+}

@@ -7,8 +7,8 @@
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
 use super::{
-    Answer, DiscoveryNote, DomainName, Kind, NoteCode, Outcome, Question, Timestamp,
-    limits::LOOKUPS, record::Data, walk::Walk,
+    Answer, DiscoveryNote, DomainName, NoteCode, Outcome, Question, Timestamp, limits::LOOKUPS,
+    record::Data, walk::Walk,
 };
 use crate::judgement::{Candidate, DnsRecord};
 
@@ -34,7 +34,7 @@ pub(super) enum Slot {
 }
 
 /// What a resolution found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Discovered {
     /// The records that the candidates rest on.
     pub records: Vec<DnsRecord>,
@@ -45,8 +45,6 @@ pub struct Discovered {
     pub ends: Vec<Timestamp>,
     /// What was ignored, bounded or wrong.
     pub notes: Vec<DiscoveryNote>,
-    /// Whether the lookup of the domain itself brought any message at all.
-    pub heard: bool,
     /// The least time that a negative answer holds, seconds, if one said so.
     pub negative_ttl: Option<u32>,
 }
@@ -106,16 +104,11 @@ impl SNaptr {
         if walk.waiting || !walk.needed.is_empty() {
             return None;
         }
-        let root = Question {
-            name: self.domain.clone(),
-            kind: Kind::Naptr,
-        };
         let negative_ttl = self.lookups.values().filter_map(|slot| match slot {
             Slot::Answered(answer, _) if answer.outcome != Outcome::Found => answer.negative_ttl,
             _ => None,
         });
         Some(Discovered {
-            heard: matches!(self.lookups.get(&root), Some(Slot::Answered(..))),
             negative_ttl: negative_ttl.min(),
             records: walk.records,
             candidates: walk.candidates,

@@ -25,6 +25,15 @@ impl Timestamp {
         }
     }
 
+    /// When this many milliseconds have gone by, whatever happens to the wall clock.
+    #[must_use]
+    pub const fn elapsed(self, milliseconds: u64) -> Self {
+        Self {
+            unix: u64::MAX,
+            boot: self.boot.saturating_add(milliseconds),
+        }
+    }
+
     /// Whether the first of the two clocks has reached this moment.
     #[must_use]
     pub const fn is_reached(self, now: Self) -> bool {
@@ -107,5 +116,23 @@ mod tests {
             boot: u64::MAX,
         };
         assert_eq!(end.after_seconds(u64::MAX), end);
+        assert_eq!(end.elapsed(u64::MAX), end);
+    }
+
+    #[test]
+    fn what_elapses_does_not_care_for_the_wall_clock() {
+        let end = Timestamp {
+            unix: 1_000,
+            boot: 5_000,
+        }
+        .elapsed(2_000);
+        assert!(!end.is_reached(Timestamp {
+            unix: 1_000_000,
+            boot: 6_999
+        }));
+        assert!(end.is_reached(Timestamp {
+            unix: 0,
+            boot: 7_000
+        }));
     }
 }

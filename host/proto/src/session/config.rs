@@ -5,12 +5,14 @@ use alloc::{string::String, sync::Arc, vec, vec::Vec};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::judgement::{AnchorSet, Clock, Conveyed, Der, NetworkIdentity, Transport, UsageProfile};
+use crate::judgement::{
+    AnchorSet, Clock, Conveyed, Der, NetworkIdentity, RequestError, Transport, UsageProfile,
+};
 
 /// How many servers one round of attempts tries. An attacker's list of dead servers costs a handshake's time each.
 pub const ATTEMPTS: u32 = 16;
 
-/// What a session knows before its first event. It is the head of a transcript.
+/// What a session knows before its first event. It is the head of a [`super::Transcript`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Config {
@@ -75,6 +77,9 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The evidence is larger than what is judged.
+    #[error(transparent)]
+    TooLarge(#[from] RequestError),
     /// No server may be tried.
     #[error("`attempts` is 0, expected 1 to {ATTEMPTS}")]
     Attempts,

@@ -1,0 +1,489 @@
+//! The session while it chooses a server and connects.
+
+use alloc::{collections::BTreeSet, format, string::ToString as _, sync::Arc};
+
+use super::{
+    Action, ConnectionFailure, ConnectionFailureKind, Failure, FailureKind, Session, Step,
+    Timestamp, WithdrawReason,
+    config::ATTEMPTS,
+    limits::REPETITIONS,
+    machine::{Peer, Phase},
+};
+use crate::judgement::{
+    Answer, Digest, Judgement, Outcome, Presented, Ranking, Request, Stage, Transport, Verdict,
+};
+
+impl Session {
+    /// Asks the selectors about all candidates, under the configured profile; for the `times`-th time in a row because something changed.
+    pub(super) fn select(&mut self, times: u32, now: Timestamp) {
+        let request = Arc::new(self.base_request(&Transport::Dot, now));
+        self.act(Action::Select {
+            request: Arc::clone(&request),
+        });
+        let (evidence, deadline) = (self.evidence, Self::patience(now));
+        self.phase = Phase::Selecting {
+            request,
+            evidence,
+            times,
+            deadline,
+        };
+    }
+
+    /// See [`super::Event::Selected`].
+    pub(super) fn selected(&mut self, judgement: Judgement<Ranking>, now: Timestamp) {
+        let Phase::Selecting {
+            request,
+            evidence,
+            times,
+            ..
+        } = &self.phase
+        else {
+            return;
+        };
+        let (digest, evidence, times) = (request.digest(), *evidence, *times);
+        self.tell(now, Step::Selection(judgement.clone()));
+        if !self.is_ours(None, &judgement, Stage::Selection, digest, now) {
+            let message = "a selection of another request came";
+            return self.end(FailureKind::PolicyFault, message, now);
+        }
+        if judgement.generation < self.generation || evidence != self.evidence {
+            let reason = "policies or evidence changed while the selectors were asked".into();
+            self.tell(
+                now,
+                Step::Discounted {
+                    attempt: None,
+                    reason,
+                },
+            );
+            if times >= REPETITIONS {
+                let message =
+                    "policies or evidence changed too often while the selectors were asked";
+                return self.end(FailureKind::PolicyFault, message, now);
+            }
+            return self.select(times.saturating_add(1), now);
+        }
+        self.generation = judgement.generation;
+        let count = self.discovered.candidates.len();
+        match judgement.outcome {
+            Outcome::Faulted => {
+                return self.end(FailureKind::PolicyFault, "a selector failed", now);
+            }
+            Outcome::Rejected | Outcome::NoAuthority => {
+                let message = format!("the selectors left none of {count} candidates");
+                return self.end(FailureKind::SelectionRefused, message, now);
+            }
+            Outcome::Accepted => {}
+        }
+        let mut seen = BTreeSet::new();
+        self.queue = judgement
+            .order(count)
+            .into_iter()
+            .filter(|candidate| seen.insert(*candidate) && !self.excluded.contains(candidate))
+            .filter(|candidate| (*candidate as usize) < count)
+            .collect();
+        if let Some(preferred) = self
+            .preferred
+            .take()
+            .filter(|position| self.queue.contains(position))
+        {
+            self.queue.retain(|position| *position != preferred);
+            self.queue.push_front(preferred);
+        }
+        if self.queue.is_empty() {
+            let message = format!("the selectors left none of {count} candidates");
+            self.worsen(FailureKind::SelectionRefused, message);
+        }
+        self.attempts_left = self.config.attempts.min(ATTEMPTS);
+        if self.keep_held(now) {
+            return;
+        }
+        self.try_next(now);
+    }
+
+    /// Discovery was repeated while a server was vetted: when it is still the first, it is judged again instead of being
+    /// connected to anew. Otherwise it is given up.
+    fn keep_held(&mut self, now: Timestamp) -> bool {
+        let Some(held) = self.held.take() else {
+            return false;
+        };
+        let first = self.queue.front().copied();
+        let candidate =
+            first.and_then(|position| self.discovered.candidates.get(position as usize));
+        let end = first.and_then(|position| self.discovered.ends.get(position as usize));
+        match (first, candidate, end) {
+            (Some(position), Some(candidate), Some(end)) if candidate.server() == held.server => {
+                self.queue.pop_front();
+                let target = candidate.target.clone();
+                let peer = Peer {
+                    candidate: position,
+                    target,
+                    end: *end,
+                    ..held
+                };
+                self.rejudge(peer, false, "discovery was repeated", now);
+                true
+            }
+            _ => {
+                self.withdraw(held.attempt, WithdrawReason::Replaced, now);
+                false
+            }
+        }
+    }
+
+    /// Connects to the next candidate, or ends.
+    pub(super) fn try_next(&mut self, now: Timestamp) {
+        while let Some(position) = self.queue.pop_front() {
+            let Some(candidate) = self.discovered.candidates.get(position as usize) else {
+                continue;
+            };
+            let Some(end) = self.discovered.ends.get(position as usize).copied() else {
+                continue;
+            };
+            let (server, target) = (candidate.server(), candidate.target.clone());
+            let pass_over = if !self.config.transports.contains(&server.transport) {
+                Some(format!(
+                    "transport `{}` is not supported by this build",
+                    server.transport
+                ))
+            } else if self.attempts_left == 0 {
+                let attempts = self.config.attempts.min(ATTEMPTS);
+                Some(format!("{attempts} servers were tried, no more are"))
+            } else {
+                None
+            };
+            if let Some(reason) = pass_over {
+                self.worsen(FailureKind::ConnectionFailed, reason.clone());
+                self.tell(
+                    now,
+                    Step::PassedOver {
+                        candidate: position,
+                        server,
+                        reason,
+                    },
+                );
+                continue;
+            }
+            self.attempts_left = self.attempts_left.saturating_sub(1);
+            let attempt = self.next_attempt;
+            self.next_attempt = attempt.wrapping_add(1);
+            let request = Request {
+                server: Some(server.clone()),
+                ..self.base_request(&server.transport, now)
+            };
+            let peer = Peer {
+                attempt,
+                candidate: position,
+                server: server.clone(),
+                target: target.clone(),
+                end,
+                request: Arc::new(request),
+                evidence: self.evidence,
+                generation: self.generation,
+                repetitions: 0,
+            };
+            let (told, request) = (server.clone(), Arc::clone(&peer.request));
+            self.tell(
+                now,
+                Step::Attempt {
+                    attempt,
+                    candidate: position,
+                    server: told,
+                    target: target.clone(),
+                },
+            );
+            self.act(Action::Connect {
+                attempt,
+                server,
+                target,
+                request,
+                generation: self.generation,
+            });
+            self.phase = Phase::Connecting {
+                peer,
+                deadline: Self::patience(now),
+            };
+            return;
+        }
+        let (kind, message) = self.worst.take().unwrap_or_else(|| {
+            (
+                FailureKind::ConnectionFailed,
+                "no candidate is left to be tried".to_string(),
+            )
+        });
+        self.end(kind, message, now);
+    }
+
+    /// See [`super::Event::Connected`].
+    pub(super) fn connected(
+        &mut self,
+        attempt: u32,
+        presented: Presented,
+        judgement: Judgement<Verdict>,
+        now: Timestamp,
+    ) {
+        let Some(mut peer) = self.connecting(attempt) else {
+            // It comes too late, and a connection that nobody waits for must not stay.
+            if self.attempt() != Some(attempt) {
+                self.withdraw(attempt, WithdrawReason::ConnectionLost, now);
+            }
+            return;
+        };
+        peer.request = Arc::new(peer.request.presenting(presented));
+        self.tell(
+            now,
+            Step::Validation {
+                attempt,
+                judgement: judgement.clone(),
+            },
+        );
+        if let Err(error) = peer.request.check() {
+            self.worsen(
+                FailureKind::ValidationRefused,
+                format!("{}: {error}", describe(&peer)),
+            );
+            return self.refuse(&peer, WithdrawReason::ValidationRefused, now);
+        }
+        if !self.is_ours(
+            Some(attempt),
+            &judgement,
+            Stage::Validation,
+            peer.request.digest(),
+            now,
+        ) {
+            return self.refuse(&peer, WithdrawReason::ForeignJudgement, now);
+        }
+        if let Some(reason) = self.refusal(&peer, &judgement) {
+            return self.refuse(&peer, reason, now);
+        }
+        if self.is_outdated(&peer, judgement.generation) {
+            return self.repeat(peer, now);
+        }
+        self.generation = judgement.generation;
+        peer.generation = judgement.generation;
+        self.act(Action::Assess {
+            attempt,
+            request: Arc::clone(&peer.request),
+        });
+        self.phase = Phase::Assessing {
+            peer,
+            validation: judgement,
+            deadline: Self::patience(now),
+        };
+    }
+
+    /// See [`super::Event::ConnectionFailed`].
+    pub(super) fn connection_failed(
+        &mut self,
+        attempt: u32,
+        reason: ConnectionFailure,
+        judgement: Option<Judgement<Verdict>>,
+        now: Timestamp,
+    ) {
+        let Some(peer) = self.connecting(attempt) else {
+            return;
+        };
+        let what = format!("{}: {}", describe(&peer), reason.detail);
+        let failure = match reason.kind {
+            // A server that cannot prove who it is was not authenticated (RFC 3958 section 2.2.4).
+            ConnectionFailureKind::ProofOfPossession
+            | ConnectionFailureKind::Refusal
+            | ConnectionFailureKind::TooLarge => FailureKind::ValidationRefused,
+            _ => FailureKind::ConnectionFailed,
+        };
+        self.tell(now, Step::ConnectionFailed { attempt, reason });
+        let mut told = false;
+        if let Some(judgement) = judgement {
+            // Whatever it judged: a refusal needs no proof that it belongs here.
+            told = self.refusal(&peer, &judgement).is_some();
+            self.tell(now, Step::Validation { attempt, judgement });
+        }
+        if !told {
+            self.worsen(failure, what);
+        }
+        self.try_next(now);
+    }
+
+    fn connecting(&mut self, attempt: u32) -> Option<Peer> {
+        match &self.phase {
+            Phase::Connecting { peer, .. } if peer.attempt == attempt => Some(peer.clone()),
+            _ => None,
+        }
+    }
+
+    /// See [`super::Event::Assessed`].
+    pub(super) fn assessed(&mut self, attempt: u32, judgement: Judgement<Verdict>, now: Timestamp) {
+        let Phase::Assessing {
+            peer, validation, ..
+        } = &self.phase
+        else {
+            return;
+        };
+        if peer.attempt != attempt {
+            return;
+        }
+        let (peer, validation) = (peer.clone(), validation.clone());
+        self.tell(
+            now,
+            Step::Assessment {
+                attempt,
+                judgement: judgement.clone(),
+            },
+        );
+        if !self.is_ours(
+            Some(attempt),
+            &judgement,
+            Stage::Privacy,
+            peer.request.digest(),
+            now,
+        ) {
+            return self.refuse(&peer, WithdrawReason::ForeignJudgement, now);
+        }
+        if let Some(reason) = self.refusal(&peer, &judgement) {
+            return self.refuse(&peer, reason, now);
+        }
+        let generation = judgement.generation.min(validation.generation);
+        self.generation = self.generation.max(judgement.generation);
+        if self.is_outdated(&peer, generation) {
+            return self.repeat(peer, now);
+        }
+        self.serve(peer, validation, judgement, now);
+    }
+
+    /// Whether a judgement was made over this request at this stage. Any other counts for nothing.
+    pub(super) fn is_ours<A: Answer>(
+        &mut self,
+        attempt: Option<u32>,
+        judgement: &Judgement<A>,
+        stage: Stage,
+        digest: Digest,
+        now: Timestamp,
+    ) -> bool {
+        let ours = judgement.stage == stage && judgement.request == digest;
+        if !ours {
+            let reason = format!(
+                "expected a {} of request {digest}, came a {} of request {}",
+                stage.as_str(),
+                judgement.stage.as_str(),
+                judgement.request
+            );
+            self.tell(now, Step::Discounted { attempt, reason });
+            self.worsen(
+                FailureKind::PolicyFault,
+                "a judgement of another request came",
+            );
+        }
+        ours
+    }
+
+    /// Why a judgement of this peer refuses it, if it does; remembered as what went wrong.
+    pub(super) fn refusal(
+        &mut self,
+        peer: &Peer,
+        judgement: &Judgement<Verdict>,
+    ) -> Option<WithdrawReason> {
+        let who = describe(peer);
+        let stage = judgement.stage.as_str();
+        let (kind, reason) = match (judgement.outcome, judgement.stage) {
+            (Outcome::Accepted, _) => return None,
+            (Outcome::Faulted, _) => {
+                self.worsen(
+                    FailureKind::PolicyFault,
+                    format!("{who}: a policy failed at {stage}"),
+                );
+                return Some(WithdrawReason::PolicyFault);
+            }
+            (_, Stage::Privacy) => (FailureKind::PrivacyRefused, WithdrawReason::PrivacyRefused),
+            _ => (
+                FailureKind::ValidationRefused,
+                WithdrawReason::ValidationRefused,
+            ),
+        };
+        let why = judgement.evaluations.iter().find_map(|evaluation| {
+            let verdict = evaluation.result.as_ref().ok()?;
+            let finding = verdict
+                .findings
+                .iter()
+                .max_by_key(|finding| finding.severity)?;
+            Some(format!(
+                "{} ({}: {})",
+                finding.message, evaluation.policy, finding.code
+            ))
+        });
+        let why =
+            why.unwrap_or_else(|| format!("{stage} ended with `{}`", judgement.outcome.as_str()));
+        self.worsen(kind, format!("{who}: {why}"));
+        Some(reason)
+    }
+
+    /// Whether a judgement by this generation was overtaken by policies or evidence.
+    fn is_outdated(&self, peer: &Peer, generation: u64) -> bool {
+        generation < self.generation || peer.evidence != self.evidence
+    }
+
+    /// Judges a peer again that was not vetted yet, from what it presented.
+    fn repeat(&mut self, peer: Peer, now: Timestamp) {
+        if peer.repetitions >= REPETITIONS {
+            self.worsen(
+                FailureKind::PolicyFault,
+                "policies or evidence changed too often to judge a server",
+            );
+            return self.refuse(&peer, WithdrawReason::PolicyFault, now);
+        }
+        let peer = Peer {
+            repetitions: peer.repetitions.saturating_add(1),
+            ..peer
+        };
+        self.rejudge(
+            peer,
+            false,
+            "policies or evidence changed since it was judged",
+            now,
+        );
+    }
+
+    /// Ends this attempt and goes on with the next candidate.
+    pub(super) fn refuse(&mut self, peer: &Peer, reason: WithdrawReason, now: Timestamp) {
+        self.withdraw(peer.attempt, reason, now);
+        self.try_next(now);
+    }
+
+    /// Ends the session for this reason, or for a more telling one from before.
+    pub(super) fn end(
+        &mut self,
+        kind: FailureKind,
+        message: impl Into<alloc::string::String>,
+        now: Timestamp,
+    ) {
+        self.worsen(kind, message);
+        let (kind, message) = self
+            .worst
+            .take()
+            .unwrap_or((kind, "no server is left".into()));
+        let (reference, retry_after) = match kind {
+            FailureKind::ConnectionFailed => ("RFC 8310 5.1", self.backoff()),
+            // The same evidence would be refused again; new evidence comes with new records at the earliest.
+            _ => {
+                let ends = self.discovered.ends.iter().map(|end| end.seconds_from(now));
+                ("", ends.min().unwrap_or(0).max(self.backoff()))
+            }
+        };
+        let reference = reference.into();
+        self.fail(
+            Failure {
+                kind,
+                message,
+                reference,
+                retry_after,
+            },
+            now,
+        );
+    }
+}
+
+fn describe(peer: &Peer) -> alloc::string::String {
+    let server = &peer.server;
+    format!(
+        "{} server {} port {} (`{}`)",
+        server.transport, server.address, server.port, peer.target
+    )
+}

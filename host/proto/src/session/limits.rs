@@ -1,0 +1,22 @@
+//! How long and how often.
+
+/// Waits before a failed lookup is repeated, milliseconds: the second and third try. The driver retransmits by itself within
+/// each try; after these the lookup has failed (the draft's section 6: wait as the error asks for).
+pub const RETRY_WAITS: [u64; 2] = [1_000, 2_000];
+/// A server in use that was not judged again within so many milliseconds counts as refused.
+pub const REJUDGE_MILLISECONDS: u64 = 2_000;
+/// How long any other action may stay unanswered, milliseconds. Drivers have shorter limits of their own; this one holds when
+/// a driver lost its work.
+pub const PATIENCE_MILLISECONDS: u64 = 60_000;
+/// How often a selection or a handshake is judged again because policies or evidence changed meanwhile. More changes in a
+/// row than this are no administrator's doing.
+pub const REPETITIONS: u32 = 8;
+/// A difference of the two clocks that changes by more than so many milliseconds is a clock that was set: everything is
+/// judged again.
+pub const CLOCK_STEP_MILLISECONDS: u64 = 60_000;
+/// The shortest wait before another session, seconds, and what the wait begins with after a timeout.
+pub const SHORTEST_WAIT: u64 = 30;
+/// The longest wait after timeouts and failed connections, seconds.
+pub const LONGEST_WAIT: u64 = 3_600;
+/// The longest that a negative answer is believed, seconds: RFC 2308 section 5 recommends one to three hours.
+pub const LONGEST_NEGATIVE: u64 = 10_800;

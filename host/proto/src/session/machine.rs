@@ -1,0 +1,423 @@
+//! The session's core: events in, actions out, time and story.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    string::String,
+    sync::Arc,
+    vec,
+    vec::Vec,
+};
+
+use serde::Serialize;
+
+use super::{
+    Action, Config, ConfigError, ENTRIES, Entry, Event, Failure, FailureKind, Step, Timestamp,
+    WithdrawReason,
+    limits::{CLOCK_STEP_MILLISECONDS, PATIENCE_MILLISECONDS},
+};
+use crate::{
+    discovery::{Discovered, DomainName, Question, SNaptr},
+    judgement::{
+        Judgement, Purpose, ReferenceId, Request, Server, Transport, UsageProfile, Verdict,
+    },
+};
+
+/// Where a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Before [`Event::Start`].
+    New,
+    /// Lookups are under way.
+    Discovering,
+    /// The selectors are asked.
+    Selecting,
+    /// A handshake is under way.
+    Connecting,
+    /// The privacy assessors are asked.
+    Assessing,
+    /// Kept evidence is judged again.
+    Rejudging,
+    /// A server is vetted.
+    Serving,
+    /// There is no server and nothing follows.
+    Failed,
+}
+
+/// The way from a domain name to a vetted server; [`super`] says how it is driven.
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub(super) config: Config,
+    pub(super) domain: DomainName,
+    pub(super) phase: Phase,
+    pub(super) generation: u64,
+    /// Counts changes of what does not come from the peer, so that what was asked before one is asked again.
+    pub(super) evidence: u64,
+    pub(super) resolution: SNaptr,
+    pub(super) queries: BTreeMap<u32, Lookup>,
+    pub(super) retries: Vec<(Timestamp, Lookup)>,
+    pub(super) next_query: u32,
+    pub(super) next_attempt: u32,
+    /// Whether the lookup of the domain itself brought any message.
+    pub(super) heard: bool,
+    pub(super) discovered: Discovered,
+    /// Positions of the candidates that are still to be tried.
+    pub(super) queue: VecDeque<u32>,
+    pub(super) attempts_left: u32,
+    /// The candidate that served last: it is tried first when its connection was lost.
+    pub(super) preferred: Option<u32>,
+    /// Candidates that were vetted and then refused.
+    pub(super) excluded: BTreeSet<u32>,
+    /// A vetted server whose records ended, while discovery is repeated.
+    pub(super) held: Option<Peer>,
+    /// The most telling thing that went wrong since the last vetted server.
+    pub(super) worst: Option<(FailureKind, String)>,
+    actions: VecDeque<Action>,
+    story: Vec<Entry>,
+    dropped: u64,
+    timer: Option<Timestamp>,
+    /// Wall clock less boot clock, milliseconds.
+    offset: Option<i128>,
+}
+
+/// A lookup and how often it was tried.
+#[derive(Debug, Clone)]
+pub(super) struct Lookup {
+    pub(super) question: Question,
+    pub(super) tries: usize,
+}
+
+/// Where a session is, with what it needs there.
+#[derive(Debug, Clone)]
+pub(super) enum Phase {
+    New,
+    Discovering {
+        deadline: Timestamp,
+    },
+    Selecting {
+        request: Arc<Request>,
+        evidence: u64,
+        times: u32,
+        deadline: Timestamp,
+    },
+    Connecting {
+        peer: Peer,
+        deadline: Timestamp,
+    },
+    Assessing {
+        peer: Peer,
+        validation: Judgement<Verdict>,
+        deadline: Timestamp,
+    },
+    Rejudging {
+        peer: Peer,
+        serving: bool,
+        deadline: Timestamp,
+    },
+    Serving {
+        peer: Peer,
+        expires: Timestamp,
+    },
+    Failed,
+}
+
+/// One attempt at one server.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    pub(super) attempt: u32,
+    pub(super) candidate: u32,
+    pub(super) server: Server,
+    pub(super) target: String,
+    /// When the choice of this server ends.
+    pub(super) end: Timestamp,
+    /// What is judged; with what the peer presented from the handshake on.
+    pub(super) request: Arc<Request>,
+    /// The count of evidence when the request was made.
+    pub(super) evidence: u64,
+    /// The generation that judged last.
+    pub(super) generation: u64,
+    /// How often it was judged again before it was vetted.
+    pub(super) repetitions: u32,
+}
+
+impl Session {
+    /// A session that has not begun.
+    ///
+    /// # Errors
+    /// The domain is no domain name, no attempt is allowed, or the evidence is larger than what is judged.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        let domain = DomainName::parse(&config.authentication_domain_name).map_err(|problem| {
+            let name = config
+                .authentication_domain_name
+                .escape_debug()
+                .take(300)
+                .collect();
+            ConfigError::Name { name, problem }
+        })?;
+        if config.attempts == 0 {
+            return Err(ConfigError::Attempts);
+        }
+        let session = Self {
+            resolution: SNaptr::new(domain.clone(), config.seed),
+            generation: config.generation,
+            config,
+            domain,
+            phase: Phase::New,
+            evidence: 0,
+            queries: BTreeMap::new(),
+            retries: Vec::new(),
+            next_query: 0,
+            next_attempt: 0,
+            heard: false,
+            discovered: Discovered::default(),
+            queue: VecDeque::new(),
+            attempts_left: 0,
+            preferred: None,
+            excluded: BTreeSet::new(),
+            held: None,
+            worst: None,
+            actions: VecDeque::new(),
+            story: Vec::new(),
+            dropped: 0,
+            timer: None,
+            offset: None,
+        };
+        session
+            .base_request(&Transport::Dot, Timestamp { unix: 0, boot: 0 })
+            .check()?;
+        Ok(session)
+    }
+
+    /// Takes what happened, and the time. Actions that follow are taken by [`Self::next_action`].
+    pub fn handle(&mut self, event: Event, now: Timestamp) {
+        if matches!(self.phase, Phase::Failed) {
+            return;
+        }
+        self.watch_clocks(now);
+        match event {
+            Event::Start => {
+                if matches!(self.phase, Phase::New) {
+                    self.discover(now);
+                }
+            }
+            Event::Tick => {}
+            Event::Answer { id, response } => self.answer(id, response, now),
+            Event::Selected { judgement } => self.selected(judgement, now),
+            Event::Connected {
+                attempt,
+                presented,
+                judgement,
+            } => {
+                self.connected(attempt, presented, judgement, now);
+            }
+            Event::ConnectionFailed {
+                attempt,
+                reason,
+                judgement,
+                ..
+            } => {
+                self.connection_failed(attempt, reason, judgement, now);
+            }
+            Event::Assessed { attempt, judgement } => self.assessed(attempt, judgement, now),
+            Event::Rejudged {
+                attempt,
+                validation,
+                privacy,
+            } => {
+                self.rejudged(attempt, validation, privacy, now);
+            }
+            Event::Swapped { generation } => self.swapped(generation, now),
+            Event::EvidenceChanged {
+                anchors,
+                conveyed,
+                crls,
+                clock,
+                network_identity,
+            } => {
+                let config = &mut self.config;
+                config.anchors = anchors.unwrap_or_else(|| config.anchors.clone());
+                config.conveyed = conveyed.unwrap_or_else(|| config.conveyed.clone());
+                config.crls = crls.unwrap_or_else(|| config.crls.clone());
+                config.clock = clock.unwrap_or_else(|| config.clock.clone());
+                config.network_identity =
+                    network_identity.unwrap_or_else(|| config.network_identity.clone());
+                self.evidence_changed("the evidence changed", now);
+            }
+            Event::Closed { attempt } => self.closed(attempt, now),
+        }
+        self.check_deadlines(now);
+        self.set_timer();
+    }
+
+    /// The next thing to do, in order; `None` when nothing is to be done before the next event.
+    pub fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Where the session is.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match self.phase {
+            Phase::New => State::New,
+            Phase::Discovering { .. } => State::Discovering,
+            Phase::Selecting { .. } => State::Selecting,
+            Phase::Connecting { .. } => State::Connecting,
+            Phase::Assessing { .. } => State::Assessing,
+            Phase::Rejudging { .. } => State::Rejudging,
+            Phase::Serving { .. } => State::Serving,
+            Phase::Failed => State::Failed,
+        }
+    }
+
+    /// What happened so far, the oldest first; at most [`ENTRIES`].
+    #[must_use]
+    pub fn story(&self) -> &[Entry] {
+        &self.story
+    }
+
+    /// How many older entries the story no longer has.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The domain, as it is asked for.
+    #[must_use]
+    pub const fn domain(&self) -> &DomainName {
+        &self.domain
+    }
+
+    /// What discovery found; empty before it is complete.
+    #[must_use]
+    pub const fn discovered(&self) -> &Discovered {
+        &self.discovered
+    }
+
+    /// The attempt under way or in use.
+    pub(super) fn attempt(&self) -> Option<u32> {
+        match &self.phase {
+            Phase::Connecting { peer, .. }
+            | Phase::Assessing { peer, .. }
+            | Phase::Rejudging { peer, .. }
+            | Phase::Serving { peer, .. } => Some(peer.attempt),
+            _ => self.held.as_ref().map(|held| held.attempt),
+        }
+    }
+
+    pub(super) fn act(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+
+    pub(super) fn tell(&mut self, at: Timestamp, step: Step) {
+        if self.story.len() >= ENTRIES {
+            self.story.remove(0);
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        self.story.push(Entry { at, step });
+    }
+
+    pub(super) fn patience(now: Timestamp) -> Timestamp {
+        now.elapsed(PATIENCE_MILLISECONDS)
+    }
+
+    /// The facts that do not depend on a server's credentials. The reference identifier is the domain whatever host was
+    /// found for it (RFC 9525 section 6.1), and DoH knows no opportunistic profile (the draft's section 1).
+    pub(super) fn base_request(&self, transport: &Transport, now: Timestamp) -> Request {
+        let name: String = self.domain.without_dot().into();
+        let usage_profile = match transport {
+            Transport::Dot | Transport::Dtls | Transport::Doq => self.config.usage_profile.clone(),
+            _ => UsageProfile::Strict,
+        };
+        Request {
+            clock: self.config.clock.clone(),
+            usage_profile,
+            network_identity: self.config.network_identity.clone(),
+            authentication_domain_name: Some(name.clone()),
+            reference_ids: vec![ReferenceId::DnsId(name)],
+            conveyed: self.config.conveyed.clone(),
+            anchors: Arc::clone(&self.config.anchors),
+            crls: self.config.crls.clone(),
+            records: self.discovered.records.clone(),
+            candidates: self.discovered.candidates.clone(),
+            ..Request::new(Purpose::DnsServer, now.unix)
+        }
+    }
+
+    /// Remembers what went wrong when it tells more than what did before.
+    pub(super) fn worsen(&mut self, kind: FailureKind, message: impl Into<String>) {
+        if self.worst.as_ref().is_none_or(|(worst, _)| kind > *worst) {
+            self.worst = Some((kind, message.into()));
+        }
+    }
+
+    /// A server is used no longer.
+    pub(super) fn withdraw(&mut self, attempt: u32, reason: WithdrawReason, now: Timestamp) {
+        self.tell(now, Step::Withdrawn { attempt, reason });
+        self.act(Action::Withdraw { attempt, reason });
+    }
+
+    /// Ends the session.
+    pub(super) fn fail(&mut self, failure: Failure, now: Timestamp) {
+        if let Some(held) = self.held.take() {
+            self.withdraw(held.attempt, WithdrawReason::Expired, now);
+        }
+        self.phase = Phase::Failed;
+        self.tell(now, Step::Failed(failure.clone()));
+        self.act(Action::Fail { failure });
+    }
+
+    /// A clock that was set makes every judgement of time doubtful.
+    fn watch_clocks(&mut self, now: Timestamp) {
+        let offset = i128::from(now.unix)
+            .saturating_mul(1_000)
+            .saturating_sub(i128::from(now.boot));
+        match self.offset {
+            Some(before) if before.abs_diff(offset) <= u128::from(CLOCK_STEP_MILLISECONDS) => {}
+            before => {
+                self.offset = Some(offset);
+                if before.is_some() {
+                    self.evidence_changed("the clock was set", now);
+                }
+            }
+        }
+    }
+
+    fn check_deadlines(&mut self, now: Timestamp) {
+        self.repeat_lookups(now);
+        match &self.phase {
+            Phase::Discovering { deadline } if deadline.is_reached(now) => {
+                self.give_up_lookups(now)
+            }
+            Phase::Selecting { deadline, .. }
+            | Phase::Connecting { deadline, .. }
+            | Phase::Assessing { deadline, .. }
+            | Phase::Rejudging { deadline, .. }
+                if deadline.is_reached(now) =>
+            {
+                self.overdue(now);
+            }
+            Phase::Serving { expires, .. } if expires.is_reached(now) => self.expired(now),
+            _ => {}
+        }
+    }
+
+    fn set_timer(&mut self) {
+        let next = match &self.phase {
+            Phase::New | Phase::Failed => None,
+            Phase::Discovering { deadline }
+            | Phase::Selecting { deadline, .. }
+            | Phase::Connecting { deadline, .. }
+            | Phase::Assessing { deadline, .. }
+            | Phase::Rejudging { deadline, .. } => Some(*deadline),
+            Phase::Serving { expires, .. } => Some(*expires),
+        };
+        let next = next
+            .into_iter()
+            .chain(self.retries.iter().map(|(at, _)| *at));
+        let next = next.reduce(Timestamp::earlier);
+        if let Some(until) = next.filter(|_| next != self.timer) {
+            self.act(Action::WaitUntil { until });
+        }
+        self.timer = next;
+    }
+}

@@ -1,0 +1,314 @@
+//! The session while a server is vetted: how long, what ends it, and how it is judged again.
+
+use alloc::sync::Arc;
+
+use super::{
+    Action, FailureKind, LifetimeBound, Session, Step, Timestamp, Vetted, WithdrawReason,
+    limits::REJUDGE_MILLISECONDS,
+    machine::{Peer, Phase},
+};
+use crate::{
+    certificate,
+    judgement::{Decision, Judgement, Mode, Request, Role, Stage, Verdict},
+};
+
+impl Session {
+    /// The last step: every stage accepted by the policies and the evidence of this moment.
+    pub(super) fn serve(
+        &mut self,
+        peer: Peer,
+        validation: Judgement<Verdict>,
+        privacy: Judgement<Verdict>,
+        now: Timestamp,
+    ) {
+        let policy = [validation.lifetime, privacy.lifetime]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(u64::from);
+        // A policy that accepts what has ended has seen the dates; then its own lifetime and the records' bound it.
+        let certificate = peer
+            .request
+            .presented
+            .certificates
+            .iter()
+            .filter_map(|der| certificate::validity(der))
+            .map(|(_, not_after)| not_after.saturating_sub(now.unix))
+            .min()
+            .filter(|seconds| *seconds > 0);
+        let discovery = peer.end.seconds_from(now);
+        let bounds = [
+            (Some(discovery), LifetimeBound::Discovery),
+            (certificate, LifetimeBound::Certificate),
+            (policy, LifetimeBound::Policy),
+        ];
+        let least = bounds
+            .into_iter()
+            .filter_map(|(seconds, bound)| Some((seconds?, bound)));
+        let (seconds, bound) = least
+            .min_by_key(|(seconds, _)| *seconds)
+            .unwrap_or((discovery, LifetimeBound::Discovery));
+        if policy == Some(0) {
+            self.worsen(
+                FailureKind::ValidationRefused,
+                "a policy accepted for no time at all",
+            );
+            return self.refuse(&peer, WithdrawReason::Expired, now);
+        }
+        let expires = now.after_seconds(seconds).earlier(peer.end);
+        let authenticated = validation.evaluations.iter().any(|evaluation| {
+            let accepts = |verdict: &Verdict| matches!(verdict.decision, Decision::Accept { .. });
+            evaluation.mode == Mode::Enforce
+                && evaluation.role == Role::Authority
+                && evaluation.result.as_ref().is_ok_and(accepts)
+        });
+        let generation = validation.generation.min(privacy.generation);
+        let vetted = Vetted {
+            attempt: peer.attempt,
+            server: peer.server.clone(),
+            target: peer.target.clone(),
+            since: now,
+            expires,
+            bound,
+            authenticated,
+            generation,
+            request: Arc::clone(&peer.request),
+            validation,
+            privacy,
+        };
+        self.worst = None;
+        self.tell(
+            now,
+            Step::Served {
+                attempt: peer.attempt,
+                expires,
+                bound,
+            },
+        );
+        self.act(Action::Serve { vetted });
+        let peer = Peer {
+            generation,
+            repetitions: 0,
+            ..peer
+        };
+        self.phase = Phase::Serving { peer, expires };
+    }
+
+    /// Asks for a judgement of what a peer presented, with the facts of this moment.
+    pub(super) fn rejudge(&mut self, peer: Peer, serving: bool, reason: &str, now: Timestamp) {
+        let request = Request {
+            server: peer.request.server.clone(),
+            presented: peer.request.presented.clone(),
+            ..self.base_request(&peer.server.transport, now)
+        };
+        let peer = Peer {
+            request: Arc::new(request),
+            evidence: self.evidence,
+            ..peer
+        };
+        let deadline = now.elapsed(REJUDGE_MILLISECONDS);
+        self.tell(
+            now,
+            Step::Rejudging {
+                attempt: peer.attempt,
+                reason: reason.into(),
+            },
+        );
+        self.act(Action::Rejudge {
+            attempt: peer.attempt,
+            request: Arc::clone(&peer.request),
+            generation: self.generation,
+            deadline,
+            serving,
+        });
+        self.phase = Phase::Rejudging {
+            peer,
+            serving,
+            deadline,
+        };
+    }
+
+    /// See [`super::Event::Rejudged`]. A judgement that is not the one asked for is overtaken by another that is under way,
+    /// or comes from nowhere: the deadline decides.
+    pub(super) fn rejudged(
+        &mut self,
+        attempt: u32,
+        validation: Judgement<Verdict>,
+        privacy: Option<Judgement<Verdict>>,
+        now: Timestamp,
+    ) {
+        let Phase::Rejudging { peer, .. } = &self.phase else {
+            return;
+        };
+        if peer.attempt != attempt {
+            return;
+        }
+        let peer = peer.clone();
+        let digest = peer.request.digest();
+        let generation = privacy.as_ref().map_or(validation.generation, |privacy| {
+            privacy.generation.min(validation.generation)
+        });
+        let ours = validation.request == digest
+            && validation.stage == Stage::Validation
+            && privacy
+                .as_ref()
+                .is_none_or(|p| p.request == digest && p.stage == Stage::Privacy);
+        if !ours || generation < self.generation {
+            let reason = "a judgement of an older request or generation came".into();
+            return self.tell(
+                now,
+                Step::Discounted {
+                    attempt: Some(attempt),
+                    reason,
+                },
+            );
+        }
+        self.generation = generation;
+        self.tell(
+            now,
+            Step::Validation {
+                attempt,
+                judgement: validation.clone(),
+            },
+        );
+        if let Some(privacy) = &privacy {
+            self.tell(
+                now,
+                Step::Assessment {
+                    attempt,
+                    judgement: privacy.clone(),
+                },
+            );
+        }
+        if let Some(reason) = self.refusal(&peer, &validation) {
+            return self.give_up(&peer, reason, now);
+        }
+        let Some(privacy) = privacy else {
+            self.worsen(
+                FailureKind::PolicyFault,
+                "the privacy assessment of an accepted server is missing",
+            );
+            return self.give_up(&peer, WithdrawReason::PolicyFault, now);
+        };
+        match self.refusal(&peer, &privacy) {
+            Some(reason) => self.give_up(&peer, reason, now),
+            None => self.serve(peer, validation, privacy, now),
+        }
+    }
+
+    /// A server that was judged again is refused. The others are chosen from anew: what refused it may choose otherwise.
+    pub(super) fn give_up(&mut self, peer: &Peer, reason: WithdrawReason, now: Timestamp) {
+        self.withdraw(peer.attempt, reason, now);
+        self.excluded.insert(peer.candidate);
+        self.select(0, now);
+    }
+
+    /// See [`super::Event::Swapped`].
+    pub(super) fn swapped(&mut self, generation: u64, now: Timestamp) {
+        self.generation = self.generation.max(generation);
+        self.excluded.clear();
+        match &self.phase {
+            Phase::Serving { peer, .. } if peer.generation < self.generation => {
+                let peer = peer.clone();
+                self.rejudge(peer, true, "policies were swapped", now);
+            }
+            Phase::Rejudging { peer, serving, .. } => {
+                let (peer, serving) = (peer.clone(), *serving);
+                self.rejudge(peer, serving, "policies were swapped", now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whatever is judged, or being judged, is judged again.
+    pub(super) fn evidence_changed(&mut self, reason: &str, now: Timestamp) {
+        self.evidence = self.evidence.wrapping_add(1);
+        self.excluded.clear();
+        match &self.phase {
+            Phase::Serving { peer, .. } => {
+                let peer = peer.clone();
+                self.rejudge(peer, true, reason, now);
+            }
+            Phase::Rejudging { peer, serving, .. } => {
+                let (peer, serving) = (peer.clone(), *serving);
+                self.rejudge(peer, serving, reason, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// See [`super::Event::Closed`].
+    pub(super) fn closed(&mut self, attempt: u32, now: Timestamp) {
+        let (Phase::Serving { peer, .. } | Phase::Rejudging { peer, .. }) = &self.phase else {
+            return;
+        };
+        if peer.attempt != attempt {
+            return;
+        }
+        let peer = peer.clone();
+        self.withdraw(attempt, WithdrawReason::ConnectionLost, now);
+        if peer.end.is_reached(now) {
+            return self.discover(now);
+        }
+        // The same server first; should it be gone, whatever else the selectors allow by now.
+        self.preferred = Some(peer.candidate);
+        self.select(0, now);
+    }
+
+    /// The verdict ended: the server is judged again, and when the records that it was chosen by ended, they are asked for
+    /// again before.
+    pub(super) fn expired(&mut self, now: Timestamp) {
+        let Phase::Serving { peer, .. } = &self.phase else {
+            return;
+        };
+        let peer = peer.clone();
+        if peer.end.is_reached(now) {
+            self.tell(
+                now,
+                Step::Rejudging {
+                    attempt: peer.attempt,
+                    reason: "the records that it was chosen by ended".into(),
+                },
+            );
+            self.held = Some(peer);
+            self.discover(now);
+        } else {
+            self.rejudge(peer, false, "its verdict ended", now);
+        }
+    }
+
+    /// An action was not answered in time.
+    pub(super) fn overdue(&mut self, now: Timestamp) {
+        match self.phase.clone() {
+            Phase::Selecting { .. } => {
+                self.end(
+                    FailureKind::PolicyFault,
+                    "the selectors did not answer in time",
+                    now,
+                );
+            }
+            Phase::Connecting { peer, .. } => {
+                self.worsen(
+                    FailureKind::ConnectionFailed,
+                    "a connection was not complete in time",
+                );
+                self.refuse(&peer, WithdrawReason::ConnectionLost, now);
+            }
+            Phase::Assessing { peer, .. } => {
+                self.worsen(
+                    FailureKind::PolicyFault,
+                    "the privacy assessors did not answer in time",
+                );
+                self.refuse(&peer, WithdrawReason::PolicyFault, now);
+            }
+            Phase::Rejudging { peer, .. } => {
+                self.worsen(
+                    FailureKind::PolicyFault,
+                    "a server was not judged again in time",
+                );
+                self.give_up(&peer, WithdrawReason::NotJudgedInTime, now);
+            }
+            Phase::New | Phase::Discovering { .. } | Phase::Serving { .. } | Phase::Failed => {}
+        }
+    }
+}

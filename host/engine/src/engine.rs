@@ -1,12 +1,29 @@
-//! The engine.
+//! The engine: admission, and what all evaluations share.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc, time::Duration};
+
+use resolvet_proto::judgement::{Digest, Stage};
+use wasmtime::component::{Component, Linker};
 
 use crate::{
+    bindings::{privacy::PrivacyPre, selection::SelectionPre, validation::ValidationPre},
+    cache::Cache,
+    compiler,
+    config::{self, Layout},
     error::{AdmissionError, EngineError},
-    options::Options,
-    policy::Policy,
+    evaluators::{Evaluators, Permit, Refused},
+    host,
+    loader::CompiledCode,
+    options::{Compiler, Options},
+    policy::{Admitted, Exports, Policy},
+    state::State,
+    structure::{self, Structure},
+    text::printable,
+    ticker::{Counting, Ticker},
 };
+
+/// Characters of the runtime's text in an error.
+const SHOWN: usize = 500;
 
 /// The sandbox: runtime, limits, compiler and evaluators. A clone shares everything.
 #[derive(Clone)]
@@ -14,15 +31,42 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     options: Options,
+    runtime: wasmtime::Engine,
+    layout: Layout,
+    linker: Linker<State>,
+    cache: Option<Cache>,
+    evaluators: Evaluators,
+    ticker: Ticker,
 }
 
 impl Engine {
-    /// An engine with these options.
+    /// An engine with these options. It starts one thread, which counts time while anything is evaluated.
     ///
     /// # Errors
-    /// When the runtime cannot be set up on this machine, or an option makes no sense.
+    /// When the runtime cannot be set up on this machine, the cache's folder cannot be used, or an option makes no sense.
     pub fn new(options: Options) -> Result<Self, EngineError> {
-        Ok(Self(Arc::new(Inner { options })))
+        check(&options)?;
+        let (runtime, layout) = config::runtime(&options)?;
+        let reason = |error: wasmtime::Error| EngineError::Runtime {
+            reason: format!("{error:#}"),
+        };
+        let linker = host::linker(&runtime).map_err(reason)?;
+        let cache = options
+            .cache
+            .as_deref()
+            .map(|folder| Cache::open(folder, &runtime))
+            .transpose()?;
+        let ticker = Ticker::start(&runtime).map_err(|source| EngineError::Ticker { source })?;
+        let evaluators = Evaluators::new(options.evaluators, options.queue);
+        Ok(Self(Arc::new(Inner {
+            options,
+            runtime,
+            layout,
+            linker,
+            cache,
+            evaluators,
+            ticker,
+        })))
     }
 
     /// What it was made with.
@@ -31,12 +75,152 @@ impl Engine {
         &self.0.options
     }
 
-    /// Admits a component as a policy, or says why not.
+    /// Admits a component as a policy, or says why not. Compiling, where it is needed, is waited for; evaluations on
+    /// other threads go on.
+    ///
+    /// In this order: size; sections, imports and exports; manifest; compiled code from the cache or from the compiling
+    /// child; linking against the contract. Settings are checked when a [`PolicySet`](crate::PolicySet) is made.
     ///
     /// # Errors
     /// The first reason for which the file is refused.
     pub fn admit(&self, file: &[u8]) -> Result<Policy, AdmissionError> {
-        let _ = file;
-        Err(AdmissionError::NotWasm)
+        let structure = structure::read(file, &self.0.options.admission)?;
+        let digest = Digest::of(file);
+        let component = self.component(file, &digest)?;
+        let Structure {
+            manifest,
+            imports,
+            stages,
+        } = structure;
+        Ok(Policy::new(Admitted {
+            manifest,
+            digest,
+            octets: file.len(),
+            imports,
+            exports: self.exports(&component, &stages)?,
+            stages,
+            runtime: self.0.runtime.clone(),
+        }))
     }
+
+    /// The compiled component, from the cache or from the compiler.
+    fn component(&self, file: &[u8], digest: &Digest) -> Result<Component, AdmissionError> {
+        let Inner {
+            options,
+            runtime,
+            layout,
+            cache,
+            ..
+        } = &*self.0;
+        let limits = &options.admission;
+        let cached = cache
+            .as_ref()
+            .and_then(|cache| cache.get(digest, limits.compiled_octets));
+        if let Some(Ok(component)) = cached.map(|code| code.load(runtime)) {
+            return Ok(component);
+        }
+        let code = match &options.compiler {
+            Compiler::None => return Err(AdmissionError::NotCompiled),
+            Compiler::Program { path, arguments } => compiler::compile(
+                path,
+                arguments,
+                file,
+                layout.reservation(options.limits.memory_octets),
+                options.stack_octets,
+                limits,
+            )?,
+        };
+        let component = load(&code, runtime)?;
+        if let Some(cache) = cache {
+            // A full disk costs the next start some time, nothing else.
+            drop(cache.put(digest, &code));
+        }
+        Ok(component)
+    }
+
+    fn exports(&self, component: &Component, stages: &[Stage]) -> Result<Exports, AdmissionError> {
+        let contract = |error: wasmtime::Error| AdmissionError::Contract {
+            reason: printable(&format!("{error:#}"), SHOWN),
+        };
+        let linked = self.0.linker.instantiate_pre(component).map_err(contract)?;
+        let mut exports = Exports {
+            validation: None,
+            selection: None,
+            privacy: None,
+        };
+        for stage in stages {
+            let linked = linked.clone();
+            match stage {
+                Stage::Validation => {
+                    exports.validation = Some(ValidationPre::new(linked).map_err(contract)?)
+                }
+                Stage::Selection => {
+                    exports.selection = Some(SelectionPre::new(linked).map_err(contract)?)
+                }
+                Stage::Privacy => {
+                    exports.privacy = Some(PrivacyPre::new(linked).map_err(contract)?)
+                }
+            }
+        }
+        Ok(exports)
+    }
+
+    /// An evaluator, at once or within this time, and the ticker awake.
+    pub(crate) fn evaluator(
+        &self,
+        patience: Duration,
+    ) -> Result<(Permit<'_>, Counting<'_>), Refused> {
+        let permit = self.0.evaluators.acquire(patience)?;
+        Ok((permit, self.0.ticker.count()))
+    }
+
+    /// Whether this engine admitted the policy.
+    pub(crate) fn admitted(&self, policy: &Policy) -> bool {
+        wasmtime::Engine::same(&self.0.runtime, policy.runtime())
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("options", &self.0.options)
+            .finish_non_exhaustive()
+    }
+}
+
+fn load(code: &CompiledCode, runtime: &wasmtime::Engine) -> Result<Component, AdmissionError> {
+    code.load(runtime).map_err(|error| AdmissionError::Load {
+        reason: printable(&format!("{error:#}"), SHOWN),
+    })
+}
+
+/// Options that would make an engine that never answers.
+fn check(options: &Options) -> Result<(), EngineError> {
+    let positive = [
+        ("evaluators", options.evaluators as u64),
+        ("set-milliseconds", options.set_milliseconds.into()),
+        (
+            "limits.time-milliseconds",
+            options.limits.time_milliseconds.into(),
+        ),
+    ];
+    for (option, came) in positive {
+        if came == 0 {
+            return Err(EngineError::Option {
+                option,
+                came,
+                expected: "at least 1",
+            });
+        }
+    }
+    let memory = options.limits.memory_octets as u64;
+    if memory > 4 << 30 {
+        let (option, expected) = ("limits.memory-octets", "at most 4 GiB");
+        return Err(EngineError::Option {
+            option,
+            came: memory,
+            expected,
+        });
+    }
+    Ok(())
 }

@@ -237,6 +237,12 @@ pub enum SetError {
         /// The stage that was asked for.
         stage: Stage,
     },
+    /// The rule names no stage, so it would never be asked.
+    #[error("policy `{policy}` is given no stage: expected at least one of those that it exports")]
+    NoStage {
+        /// The policy's name.
+        policy: String,
+    },
     /// The rule allows more memory than an evaluator has.
     #[error(
         "policy `{policy}` is given {came} octets of memory, at most {limit} are there (`limits.memory-octets` of the engine)"

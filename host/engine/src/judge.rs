@@ -1,56 +1,104 @@
-//! Evaluates the active policy set.
+//! Evaluates the active policy set, and swaps it.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
-use resolvet_proto::judgement::{Judgement, Outcome, Ranking, Request, Stage, Verdict};
+use arc_swap::ArcSwap;
+use resolvet_proto::judgement::{
+    Answer, Evaluation, Fault, FaultKind, Judgement, Mode, Ranking, Request, Stage, Verdict,
+    combine,
+};
 
-use crate::{engine::Engine, error::StaleGeneration, set::PolicySet};
+use crate::{
+    engine::Engine,
+    error::StaleGeneration,
+    evaluation::{Done, Task},
+    fault::Time,
+    set::{PolicySet, Prepared, Rule},
+};
 
 /// Evaluates the active policy set, and swaps it. A clone shares everything; any thread may call it, a TLS verifier too.
+///
+/// All policies of a stage share one budget of time (`set-milliseconds` of [`Options`](crate::Options)), waiting for
+/// an evaluator included. Policies that monitor are evaluated after those that enforce, with the time that is left, so
+/// that they delay but never change a judgement. Whatever fails is a fault in the judgement.
 #[derive(Clone)]
-pub struct Judge(Arc<(Engine, PolicySet)>);
+pub struct Judge(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    active: ArcSwap<Active>,
+    /// Held while the active set is replaced, so that generations only grow.
+    swap: Mutex<()>,
+}
+
+struct Active {
+    generation: u64,
+    set: Arc<PolicySet>,
+}
 
 impl Judge {
     /// A judge whose first generation, 1, is this set.
     #[must_use]
     pub fn new(engine: &Engine, set: PolicySet) -> Self {
-        Self(Arc::new((engine.clone(), set)))
+        let active = ArcSwap::from_pointee(Active {
+            generation: 1,
+            set: Arc::new(set),
+        });
+        Self(Arc::new(Inner {
+            engine: engine.clone(),
+            active,
+            swap: Mutex::new(()),
+        }))
     }
 
     /// Makes this set the active one and says its generation. Judgements under way end with the set that they began with.
     pub fn swap(&self, set: PolicySet) -> u64 {
-        let _ = set;
-        2
+        let _one_at_a_time = self.0.swap.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = self.0.active.load().generation + 1;
+        self.0.active.store(Arc::new(Active {
+            generation,
+            set: Arc::new(set),
+        }));
+        generation
     }
 
     /// The generation of the active set.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        1
+        self.0.active.load().generation
     }
 
     /// The active set.
     #[must_use]
     pub fn set(&self) -> Arc<PolicySet> {
-        Arc::new(PolicySet::clone(&self.0.1))
+        Arc::clone(&self.0.active.load().set)
     }
 
-    /// Are the peer's credentials acceptable?
+    /// The engine that evaluates.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// Are the peer's credentials acceptable? Asks the validators that judge the request's purpose.
     #[must_use]
     pub fn validate(&self, request: &Arc<Request>) -> Judgement<Verdict> {
-        self.nothing(request, Stage::Validation)
+        self.judge(&self.0.active.load(), Stage::Validation, request)
     }
 
     /// Which candidates, in which order? [`Judgement::order`] gives positions in the request's candidates.
     #[must_use]
     pub fn select(&self, request: &Arc<Request>) -> Judgement<Ranking> {
-        self.nothing(request, Stage::Selection)
+        self.pipeline(&self.0.active.load(), request)
     }
 
     /// Is what the server states about privacy good enough?
     #[must_use]
     pub fn assess(&self, request: &Arc<Request>) -> Judgement<Verdict> {
-        self.nothing(request, Stage::Privacy)
+        self.judge(&self.0.active.load(), Stage::Privacy, request)
     }
 
     /// As [`Judge::validate`], by this generation and no other.
@@ -62,7 +110,8 @@ impl Judge {
         generation: u64,
         request: &Arc<Request>,
     ) -> Result<Judgement<Verdict>, StaleGeneration> {
-        self.is_active(generation).map(|()| self.validate(request))
+        let active = self.active(generation)?;
+        Ok(self.judge(&active, Stage::Validation, request))
     }
 
     /// As [`Judge::select`], by this generation and no other.
@@ -74,7 +123,8 @@ impl Judge {
         generation: u64,
         request: &Arc<Request>,
     ) -> Result<Judgement<Ranking>, StaleGeneration> {
-        self.is_active(generation).map(|()| self.select(request))
+        let active = self.active(generation)?;
+        Ok(self.pipeline(&active, request))
     }
 
     /// As [`Judge::assess`], by this generation and no other.
@@ -86,26 +136,177 @@ impl Judge {
         generation: u64,
         request: &Arc<Request>,
     ) -> Result<Judgement<Verdict>, StaleGeneration> {
-        self.is_active(generation).map(|()| self.assess(request))
+        let active = self.active(generation)?;
+        Ok(self.judge(&active, Stage::Privacy, request))
     }
 
-    fn is_active(&self, expected: u64) -> Result<(), StaleGeneration> {
-        let active = self.generation();
-        if expected == active {
-            Ok(())
-        } else {
-            Err(StaleGeneration { expected, active })
+    fn active(&self, expected: u64) -> Result<arc_swap::Guard<Arc<Active>>, StaleGeneration> {
+        let active = self.0.active.load();
+        if active.generation == expected {
+            return Ok(active);
         }
+        Err(StaleGeneration {
+            expected,
+            active: active.generation,
+        })
     }
 
-    fn nothing<A>(&self, request: &Request, stage: Stage) -> Judgement<A> {
-        Judgement {
-            stage,
-            request: request.digest(),
-            generation: self.generation(),
-            outcome: Outcome::NoAuthority,
-            lifetime: None,
-            evaluations: Vec::new(),
+    fn judge(&self, active: &Active, stage: Stage, request: &Arc<Request>) -> Judgement<Verdict> {
+        let asked = asked(&active.set, stage, request);
+        let evaluations = self.evaluate(request, asked, |task, _| task.judge(stage, request));
+        judgement(stage, request, active, evaluations)
+    }
+
+    /// Each selector is offered what the last one that binds left.
+    fn pipeline(&self, active: &Active, request: &Arc<Request>) -> Judgement<Ranking> {
+        let asked = asked(&active.set, Stage::Selection, request);
+        // What was left before each position, so that one that monitors sees what it would have been offered.
+        let mut left: Vec<Option<Arc<[u32]>>> = vec![None; asked.len() + 1];
+        let evaluations = self.evaluate(request, asked, |task, position| {
+            let offered = left.get(position).cloned().flatten();
+            let done = task.select(request, offered.as_ref());
+            if task.binds {
+                let order = done
+                    .result
+                    .as_ref()
+                    .ok()
+                    .map(|ranking| Arc::from(&*ranking.order));
+                let next = order.or(offered);
+                left.iter_mut()
+                    .skip(position + 1)
+                    .for_each(|left| left.clone_from(&next));
+            }
+            done
+        });
+        judgement(Stage::Selection, request, active, evaluations)
+    }
+
+    /// Evaluates those that enforce in order, then those that monitor; the answers stand in the configured order.
+    fn evaluate<A>(
+        &self,
+        request: &Request,
+        asked: Vec<Asked<'_>>,
+        mut call: impl FnMut(&BindingTask<'_>, usize) -> Done<A>,
+    ) -> Vec<Evaluation<A>> {
+        if asked.is_empty() {
+            return Vec::new();
         }
+        let options = self.0.engine.options();
+        let milliseconds = options.set_milliseconds;
+        let end = Instant::now() + Duration::from_millis(milliseconds.into());
+        let time = Time {
+            milliseconds,
+            setting: "set-milliseconds",
+        };
+        let nothing = |kind, message: String| {
+            let fault = Fault { kind, message };
+            asked
+                .iter()
+                .map(|asked| asked.evaluation(Done::fault(fault.clone())))
+                .collect()
+        };
+        if let Err(error) = request.check() {
+            return nothing(FaultKind::InputSize, error.to_string());
+        }
+        let patience = Duration::from_millis(options.queue_milliseconds.min(milliseconds).into());
+        let _evaluator = match self.0.engine.evaluator(patience) {
+            Ok(evaluator) => evaluator,
+            Err(refused) => return nothing(FaultKind::Overload, refused.to_string()),
+        };
+        let mut evaluations: Vec<_> = asked.iter().map(|_| None).collect();
+        for mode in [Mode::Enforce, Mode::Monitor] {
+            let of_mode = asked
+                .iter()
+                .enumerate()
+                .filter(|(_, asked)| asked.rule.mode == mode);
+            for (position, asked) in of_mode {
+                let Prepared { settings, limits } = asked.prepared;
+                let task = Task {
+                    policy: &asked.rule.policy,
+                    settings,
+                    limits,
+                    end: Some((end, time)),
+                };
+                let done = call(
+                    &BindingTask {
+                        task,
+                        binds: mode == Mode::Enforce,
+                    },
+                    position,
+                );
+                if let Some(evaluation) = evaluations.get_mut(position) {
+                    *evaluation = Some(asked.evaluation(done));
+                }
+            }
+        }
+        evaluations.into_iter().flatten().collect()
+    }
+}
+
+/// A policy that is asked, and how.
+struct Asked<'a> {
+    rule: &'a Rule,
+    prepared: &'a Prepared,
+}
+
+/// A task, and whether its answer binds.
+struct BindingTask<'a> {
+    task: Task<'a>,
+    binds: bool,
+}
+
+impl<'a> std::ops::Deref for BindingTask<'a> {
+    type Target = Task<'a>;
+
+    fn deref(&self) -> &Task<'a> {
+        &self.task
+    }
+}
+
+impl Asked<'_> {
+    fn evaluation<A>(&self, done: Done<A>) -> Evaluation<A> {
+        let manifest = self.rule.policy.manifest();
+        Evaluation {
+            policy: manifest.name.clone(),
+            version: manifest.version.clone(),
+            digest: self.rule.policy.digest(),
+            mode: self.rule.mode,
+            role: self.rule.role,
+            result: done.result,
+            log: done.log,
+            signatures: done.signatures,
+            nanoseconds: done.nanoseconds,
+        }
+    }
+}
+
+/// The policies that are asked at this stage. A validator is asked only about purposes that it judges.
+fn asked<'a>(set: &'a PolicySet, stage: Stage, request: &Request) -> Vec<Asked<'a>> {
+    let of_stage = set
+        .prepared()
+        .filter(|(rule, _)| rule.stages().contains(&stage));
+    of_stage
+        .filter(|(rule, _)| {
+            stage != Stage::Validation || rule.policy.manifest().judges(&request.purpose)
+        })
+        .map(|(rule, prepared)| Asked { rule, prepared })
+        .collect()
+}
+
+fn judgement<A: Answer>(
+    stage: Stage,
+    request: &Request,
+    active: &Active,
+    evaluations: Vec<Evaluation<A>>,
+) -> Judgement<A> {
+    let (outcome, lifetime) = combine(stage, &request.usage_profile, &evaluations);
+    let (request, generation) = (request.digest(), active.generation);
+    Judgement {
+        stage,
+        request,
+        generation,
+        outcome,
+        lifetime,
+        evaluations,
     }
 }

@@ -20,16 +20,30 @@
     )
 )]
 
+mod answer;
+mod bindings;
+mod cache;
 mod child;
+mod compiler;
+mod config;
 mod engine;
 mod error;
+mod evaluation;
+mod evaluators;
+mod fault;
 mod file;
+mod host;
 mod judge;
 mod limits;
+mod loader;
 mod manifest;
 mod options;
 mod policy;
 mod set;
+mod state;
+mod structure;
+mod text;
+mod ticker;
 
 pub use child::compile_from_stdin;
 pub use engine::Engine;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What one evaluation may use. A fault names the member that was overrun as `limits.<name>`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Limits {
     /// Milliseconds of an evaluation. A certification path takes less than one; interpreted guests take a few. What is
@@ -41,6 +41,14 @@ impl Default for Limits {
             output_octets: 256 << 10,
             settings_octets: 64 << 10,
         }
+    }
+}
+
+impl Limits {
+    /// Octets that the runtime takes from a guest at once, in a call or as an answer: a bound of the host's memory. The
+    /// budgets themselves are counted above it.
+    pub(crate) fn passed(&self) -> usize {
+        self.call_octets.max(self.output_octets)
     }
 }
 

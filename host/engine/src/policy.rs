@@ -1,10 +1,15 @@
 //! An admitted policy.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use resolvet_proto::judgement::{Digest, Stage};
+use wasmtime::Engine;
 
-use crate::manifest::Manifest;
+use crate::{
+    bindings::{privacy::PrivacyPre, selection::SelectionPre, validation::ValidationPre},
+    manifest::Manifest,
+    state::State,
+};
 
 /// An admitted policy: checked, compiled and ready to be instantiated. A clone shares everything.
 #[derive(Clone)]
@@ -17,9 +22,22 @@ pub(crate) struct Admitted {
     pub(crate) octets: usize,
     pub(crate) imports: Vec<String>,
     pub(crate) stages: Vec<Stage>,
+    pub(crate) runtime: Engine,
+    pub(crate) exports: Exports,
+}
+
+/// What is prepared for each judgement that the component exports: linked and checked against the contract's types.
+pub(crate) struct Exports {
+    pub(crate) validation: Option<ValidationPre<State>>,
+    pub(crate) selection: Option<SelectionPre<State>>,
+    pub(crate) privacy: Option<PrivacyPre<State>>,
 }
 
 impl Policy {
+    pub(crate) fn new(admitted: Admitted) -> Self {
+        Self(Arc::new(admitted))
+    }
+
     /// What it says about itself.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
@@ -49,10 +67,18 @@ impl Policy {
     pub fn stages(&self) -> &[Stage] {
         &self.0.stages
     }
+
+    pub(crate) fn exports(&self) -> &Exports {
+        &self.0.exports
+    }
+
+    pub(crate) fn runtime(&self) -> &Engine {
+        &self.0.runtime
+    }
 }
 
-impl std::fmt::Debug for Policy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Manifest { name, version, .. } = self.manifest();
         write!(f, "Policy({name} {version} {})", self.digest())
     }

@@ -1,9 +1,19 @@
 //! Policies in order, each with its settings.
 
+use std::{sync::Arc, time::Duration};
+
 use resolvet_proto::judgement::{Mode, Role, Stage, UsageProfile};
 use serde_json::{Map, Value};
 
-use crate::{engine::Engine, error::SetError, limits::Limits, policy::Policy};
+use crate::{
+    engine::Engine, error::SetError, evaluation::Task, limits::Limits, policy::Policy,
+    text::printable,
+};
+
+/// How long the check of settings waits for an evaluator: a set is made while others are evaluated.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Characters of a policy's own text in an error.
+const SHOWN: usize = 1_024;
 
 /// One configured use of a policy.
 #[derive(Debug, Clone)]
@@ -35,12 +45,28 @@ impl Rule {
             limits: None,
         }
     }
+
+    /// The stages at which it judges.
+    #[must_use]
+    pub fn stages(&self) -> &[Stage] {
+        self.stages
+            .as_deref()
+            .unwrap_or_else(|| self.policy.stages())
+    }
 }
 
-/// Rules in the order in which they are evaluated.
-#[derive(Clone)]
+/// Rules in the order in which they are evaluated. A clone shares the policies.
+#[derive(Debug, Clone)]
 pub struct PolicySet {
     rules: Vec<Rule>,
+    prepared: Vec<Prepared>,
+}
+
+/// What an evaluation needs of a rule, made once.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    pub(crate) settings: Arc<str>,
+    pub(crate) limits: Limits,
 }
 
 impl PolicySet {
@@ -56,13 +82,107 @@ impl PolicySet {
         profile: &UsageProfile,
         rules: Vec<Rule>,
     ) -> Result<Self, SetError> {
-        let _ = (engine, profile);
-        Ok(Self { rules })
+        let authority = |rule: &Rule| {
+            rule.mode == Mode::Enforce
+                && rule.role == Role::Authority
+                && rule.stages().contains(&Stage::Validation)
+        };
+        if *profile != UsageProfile::Opportunistic && !rules.iter().any(authority) {
+            return Err(SetError::NoAuthority { rules: rules.len() });
+        }
+        let prepared = rules
+            .iter()
+            .map(|rule| prepare(engine, rule))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { rules, prepared })
     }
 
     /// The rules, in order.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The rules with what was prepared for them.
+    pub(crate) fn prepared(&self) -> impl Iterator<Item = (&Rule, &Prepared)> {
+        self.rules.iter().zip(&self.prepared)
+    }
+}
+
+fn prepare(engine: &Engine, rule: &Rule) -> Result<Prepared, SetError> {
+    let policy = || rule.policy.manifest().name.clone();
+    if !engine.admitted(&rule.policy) {
+        return Err(SetError::Engine { policy: policy() });
+    }
+    if rule.stages().is_empty() {
+        return Err(SetError::NoStage { policy: policy() });
+    }
+    let exported = rule.policy.stages();
+    if let Some(&stage) = rule.stages().iter().find(|stage| !exported.contains(stage)) {
+        return Err(SetError::Stage {
+            policy: policy(),
+            stage,
+        });
+    }
+    let limits = rule.limits.unwrap_or(engine.options().limits);
+    let (came, limit) = (limits.memory_octets, engine.options().limits.memory_octets);
+    if came > limit {
+        return Err(SetError::Memory {
+            policy: policy(),
+            came,
+            limit,
+        });
+    }
+    let settings = Value::Object(rule.settings.clone()).to_string();
+    let (came, limit) = (settings.len(), limits.settings_octets);
+    if came > limit {
+        return Err(SetError::SettingsSize {
+            policy: policy(),
+            came,
+            limit,
+        });
+    }
+    let prepared = Prepared {
+        settings: settings.into(),
+        limits,
+    };
+    for &stage in rule.stages() {
+        check_settings(engine, rule, &prepared, stage)?;
+    }
+    Ok(prepared)
+}
+
+fn check_settings(
+    engine: &Engine,
+    rule: &Rule,
+    prepared: &Prepared,
+    stage: Stage,
+) -> Result<(), SetError> {
+    let policy = || rule.policy.manifest().name.clone();
+    let _evaluator = engine
+        .evaluator(PATIENCE)
+        .map_err(|refused| SetError::Fault {
+            policy: policy(),
+            kind: "overload",
+            message: refused.to_string(),
+        })?;
+    let Prepared { settings, limits } = prepared;
+    let task = Task {
+        policy: &rule.policy,
+        settings,
+        limits,
+        end: None,
+    };
+    match task.check_settings(stage).result {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(reason)) => Err(SetError::Settings {
+            policy: policy(),
+            reason: printable(&reason, SHOWN),
+        }),
+        Err(fault) => Err(SetError::Fault {
+            policy: policy(),
+            kind: fault.kind.as_str(),
+            message: fault.message,
+        }),
     }
 }

@@ -1,0 +1,292 @@
+//! Compiled code on disk, authenticated by a key of this host.
+//!
+//! Compiled code is machine code without any protection of its own: whoever can write into such a file can run anything.
+//! So the folder belongs to the user of the process alone, and every file begins with a MAC over its name and content. The
+//! name follows from the component's digest, the runtime's version and configuration, and the machine's features. What does
+//! not authenticate counts as missing and is compiled again.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    hash::{Hash, Hasher},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use aws_lc_rs::{digest, hmac, rand};
+use resolvet_proto::judgement::Digest;
+use wasmtime::Engine;
+
+use crate::{error::EngineError, loader::CompiledCode};
+
+/// File of the key.
+const KEY: &str = "key";
+/// Octets of the key.
+const KEY_OCTETS: usize = 32;
+/// Octets of the MAC, HMAC-SHA-256.
+const TAG_OCTETS: usize = 32;
+/// Permissions of anybody else.
+const OTHERS: u32 = 0o077;
+
+/// A folder of compiled code.
+pub(crate) struct Cache {
+    folder: PathBuf,
+    key: hmac::Key,
+    /// What the code must have been compiled by and for.
+    environment: Digest,
+}
+
+impl Cache {
+    /// Opens the folder, and makes it and its key when they are missing.
+    pub(crate) fn open(folder: &Path, engine: &Engine) -> Result<Self, EngineError> {
+        let failed = |path: &Path, reason: String| EngineError::Cache {
+            path: path.to_path_buf(),
+            reason,
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| failed(folder, error.to_string()))?;
+        private(folder).map_err(|reason| failed(folder, reason))?;
+        let path = folder.join(KEY);
+        let key = key(&path).map_err(|reason| failed(&path, reason))?;
+        let environment = environment(engine);
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, &key),
+            environment,
+        })
+    }
+
+    /// The compiled code of this component, when it is there and authentic.
+    pub(crate) fn get(&self, component: &Digest, most: usize) -> Option<CompiledCode> {
+        let name = self.name(component);
+        let file = File::open(self.folder.join(&name)).ok()?;
+        let mut octets = Vec::new();
+        let most = most.saturating_add(TAG_OCTETS);
+        file.take(most as u64 + 1).read_to_end(&mut octets).ok()?;
+        if octets.len() > most {
+            return None;
+        }
+        let (tag, code) = octets.split_at_checked(TAG_OCTETS)?;
+        let message = [name.as_bytes(), code].concat();
+        hmac::verify(&self.key, &message, tag).ok()?;
+        Some(CompiledCode::authenticated(code.to_vec()))
+    }
+
+    /// Keeps compiled code. It appears under its name when it is whole.
+    pub(crate) fn put(&self, component: &Digest, code: &CompiledCode) -> io::Result<()> {
+        let name = self.name(component);
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(name.as_bytes());
+        context.update(code.as_octets());
+        let tag = context.sign();
+        write_whole(&self.folder, &[tag.as_ref(), code.as_octets()], |new| {
+            fs::rename(new, self.folder.join(&name))
+        })
+    }
+
+    fn name(&self, component: &Digest) -> String {
+        let both = [
+            component.as_octets().as_slice(),
+            self.environment.as_octets(),
+        ]
+        .concat();
+        format!("{}.compiled", Digest::of(&both))
+    }
+}
+
+/// Names the runtime, its configuration and the machine.
+fn environment(engine: &Engine) -> Digest {
+    struct Collect(digest::Context);
+
+    impl Hasher for Collect {
+        fn write(&mut self, octets: &[u8]) {
+            self.0.update(octets);
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+
+    let mut collect = Collect(digest::Context::new(&digest::SHA256));
+    collect.write(b"resolvet cache 1");
+    collect.write(env!("CARGO_PKG_VERSION").as_bytes());
+    engine.precompile_compatibility_hash().hash(&mut collect);
+    let mut octets = [0; 32];
+    octets.copy_from_slice(collect.0.finish().as_ref());
+    Digest::from_octets(octets)
+}
+
+/// Nobody else may look into it or write into it.
+fn private(path: &Path) -> Result<(), String> {
+    let metadata = fs::symlink_metadata(path).map_err(|error| error.to_string())?;
+    let user = rustix::process::geteuid().as_raw();
+    if metadata.is_symlink() {
+        return Err("it is a symbolic link: expected the folder or file itself".into());
+    }
+    if metadata.uid() != user {
+        return Err(format!(
+            "it belongs to user {}: expected user {user}",
+            metadata.uid()
+        ));
+    }
+    if metadata.mode() & OTHERS != 0 {
+        let mode = metadata.mode() & 0o777;
+        return Err(format!(
+            "others may use it (mode {mode:03o}): mend with `chmod go-rwx`"
+        ));
+    }
+    Ok(())
+}
+
+/// The key; made when it is missing.
+fn key(path: &Path) -> Result<[u8; KEY_OCTETS], String> {
+    if !path.exists() {
+        make_key(path).map_err(|error| error.to_string())?;
+    }
+    private(path)?;
+    let key = fs::read(path).map_err(|error| error.to_string())?;
+    let came = key.len();
+    key.try_into().map_err(|_| {
+        format!("the key has {came} octets: expected {KEY_OCTETS}; remove it and a new one is made")
+    })
+}
+
+fn make_key(path: &Path) -> io::Result<()> {
+    let mut key = [0; KEY_OCTETS];
+    rand::fill(&mut key).map_err(|_| io::Error::other("the system gives no random numbers"))?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    write_whole(folder, &[&key], |new| {
+        // Of two processes that make one at the same time, the first wins.
+        let linked = fs::hard_link(new, path);
+        fs::remove_file(new)?;
+        match linked {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        }
+    })
+}
+
+/// Writes a file under a name of its own and then gives it away.
+fn write_whole(
+    folder: &Path,
+    parts: &[&[u8]],
+    give: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let path = folder.join(format!("new-{}-{number}", process::id()));
+    // What a process with our number left behind when it died.
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let written = (|| {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        parts.iter().try_for_each(|part| file.write_all(part))?;
+        give(&path)
+    })();
+    if written.is_err() {
+        // The first error is the one to tell.
+        drop(fs::remove_file(&path));
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    const CODE: &[u8] = b"compiled code";
+
+    fn code() -> CompiledCode {
+        CompiledCode::from_child(CODE.to_vec())
+    }
+
+    #[test]
+    fn what_was_changed_counts_as_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let cache = Cache::open(&folder.path().join("cache"), &engine).unwrap();
+        let (component, other) = (Digest::of(b"a"), Digest::of(b"b"));
+        assert!(cache.get(&component, 100).is_none());
+        cache.put(&component, &code()).unwrap();
+        assert_eq!(cache.get(&component, 100).unwrap().as_octets(), CODE);
+        assert!(cache.get(&component, CODE.len() - 1).is_none());
+
+        let path = cache.folder.join(cache.name(&component));
+        let good = fs::read(&path).unwrap();
+        for position in 0..good.len() {
+            let mut bad = good.clone();
+            bad[position] ^= 1;
+            fs::write(&path, bad).unwrap();
+            assert!(cache.get(&component, 100).is_none(), "octet {position}");
+        }
+        for length in 0..good.len() {
+            fs::write(&path, &good[..length]).unwrap();
+            assert!(cache.get(&component, 100).is_none(), "{length} octets");
+        }
+        // Another component's code under this component's name.
+        fs::write(cache.folder.join(cache.name(&other)), &good).unwrap();
+        assert!(cache.get(&other, 100).is_none());
+        fs::write(&path, &good).unwrap();
+        assert!(cache.get(&component, 100).is_some());
+    }
+
+    #[test]
+    fn another_hosts_key_authenticates_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let path = folder.path().join("cache");
+        Cache::open(&path, &engine)
+            .unwrap()
+            .put(&Digest::of(b"a"), &code())
+            .unwrap();
+        assert!(
+            Cache::open(&path, &engine)
+                .unwrap()
+                .get(&Digest::of(b"a"), 100)
+                .is_some()
+        );
+        fs::remove_file(path.join(KEY)).unwrap();
+        assert!(
+            Cache::open(&path, &engine)
+                .unwrap()
+                .get(&Digest::of(b"a"), 100)
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_folder_or_key_that_others_may_use_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let path = folder.path().join("cache");
+        Cache::open(&path, &engine).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(fs::metadata(path.join(KEY)).unwrap().mode() & 0o777, 0o600);
+        let open = |mode, path: &Path| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap()
+        };
+        for (mode, what) in [(0o750, path.clone()), (0o640, path.join(KEY))] {
+            open(mode, &what);
+            let error = Cache::open(&path, &engine).err().unwrap().to_string();
+            assert!(error.contains("others may use it"), "{error}");
+            open(mode & 0o700, &what);
+        }
+        fs::write(path.join(KEY), b"short").unwrap();
+        let error = Cache::open(&path, &engine).err().unwrap().to_string();
+        assert!(error.contains("the key has 5 octets"), "{error}");
+    }
+}

@@ -1,8 +1,14 @@
 //! Developer commands of resolvet, run as `cargo xtask COMMAND`.
 
+mod bench;
+mod check;
 mod component;
+mod demo;
 mod output;
+mod packages;
 mod policies;
+mod run;
+mod test;
 mod toolchain;
 mod wasm;
 
@@ -19,6 +25,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show it: a lab on loopback, a domain that is accepted, one that is refused, and why.
+    Demo(demo::Arguments),
+    /// Run every check and every test, from a clean checkout: installs what is needed first.
+    Test,
+    /// Check the boundaries between crates, licences and reasons of dependencies.
+    Check,
+    /// Run the benchmarks.
+    Bench(bench::Arguments),
     /// Build every policy that ships, and the guests that tests need, to target/policies.
     Policies(policies::AllArguments),
     /// Build one policy's crate, wherever it is, to a component.
@@ -27,6 +41,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Demo(arguments) => demo::show(&arguments),
+        Command::Test => test::all(),
+        Command::Check => check::all(),
+        Command::Bench(arguments) => bench::all(&arguments),
         Command::Policies(arguments) => policies::build_all(&arguments),
         Command::Policy(arguments) => policies::build_one(&arguments),
     };

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Arguments of `policies`.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct AllArguments {
     /// The toolchain to use; without it, the first of these that works.
     #[arg(long, value_enum)]
@@ -42,11 +42,22 @@ pub(crate) struct OneArguments {
 /// # Errors
 /// Names each crate that could not be built; the others are built.
 pub(crate) fn build_all(arguments: &AllArguments) -> Result<()> {
+    build_quietly(arguments, false)
+}
+
+/// As [`build_all`]; when `quiet`, the table is not printed.
+///
+/// # Errors
+/// As [`build_all`].
+pub(crate) fn build_quietly(arguments: &AllArguments, quiet: bool) -> Result<()> {
     let root = root()?;
     let toolchain = Toolchain::find(arguments.toolchain)?;
     output::note(&format!("policies are compiled by {}", toolchain.name()));
     let out = root.join("target/policies");
-    let mut report = Report::default();
+    let mut report = Report {
+        quiet,
+        ..Report::default()
+    };
 
     let members = wasm::members_in(&root.join("policies"))?;
     report.add(
@@ -96,7 +107,7 @@ pub(crate) fn build_one(arguments: &OneArguments) -> Result<()> {
 }
 
 /// The workspace's folder.
-fn root() -> Result<PathBuf> {
+pub(crate) fn root() -> Result<PathBuf> {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     Ok(xtask
         .parent()
@@ -127,6 +138,7 @@ fn write(path: &Path, octets: &[u8]) -> Result<()> {
 /// What was built, and what was not.
 #[derive(Default)]
 struct Report {
+    quiet: bool,
     rows: Vec<[String; 4]>,
     failures: Vec<String>,
 }
@@ -168,7 +180,7 @@ impl Report {
         };
         let widths = [width(0), width(1), width(2)].map(Option::unwrap_or_default);
         let [first, second, third] = widths;
-        for [name, size, exports, imports] in &self.rows {
+        for [name, size, exports, imports] in self.rows.iter().filter(|_| !self.quiet) {
             output::line(&format!(
                 "{name:first$}  {size:>second$}  {exports:third$}  {imports}"
             ));

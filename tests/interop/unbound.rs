@@ -1,0 +1,108 @@
+//! Unbound as a recursive resolver in clear text, or as a DNS over TLS server with a certificate of the lab.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+use resolvet_tests::lab::ca::Identity;
+use tempfile::TempDir;
+
+use crate::process::{Server, program, write};
+
+/// A recursive server that asks one authoritative server about everything, so that nothing leaves loopback.
+#[derive(Debug)]
+pub(crate) struct Unbound {
+    clear: SocketAddr,
+    server: Server,
+    _folder: TempDir,
+}
+
+impl Unbound {
+    /// A resolver in clear text, over UDP and TCP.
+    pub(crate) fn recursive(zone: &str, authority: SocketAddr) -> Result<Self> {
+        Self::start(zone, authority, None, &[])
+    }
+
+    /// A DNS over TLS server at `address` with this identity, which has records of its own besides.
+    pub(crate) fn dot(
+        zone: &str,
+        authority: SocketAddr,
+        address: SocketAddr,
+        identity: &Identity,
+        own: &[&str],
+    ) -> Result<Self> {
+        Self::start(zone, authority, Some((address, identity)), own)
+    }
+
+    fn start(
+        zone: &str,
+        authority: SocketAddr,
+        tls: Option<(SocketAddr, &Identity)>,
+        own: &[&str],
+    ) -> Result<Self> {
+        let unbound = program("unbound", "unbound")?;
+        let folder = tempfile::tempdir()?;
+        let place = folder.path();
+        let (server, clear) = Server::start(place, zone, |port| {
+            let encrypted = match tls {
+                Some((address, identity)) => tls_section(place, address, identity)?,
+                None => String::new(),
+            };
+            let records: String = own
+                .iter()
+                .map(|record| format!("  local-data: '{record}'\n"))
+                .collect();
+            let configuration = write(
+                place,
+                "unbound.conf",
+                format_args!(
+                    "server:\n  directory: \"{here}\"\n  pidfile: \"{here}/unbound.pid\"\n  username: \"\"\n  \
+                     chroot: \"\"\n  use-syslog: no\n  logfile: \"\"\n  log-queries: yes\n  num-threads: 1\n  \
+                     interface: 127.0.0.1@{port}\n{encrypted}  access-control: 127.0.0.0/8 allow\n  do-ip6: no\n  \
+                     do-not-query-localhost: no\n  module-config: \"iterator\"\n{records}\
+                     remote-control:\n  control-enable: no\n\
+                     stub-zone:\n  name: \"{zone}\"\n  stub-addr: {authority_address}@{authority_port}\n\
+                     stub-zone:\n  name: \".\"\n  stub-prime: no\n  stub-addr: {authority_address}@{authority_port}\n",
+                    here = place.display(),
+                    authority_address = authority.ip(),
+                    authority_port = authority.port(),
+                ),
+            )?;
+            let mut command = Command::new(&unbound);
+            command.arg("-d").arg("-c").arg(configuration);
+            Ok(command)
+        })?;
+        Ok(Self {
+            clear,
+            server,
+            _folder: folder,
+        })
+    }
+
+    /// Where it answers in clear text.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.clear
+    }
+
+    /// Whether it was asked for this name, over whichever transport.
+    pub(crate) fn was_asked_for(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        self.server
+            .log()
+            .lines()
+            .any(|line| line.to_ascii_lowercase().contains(&format!(" {name}. ")))
+    }
+}
+
+/// The lines for DNS over TLS, and the files that they name.
+fn tls_section(place: &Path, address: SocketAddr, identity: &Identity) -> Result<String> {
+    let chain = write(place, "chain.pem", identity.chain_pem())?;
+    let key = write(place, "key.pem", identity.key_pem())?;
+    Ok(format!(
+        "  interface: 127.0.0.1@{port}\n  tls-port: {port}\n  tls-service-pem: \"{}\"\n  tls-service-key: \"{}\"\n",
+        chain.display(),
+        key.display(),
+        port = address.port(),
+    ))
+}

@@ -28,12 +28,19 @@ const PROTO: [&str; 8] = [
     "x509-parser",
 ];
 
-/// What a crate of ours must never reach, by any way of normal dependencies.
+/// What a crate of ours must never reach, by any way of normal dependencies: there is no socket without these.
 const NEVER: [(&str, &[&str]); 4] = [
-    ("resolvet-proto", &["tokio", "rustls", "wasmtime", "anyhow", "mio", "socket2"]),
-    ("resolvet-engine", &["tokio", "rustls", "hickory-net", "clap", "anyhow", "mio", "socket2"]),
+    ("resolvet-proto", &["tokio", "rustls", "wasmtime", "mio", "socket2"]),
+    ("resolvet-engine", &["tokio", "rustls", "hickory-net", "clap", "mio", "socket2"]),
     ("resolvet", &["clap"]),
-    ("resolvet-guest", &["resolvet-engine", "resolvet", "wasmtime", "tokio", "wasi"]),
+    ("resolvet-guest", &["resolvet-engine", "resolvet", "wasmtime", "tokio"]),
+];
+
+/// What a crate of ours must not name itself: errors of libraries have types.
+const NOT_ITSELF: [(&str, &[&str]); 3] = [
+    ("resolvet-proto", &["anyhow"]),
+    ("resolvet-engine", &["anyhow"]),
+    ("resolvet", &["anyhow"]),
 ];
 
 /// Whom a crate of ours may import directly among ours: the arrows of ARCHITECTURE.md.
@@ -165,6 +172,11 @@ impl Graph {
             let reached = self.reached(of);
             let found = never.iter().filter(|&&name| reached.contains(name));
             problems.extend(found.map(|name| format!("{of} reaches `{name}`, which it must never import")));
+        }
+        for (of, not) in NOT_ITSELF {
+            let direct = self.direct(of);
+            let found = not.iter().filter(|&&name| direct.contains(name));
+            problems.extend(found.map(|name| format!("{of} imports `{name}`: libraries have errors with types")));
         }
         for (of, may) in ARROWS {
             let ours = self.direct(of).into_iter().filter(|name| name.starts_with("resolvet"));

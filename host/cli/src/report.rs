@@ -130,6 +130,9 @@ pub(crate) struct QueryReport {
     pub(crate) answers: Vec<RecordReport>,
     pub(crate) octets: usize,
     pub(crate) milliseconds: u128,
+    /// Of the handshakes of the connection, TLS's with the judgement in it.
+    pub(crate) tcp_microseconds: u128,
+    pub(crate) tls_microseconds: u128,
 }
 
 /// A record of an answer in presentation form.

@@ -16,7 +16,7 @@ use crate::{
     clock,
     error::{AttachError, QueryError},
     message,
-    transport::Pipeline,
+    transport::{Cost, Pipeline},
 };
 
 /// A vetted server with an open connection to it. It can be made of nothing less: what is sent, is sent by
@@ -24,6 +24,7 @@ use crate::{
 pub(crate) struct Serving {
     pub(crate) vetted: Vetted<Server>,
     pub(crate) pipeline: Pipeline,
+    pub(crate) cost: Cost,
 }
 
 impl Serving {
@@ -75,6 +76,8 @@ pub struct Answer {
     pub server: Server,
     /// Octets of the answer.
     pub octets: usize,
+    /// What the connection had cost that it came over.
+    pub connection: Cost,
 }
 
 /// An attachment to a network: a session that goes on. Dropping the last clone ends it.
@@ -140,7 +143,8 @@ impl Attachment {
             reason: error.to_string(),
         };
         let message = Message::from_vec(&answer).map_err(unreadable)?;
-        Ok(Answer { message, server: serving.vetted.server().clone(), octets: answer.len() })
+        let server = serving.vetted.server().clone();
+        Ok(Answer { message, server, octets: answer.len(), connection: serving.cost })
     }
 
     /// Sends a whole query message and gives the whole answer: what a stub or an embedding resolver forwards.

@@ -24,7 +24,7 @@ use crate::{
     clock,
     lookup::LookupError,
     transport::{
-        Pipeline,
+        Cost, Pipeline,
         dot::{self, ConnectError},
     },
 };
@@ -32,10 +32,16 @@ use crate::{
 /// Commands of handles that may wait.
 const COMMANDS: usize = 64;
 
+/// An open connection and what it cost.
+struct Connection {
+    pipeline: Pipeline,
+    cost: Cost,
+}
+
 /// What a piece of work brought: an event, and a connection if it made one.
 struct Done {
     event: Event,
-    connection: Option<(u32, Pipeline)>,
+    connection: Option<(u32, Connection)>,
 }
 
 impl From<Event> for Done {
@@ -73,7 +79,7 @@ struct Driver {
     states: watch::Sender<State>,
     work: JoinSet<Done>,
     /// Open connections by attempt, vetted or not.
-    connections: HashMap<u32, Pipeline>,
+    connections: HashMap<u32, Connection>,
     timer: Option<Timestamp>,
 }
 
@@ -177,8 +183,8 @@ impl Driver {
     }
 
     fn serve(&mut self, vetted: Vetted<Server>) {
-        if let Some(pipeline) = self.connections.get(&vetted.attempt()) {
-            let serving = Serving { vetted, pipeline: pipeline.clone() };
+        if let Some(Connection { pipeline, cost }) = self.connections.get(&vetted.attempt()) {
+            let serving = Serving { vetted, pipeline: pipeline.clone(), cost: *cost };
             self.states.send_replace(State::Serving(Arc::new(serving)));
         }
     }
@@ -189,7 +195,7 @@ impl Driver {
         if is_served {
             self.states.send_replace(State::Seeking);
         }
-        if let Some(pipeline) = self.connections.remove(&attempt) {
+        if let Some(Connection { pipeline, .. }) = self.connections.remove(&attempt) {
             let drain = self.client.limits.drain;
             tokio::spawn(async move {
                 sleep(drain).await;
@@ -222,9 +228,11 @@ async fn connect(client: Client, attempt: u32, server: Server, request: Arc<Requ
         Ok(established) => match established.judged.judgement {
             Ok(judgement) => {
                 let presented = established.judged.request.presented.clone();
+                let connection =
+                    Connection { pipeline: established.pipeline, cost: established.cost };
                 Done {
                     event: Event::Connected { attempt, presented, judgement },
-                    connection: Some((attempt, established.pipeline)),
+                    connection: Some((attempt, connection)),
                 }
             }
             Err(error) => failed(attempt, ConnectionFailureKind::TooLarge, error.to_string()).into(),

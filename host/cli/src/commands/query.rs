@@ -53,6 +53,8 @@ pub(super) async fn run(
         answers: answer.message.answers.iter().map(record).collect(),
         octets: answer.octets,
         milliseconds: began.elapsed().as_millis(),
+        tcp_microseconds: answer.connection.tcp.as_micros(),
+        tls_microseconds: answer.connection.tls.as_micros(),
     };
     if output.is_json() {
         output.document(&report)?;
@@ -73,8 +75,15 @@ fn print(report: &QueryReport, output: &Output) -> anyhow::Result<()> {
     let server = &report.server;
     let how = if report.authenticated { "vetted" } else { "not authenticated" };
     let over = format!(
-        "over {} {}:{} of {}, {how}, {} octets in {} ms",
-        server.transport, server.address, server.port, report.domain, report.octets, report.milliseconds
+        "over {} {}:{} of {}, {how}, {} octets in {} ms; handshakes {} µs TCP, {} µs TLS with the judgement",
+        server.transport,
+        server.address,
+        server.port,
+        report.domain,
+        report.octets,
+        report.milliseconds,
+        report.tcp_microseconds,
+        report.tls_microseconds
     );
     output.line(&tinted(Tone::Faint, &over))
 }

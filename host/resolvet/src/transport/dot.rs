@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::Pipeline;
+use super::{Cost, Pipeline};
 use crate::tls::{self, Judged};
 
 /// The protocol's name in the handshake (RFC 7858's registration of `dot`).
@@ -22,7 +22,7 @@ const ALPN: &[u8] = b"dot";
 /// No connection came about.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum ConnectError {
+pub(crate) enum ConnectError {
     /// TCP failed.
     #[error("TCP connection to {address} failed: {source}")]
     Tcp {
@@ -93,10 +93,8 @@ pub(crate) struct Established {
     pub(crate) pipeline: Pipeline,
     /// What the policies said, which counts from now on.
     pub(crate) judged: Judged,
-    /// From the first packet to the end of the TCP handshake.
-    pub(crate) tcp: Duration,
-    /// From there to the end of the TLS handshake, the judgement included.
-    pub(crate) tls: Duration,
+    /// How long it took.
+    pub(crate) cost: Cost,
 }
 
 /// Connects, with one time limit for each of the two handshakes.
@@ -135,7 +133,8 @@ pub(crate) async fn connect(
                 }
             }
             let tls = began.elapsed().saturating_sub(tcp);
-            Ok(Established { pipeline: Pipeline::start(stream), judged, tcp, tls })
+            let cost = Cost { tcp, tls };
+            Ok(Established { pipeline: Pipeline::start(stream), judged, cost })
         }
         (_, Some(judged)) if !accepted(&judged) => {
             Err(ConnectError::Refused { address, judged: Box::new(judged) })

@@ -54,7 +54,8 @@ pub(crate) fn common_name(c: &Certificate<'_>, refuses: bool, report: &mut Repor
     name::common_names(c.subject, |value| {
         let octets = value.content;
         let repeats = names.iter().any(|name| match name {
-            GeneralName::Dns(name) => *name == octets,
+            // Whoever was given a wildcard was shown to own the name below it.
+            GeneralName::Dns(name) => *name == octets || name.strip_prefix(b"*.") == Some(octets),
             GeneralName::Ip(address) => identity::address_text(address).as_bytes() == octets,
             _ => false,
         });

@@ -179,6 +179,14 @@ impl<'a> Crl<'a> {
     }
 }
 
+/// The issuer that a CRL names, `Name` with tag and length, whatever else is wrong with it.
+pub(crate) fn issuer(der: &[u8]) -> Option<&[u8]> {
+    let mut fields = der::only(der, tag::SEQUENCE).ok()?.nested(tag::SEQUENCE).ok()?;
+    fields.optional(tag::INTEGER).ok()?;
+    fields.expect(tag::SEQUENCE).ok()?;
+    fields.expect(tag::SEQUENCE).ok().map(|issuer| issuer.whole)
+}
+
 fn scope(value: &[u8]) -> Result<Scope<'_>> {
     let mut fields = der::only(value, tag::SEQUENCE)?;
     let point = fields.optional(tag::explicit(0))?;

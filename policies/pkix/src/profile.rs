@@ -64,12 +64,13 @@ const NEVER_CRITICAL: [(&[u8], &str, &str); 5] = [
     (oid::SUBJECT_INFO_ACCESS, "subject information access", "RFC 5280 4.2.2.2"),
 ];
 
-/// Extensions that must be critical in an authority's certificate.
-const ALWAYS_CRITICAL: [(&[u8], &str, &str); 4] = [
-    (oid::BASIC_CONSTRAINTS, "basic constraints", "RFC 5280 4.2.1.9"),
-    (oid::NAME_CONSTRAINTS, "name constraints", "RFC 5280 4.2.1.10"),
-    (oid::POLICY_CONSTRAINTS, "policy constraints", "RFC 5280 4.2.1.11"),
-    (oid::INHIBIT_ANY_POLICY, "inhibit anyPolicy", "RFC 5280 4.2.1.14"),
+/// Extensions that must be critical in an authority's certificate, and whether one that is not refuses. The last two
+/// bind here whether critical or not, and deployed authorities (and NIST's suite) leave them uncritical.
+const ALWAYS_CRITICAL: [(&[u8], &str, &str, bool); 4] = [
+    (oid::BASIC_CONSTRAINTS, "basic constraints", "RFC 5280 4.2.1.9", true),
+    (oid::NAME_CONSTRAINTS, "name constraints", "RFC 5280 4.2.1.10", true),
+    (oid::POLICY_CONSTRAINTS, "policy constraints", "RFC 5280 4.2.1.11", false),
+    (oid::INHIBIT_ANY_POLICY, "inhibit anyPolicy", "RFC 5280 4.2.1.14", false),
 ];
 
 /// Checks one certificate of a path. What cannot be read is refused by the same code whatever it is.
@@ -143,10 +144,10 @@ fn extensions(c: &Certificate<'_>, role: Role, settings: &Settings, report: &mut
         }
         if role != Role::EndEntity
             && !extension.critical
-            && let Some((_, noun, paragraph)) = ALWAYS_CRITICAL.iter().find(|(oid, ..)| *oid == extension.oid)
+            && let Some((_, noun, paragraph, refuses)) = ALWAYS_CRITICAL.iter().find(|(oid, ..)| *oid == extension.oid)
         {
             let message = format!("the {}'s {noun} are not critical, which they must be", role.noun());
-            report.judge(strict, "extension-criticality", message, paragraph, at(c, extension.whole));
+            report.judge(strict && *refuses, "extension-criticality", message, paragraph, at(c, extension.whole));
         }
     }
     Ok(())

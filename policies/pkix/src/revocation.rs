@@ -7,7 +7,7 @@
 
 use crate::{
     certificate::{Certificate, key_usage},
-    crl::{ALL_REASONS, Crl, Entry},
+    crl::{self, ALL_REASONS, Crl, Entry},
     facts::Facts,
     name, ocsp,
     profile::Role,
@@ -105,18 +105,23 @@ fn stapled_response(
     false
 }
 
-/// The CRLs that can be read, and the issuers of those that cannot.
+/// The CRLs that can be used, and the issuers of those that cannot.
 struct Lists<'s, 'a> {
     lists: Vec<Crl<'a>>,
-    /// CRLs whose issuer is not known because they cannot be read.
-    unreadable: usize,
+    unusable: Vec<&'a [u8]>,
     facts: &'s Facts<'a>,
 }
 
 impl<'s, 'a> Lists<'s, 'a> {
     fn read(facts: &'s Facts<'a>) -> Self {
-        let lists: Vec<Crl<'a>> = facts.crls.iter().filter_map(|der| Crl::read(der).ok()).collect();
-        Self { unreadable: facts.crls.len() - lists.len(), lists, facts }
+        let (mut lists, mut unusable) = (Vec::new(), Vec::new());
+        for der in facts.crls {
+            match Crl::read(der) {
+                Ok(list) => lists.push(list),
+                Err(_) => unusable.extend(crl::issuer(der)),
+            }
+        }
+        Self { lists, unusable, facts }
     }
 
     /// `authorities` are the certificates above this one in its path, its issuer first.
@@ -124,8 +129,8 @@ impl<'s, 'a> Lists<'s, 'a> {
         let by_issuer: Vec<&Crl<'a>> =
             self.lists.iter().filter(|list| name::matches(list.issuer, certificate.issuer)).collect();
         if by_issuer.is_empty() {
-            // One that cannot be read may have been by this issuer.
-            return if self.unreadable > 0 && self.lists.is_empty() { Status::Undetermined } else { Status::Unknown };
+            let unusable = self.unusable.iter().any(|issuer| name::matches(issuer, certificate.issuer));
+            return if unusable { Status::Undetermined } else { Status::Unknown };
         }
         let usable: Vec<&Crl<'a>> =
             by_issuer.into_iter().filter(|list| self.is_current(list) && self.is_signed(list, authorities, depth)).collect();

@@ -56,7 +56,7 @@ impl VerdictExt for Verdict {
     }
 
     fn because(mut self, finding: Finding) -> Self {
-        add(&mut self.findings, &mut self.extra, finding);
+        add(&mut self.findings, finding);
         self
     }
 }
@@ -80,7 +80,7 @@ impl RankingExt for Ranking {
     }
 
     fn because(mut self, finding: Finding) -> Self {
-        add(&mut self.findings, &mut self.extra, finding);
+        add(&mut self.findings, finding);
         self
     }
 }
@@ -189,24 +189,23 @@ fn finding(code: &str, severity: Severity, message: String) -> Finding {
     }
 }
 
-fn add(findings: &mut Vec<Finding>, extra: &mut BTreeMap<String, String>, finding: Finding) {
+fn add(findings: &mut Vec<Finding>, finding: Finding) {
     if findings.len() + 1 < FINDINGS {
         findings.push(finding);
         return;
     }
-    let omitted = extra
-        .get(OMITTED)
-        .and_then(|count| count.parse::<u32>().ok())
+    // The last one's text begins with how many it stands for.
+    let counted = |last: Finding| last.message.split(' ').next()?.parse::<u32>().ok();
+    let full = findings.len() == FINDINGS;
+    let omitted = full
+        .then(|| findings.pop())
+        .flatten()
+        .and_then(counted)
         .unwrap_or(0)
         + 1;
-    extra.insert(OMITTED.into(), omitted.to_string());
     let message =
         format!("{omitted} more findings are left out: the contract has room for {FINDINGS}");
-    let last = Finding::warning(OMITTED, message);
-    match findings.get_mut(FINDINGS - 1) {
-        Some(place) => *place = last,
-        None => findings.push(last),
-    }
+    findings.push(Finding::warning(OMITTED, message));
 }
 
 /// At most so many octets of a text, whole characters.

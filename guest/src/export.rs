@@ -3,7 +3,7 @@
 use resolvet_proto::judgement::{Finding, Ranking, Verdict};
 use serde::de::DeserializeOwned;
 
-use crate::{FindingExt as _, RankingExt as _, VerdictExt as _, log, settings, settings_json};
+use crate::{FindingExt as _, RankingExt as _, VerdictExt as _, json, log, settings};
 
 /// The code of the finding when settings cannot be read during an evaluation.
 const SETTINGS_UNUSABLE: &str = "settings-unusable";
@@ -31,7 +31,7 @@ impl Answer for Ranking {
 /// # Errors
 /// One sentence that names the setting, what was expected and what came.
 pub fn read<S: DeserializeOwned>() -> Result<S, String> {
-    settings_json::read(&settings::json())
+    json::read(&settings::json())
 }
 
 /// Reads the settings of a policy that has none.

@@ -55,7 +55,7 @@
 mod arena;
 mod builder;
 mod facts;
-mod settings_json;
+mod json;
 
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]

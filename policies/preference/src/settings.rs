@@ -179,7 +179,7 @@ mod tests {
             ),
             (
                 r#"{"allowed-ports": [65536]}"#,
-                "setting `allowed-ports[0]`: invalid value: integer `65536`",
+                "setting `allowed-ports[0]`: expected u16, came integer `65536`",
             ),
         ] {
             let came = check(json).unwrap_err();

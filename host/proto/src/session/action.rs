@@ -104,6 +104,8 @@ pub enum Action {
 pub enum WithdrawReason {
     /// The validation refused.
     ValidationRefused,
+    /// The selectors refused.
+    SelectionRefused,
     /// The privacy assessment refused.
     PrivacyRefused,
     /// A policy failed.

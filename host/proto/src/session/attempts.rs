@@ -7,7 +7,7 @@ use super::{
     Timestamp, WithdrawReason,
     config::ATTEMPTS,
     limits::REPETITIONS,
-    machine::{Peer, Phase},
+    machine::{Held, Peer, Phase},
 };
 use crate::judgement::{
     Answer, Digest, Judgement, Outcome, Presented, Ranking, Request, Stage, Transport, Verdict,
@@ -20,7 +20,10 @@ impl Session {
         self.act(Action::Select {
             request: Arc::clone(&request),
         });
-        let (evidence, deadline) = (self.evidence, Self::patience(now));
+        let evidence = self.evidence;
+        // A server in use does not wait longer than its own judgement may take.
+        let in_use = self.held.as_ref().filter(|held| held.expires.is_some());
+        let deadline = in_use.map_or_else(|| Self::patience(now), |held| held.deadline);
         self.phase = Phase::Selecting {
             request,
             evidence,
@@ -100,31 +103,52 @@ impl Session {
         self.try_next(now);
     }
 
-    /// Discovery was repeated while a server was vetted: when it is still the first, it is judged again instead of being
-    /// connected to anew. Otherwise it is given up.
+    /// A server that was vetted before discovery or selection was repeated is judged again instead of being connected to
+    /// anew: after a swap if it may still be chosen, after discovery if it is still the first choice. Otherwise it is
+    /// given up.
     fn keep_held(&mut self, now: Timestamp) -> bool {
-        let Some(held) = self.held.take() else {
+        let Some(Held {
+            peer,
+            expires,
+            deadline,
+        }) = self.held.take()
+        else {
             return false;
         };
-        let first = self.queue.front().copied();
-        let candidate =
-            first.and_then(|position| self.discovered.candidates.get(position as usize));
-        let end = first.and_then(|position| self.discovered.ends.get(position as usize));
-        match (first, candidate, end) {
-            (Some(position), Some(candidate), Some(end)) if candidate.server() == held.server => {
-                self.queue.pop_front();
-                let target = candidate.target.clone();
+        let candidates = &self.discovered.candidates;
+        let found = self.queue.iter().enumerate().find_map(|(place, position)| {
+            let candidate = candidates.get(*position as usize)?;
+            let end = self.discovered.ends.get(*position as usize)?;
+            (candidate.server() == peer.server)
+                .then(|| (place, *position, candidate.target.clone(), *end))
+        });
+        match (found, expires) {
+            (Some((_, candidate, target, end)), Some(expires)) => {
                 let peer = Peer {
-                    candidate: position,
+                    candidate,
                     target,
-                    end: *end,
-                    ..held
+                    end,
+                    ..peer
                 };
-                self.rejudge(peer, false, "discovery was repeated", now);
+                self.rejudge_until(deadline, peer, Some(expires), "policies were swapped", now);
                 true
             }
-            _ => {
-                self.withdraw(held.attempt, WithdrawReason::Replaced, now);
+            (Some((0, candidate, target, end)), None) => {
+                let peer = Peer {
+                    candidate,
+                    target,
+                    end,
+                    ..peer
+                };
+                self.rejudge(peer, None, "discovery was repeated", now);
+                true
+            }
+            (_, None) => {
+                self.withdraw(peer.attempt, WithdrawReason::Replaced, now);
+                false
+            }
+            (None, Some(_)) => {
+                self.withdraw(peer.attempt, WithdrawReason::SelectionRefused, now);
                 false
             }
         }
@@ -435,7 +459,7 @@ impl Session {
         };
         self.rejudge(
             peer,
-            false,
+            None,
             "policies or evidence changed since it was judged",
             now,
         );

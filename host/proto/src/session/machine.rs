@@ -68,8 +68,8 @@ pub struct Session {
     pub(super) preferred: Option<u32>,
     /// Candidates that were vetted and then refused.
     pub(super) excluded: BTreeSet<u32>,
-    /// A vetted server whose records ended, while discovery is repeated.
-    pub(super) held: Option<Peer>,
+    /// A vetted server that waits for discovery or selection to be repeated.
+    pub(super) held: Option<Held>,
     /// The most telling thing that went wrong since the last vetted server.
     pub(super) worst: Option<(FailureKind, String)>,
     actions: VecDeque<Action>,
@@ -111,7 +111,8 @@ pub(super) enum Phase {
     },
     Rejudging {
         peer: Peer,
-        serving: bool,
+        /// Until when it may be used meanwhile, if at all.
+        until: Option<Timestamp>,
         deadline: Timestamp,
     },
     Serving {
@@ -119,6 +120,16 @@ pub(super) enum Phase {
         expires: Timestamp,
     },
     Failed,
+}
+
+/// A vetted server that waits for discovery or selection to be repeated.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    pub(super) peer: Peer,
+    /// Until when its verdict holds, while policies were swapped; absent when its records ended.
+    pub(super) expires: Option<Timestamp>,
+    /// When it must be judged again.
+    pub(super) deadline: Timestamp,
 }
 
 /// One attempt at one server.
@@ -300,7 +311,7 @@ impl Session {
             | Phase::Assessing { peer, .. }
             | Phase::Rejudging { peer, .. }
             | Phase::Serving { peer, .. } => Some(peer.attempt),
-            _ => self.held.as_ref().map(|held| held.attempt),
+            _ => self.held.as_ref().map(|held| held.peer.attempt),
         }
     }
 
@@ -359,7 +370,12 @@ impl Session {
     /// Ends the session.
     pub(super) fn fail(&mut self, failure: Failure, now: Timestamp) {
         if let Some(held) = self.held.take() {
-            self.withdraw(held.attempt, WithdrawReason::Expired, now);
+            let reason = match failure.kind {
+                FailureKind::PolicyFault => WithdrawReason::PolicyFault,
+                FailureKind::SelectionRefused => WithdrawReason::SelectionRefused,
+                _ => WithdrawReason::Expired,
+            };
+            self.withdraw(held.peer.attempt, reason, now);
         }
         self.phase = Phase::Failed;
         self.tell(now, Step::Failed(failure.clone()));

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use super::{
     Action, FailureKind, LifetimeBound, Session, Step, Timestamp, Vetted, WithdrawReason,
     limits::REJUDGE_MILLISECONDS,
-    machine::{Peer, Phase},
+    machine::{Held, Peer, Phase},
 };
 use crate::{
     certificate,
@@ -95,7 +95,24 @@ impl Session {
     }
 
     /// Asks for a judgement of what a peer presented, with the facts of this moment.
-    pub(super) fn rejudge(&mut self, peer: Peer, serving: bool, reason: &str, now: Timestamp) {
+    pub(super) fn rejudge(
+        &mut self,
+        peer: Peer,
+        until: Option<Timestamp>,
+        reason: &str,
+        now: Timestamp,
+    ) {
+        self.rejudge_until(now.elapsed(REJUDGE_MILLISECONDS), peer, until, reason, now);
+    }
+
+    pub(super) fn rejudge_until(
+        &mut self,
+        deadline: Timestamp,
+        peer: Peer,
+        until: Option<Timestamp>,
+        reason: &str,
+        now: Timestamp,
+    ) {
         let request = Request {
             server: peer.request.server.clone(),
             presented: peer.request.presented.clone(),
@@ -106,7 +123,6 @@ impl Session {
             evidence: self.evidence,
             ..peer
         };
-        let deadline = now.elapsed(REJUDGE_MILLISECONDS);
         self.tell(
             now,
             Step::Rejudging {
@@ -119,11 +135,11 @@ impl Session {
             request: Arc::clone(&peer.request),
             generation: self.generation,
             deadline,
-            serving,
+            serving: until.is_some_and(|until| !until.is_reached(now)),
         });
         self.phase = Phase::Rejudging {
             peer,
-            serving,
+            until,
             deadline,
         };
     }
@@ -207,16 +223,24 @@ impl Session {
     pub(super) fn swapped(&mut self, generation: u64, now: Timestamp) {
         self.generation = self.generation.max(generation);
         self.excluded.clear();
-        match &self.phase {
-            Phase::Serving { peer, .. } if peer.generation < self.generation => {
-                let peer = peer.clone();
-                self.rejudge(peer, true, "policies were swapped", now);
+        let (peer, until) = match &self.phase {
+            Phase::Serving { peer, expires } if peer.generation < self.generation => {
+                (peer.clone(), Some(*expires))
             }
-            Phase::Rejudging { peer, serving, .. } => {
-                let (peer, serving) = (peer.clone(), *serving);
-                self.rejudge(peer, serving, "policies were swapped", now);
-            }
-            _ => {}
+            Phase::Rejudging { peer, until, .. } => (peer.clone(), *until),
+            _ => return,
+        };
+        if until.is_some() {
+            // New selectors bind at once, so they are asked before the server is judged again.
+            let deadline = now.elapsed(REJUDGE_MILLISECONDS);
+            self.held = Some(Held {
+                peer,
+                expires: until,
+                deadline,
+            });
+            self.select(0, now);
+        } else {
+            self.rejudge(peer, None, "policies were swapped", now);
         }
     }
 
@@ -224,17 +248,12 @@ impl Session {
     pub(super) fn evidence_changed(&mut self, reason: &str, now: Timestamp) {
         self.evidence = self.evidence.wrapping_add(1);
         self.excluded.clear();
-        match &self.phase {
-            Phase::Serving { peer, .. } => {
-                let peer = peer.clone();
-                self.rejudge(peer, true, reason, now);
-            }
-            Phase::Rejudging { peer, serving, .. } => {
-                let (peer, serving) = (peer.clone(), *serving);
-                self.rejudge(peer, serving, reason, now);
-            }
-            _ => {}
-        }
+        let (peer, until) = match &self.phase {
+            Phase::Serving { peer, expires } => (peer.clone(), Some(*expires)),
+            Phase::Rejudging { peer, until, .. } => (peer.clone(), *until),
+            _ => return,
+        };
+        self.rejudge(peer, until, reason, now);
     }
 
     /// See [`super::Event::Closed`].
@@ -270,10 +289,14 @@ impl Session {
                     reason: "the records that it was chosen by ended".into(),
                 },
             );
-            self.held = Some(peer);
+            self.held = Some(Held {
+                peer,
+                expires: None,
+                deadline: now,
+            });
             self.discover(now);
         } else {
-            self.rejudge(peer, false, "its verdict ended", now);
+            self.rejudge(peer, None, "its verdict ended", now);
         }
     }
 

@@ -89,11 +89,11 @@ impl RankingExt for Ranking {
 /// expected and what came; what is longer than 1,024 octets is cut.
 pub trait FindingExt: Sized {
     /// Worth knowing.
-    fn note(code: &str, message: impl Into<String>) -> Self;
+    fn note(code: impl Into<String>, message: impl Into<String>) -> Self;
     /// Worth a person's attention.
-    fn warning(code: &str, message: impl Into<String>) -> Self;
+    fn warning(code: impl Into<String>, message: impl Into<String>) -> Self;
     /// A reason to reject.
-    fn error(code: &str, message: impl Into<String>) -> Self;
+    fn error(code: impl Into<String>, message: impl Into<String>) -> Self;
     /// The paragraph of the standard that it rests on, `RFC 9525 6.3`.
     #[must_use]
     fn reference(self, paragraph: &str) -> Self;
@@ -103,16 +103,16 @@ pub trait FindingExt: Sized {
 }
 
 impl FindingExt for Finding {
-    fn note(code: &str, message: impl Into<String>) -> Self {
-        finding(code, Severity::Note, message.into())
+    fn note(code: impl Into<String>, message: impl Into<String>) -> Self {
+        finding(code.into(), Severity::Note, message.into())
     }
 
-    fn warning(code: &str, message: impl Into<String>) -> Self {
-        finding(code, Severity::Warning, message.into())
+    fn warning(code: impl Into<String>, message: impl Into<String>) -> Self {
+        finding(code.into(), Severity::Warning, message.into())
     }
 
-    fn error(code: &str, message: impl Into<String>) -> Self {
-        finding(code, Severity::Error, message.into())
+    fn error(code: impl Into<String>, message: impl Into<String>) -> Self {
+        finding(code.into(), Severity::Error, message.into())
     }
 
     fn reference(mut self, paragraph: &str) -> Self {
@@ -179,9 +179,9 @@ fn whole(set: CertificateSet, index: u32) -> Evidence {
     })
 }
 
-fn finding(code: &str, severity: Severity, message: String) -> Finding {
+fn finding(code: String, severity: Severity, message: String) -> Finding {
     Finding {
-        code: code.into(),
+        code,
         severity,
         message: cut(message, MESSAGE_OCTETS),
         reference: String::new(),

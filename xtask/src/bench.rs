@@ -22,7 +22,16 @@ pub(crate) struct Arguments {
 pub(crate) fn all(arguments: &Arguments) -> Result<()> {
     let root = root()?;
     policies::build_all(&policies::AllArguments::default())?;
-    let mut command = cargo(&root, &["bench", "--package", "resolvet-tests", "--benches", "--locked"]);
+    let mut command = cargo(
+        &root,
+        &[
+            "bench",
+            "--package",
+            "resolvet-tests",
+            "--benches",
+            "--locked",
+        ],
+    );
     if let Some(filter) = &arguments.filter {
         command.args(["--", filter]);
     }

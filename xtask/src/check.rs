@@ -30,10 +30,19 @@ const PROTO: [&str; 8] = [
 
 /// What a crate of ours must never reach, by any way of normal dependencies: there is no socket without these.
 const NEVER: [(&str, &[&str]); 4] = [
-    ("resolvet-proto", &["tokio", "rustls", "wasmtime", "mio", "socket2"]),
-    ("resolvet-engine", &["tokio", "rustls", "hickory-net", "clap", "mio", "socket2"]),
+    (
+        "resolvet-proto",
+        &["tokio", "rustls", "wasmtime", "mio", "socket2"],
+    ),
+    (
+        "resolvet-engine",
+        &["tokio", "rustls", "hickory-net", "clap", "mio", "socket2"],
+    ),
     ("resolvet", &["clap"]),
-    ("resolvet-guest", &["resolvet-engine", "resolvet", "wasmtime", "tokio"]),
+    (
+        "resolvet-guest",
+        &["resolvet-engine", "resolvet", "wasmtime", "tokio"],
+    ),
 ];
 
 /// What a crate of ours must not name itself: errors of libraries have types.
@@ -48,7 +57,10 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("resolvet-proto", &[]),
     ("resolvet-engine", &["resolvet-proto"]),
     ("resolvet", &["resolvet-engine", "resolvet-proto"]),
-    ("resolvet-cli", &["resolvet", "resolvet-engine", "resolvet-proto"]),
+    (
+        "resolvet-cli",
+        &["resolvet", "resolvet-engine", "resolvet-proto"],
+    ),
     ("resolvet-guest", &["resolvet-proto"]),
     ("resolvet-policy-pkix", &["resolvet-guest"]),
     ("resolvet-policy-preference", &["resolvet-guest"]),
@@ -131,9 +143,16 @@ fn metadata(root: &Path) -> Result<Metadata> {
 
 impl Graph {
     fn of(metadata: &Metadata) -> Self {
-        let names: BTreeMap<&str, &str> =
-            metadata.packages.iter().map(|p| (p.id.as_str(), p.name.as_str())).collect();
-        let name = |id: &str| names.get(id).map_or_else(|| id.to_owned(), |&name| name.to_owned());
+        let names: BTreeMap<&str, &str> = metadata
+            .packages
+            .iter()
+            .map(|p| (p.id.as_str(), p.name.as_str()))
+            .collect();
+        let name = |id: &str| {
+            names
+                .get(id)
+                .map_or_else(|| id.to_owned(), |&name| name.to_owned())
+        };
         let mut normal: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for node in &metadata.resolve.nodes {
             let is_normal = |d: &&Dependency| d.dep_kinds.iter().any(|kind| kind.kind.is_none());
@@ -166,22 +185,34 @@ impl Graph {
         let proto = self.direct("resolvet-proto");
         let allowed: BTreeSet<String> = PROTO.iter().map(|&name| name.to_owned()).collect();
         for extra in proto.difference(&allowed) {
-            problems.push(format!("resolvet-proto depends on `{extra}`: its list is closed ({})", PROTO.join(", ")));
+            problems.push(format!(
+                "resolvet-proto depends on `{extra}`: its list is closed ({})",
+                PROTO.join(", ")
+            ));
         }
         for (of, never) in NEVER {
             let reached = self.reached(of);
             let found = never.iter().filter(|&&name| reached.contains(name));
-            problems.extend(found.map(|name| format!("{of} reaches `{name}`, which it must never import")));
+            problems.extend(
+                found.map(|name| format!("{of} reaches `{name}`, which it must never import")),
+            );
         }
         for (of, not) in NOT_ITSELF {
             let direct = self.direct(of);
             let found = not.iter().filter(|&&name| direct.contains(name));
-            problems.extend(found.map(|name| format!("{of} imports `{name}`: libraries have errors with types")));
+            problems
+                .extend(found.map(|name| {
+                    format!("{of} imports `{name}`: libraries have errors with types")
+                }));
         }
         for (of, may) in ARROWS {
-            let ours = self.direct(of).into_iter().filter(|name| name.starts_with("resolvet"));
+            let ours = self
+                .direct(of)
+                .into_iter()
+                .filter(|name| name.starts_with("resolvet"));
             let wrong = ours.filter(|name| !may.contains(&name.as_str()));
-            problems.extend(wrong.map(|name| format!("{of} imports {name}: arrows run the other way")));
+            problems
+                .extend(wrong.map(|name| format!("{of} imports {name}: arrows run the other way")));
         }
         problems
     }
@@ -207,15 +238,29 @@ fn allowed_licences(root: &Path) -> Result<BTreeSet<String>> {
 fn licences(metadata: &Metadata, allowed: &BTreeSet<String>) -> Vec<String> {
     let good = |expression: &str| {
         let flat = expression.replace(['(', ')'], " ").replace('/', " OR ");
-        flat.split(" OR ").any(|choice| choice.split(" AND ").all(|name| allowed.contains(name.trim())))
+        flat.split(" OR ").any(|choice| {
+            choice
+                .split(" AND ")
+                .all(|name| allowed.contains(name.trim()))
+        })
     };
-    let of_others = metadata.packages.iter().filter(|p| !metadata.workspace_members.contains(&p.id));
+    let of_others = metadata
+        .packages
+        .iter()
+        .filter(|p| !metadata.workspace_members.contains(&p.id));
     of_others
         .filter(|package| !package.license.as_deref().is_some_and(good))
-        .map(|Package { name, version, license, .. }| {
-            let license = license.as_deref().unwrap_or("no licence");
-            format!("{name} {version}: `{license}` is not allowed by deny.toml")
-        })
+        .map(
+            |Package {
+                 name,
+                 version,
+                 license,
+                 ..
+             }| {
+                let license = license.as_deref().unwrap_or("no licence");
+                format!("{name} {version}: `{license}` is not allowed by deny.toml")
+            },
+        )
         .collect()
 }
 
@@ -228,11 +273,15 @@ fn reasons(manifest: &str) -> Vec<String> {
         if line.starts_with('[') {
             in_dependencies = line == "[workspace.dependencies]";
         }
-        let comment = line.strip_prefix("# ").is_some_and(|text| !text.starts_with("---"));
+        let comment = line
+            .strip_prefix("# ")
+            .is_some_and(|text| !text.starts_with("---"));
         let name = line.split(" = ").next().unwrap_or_default();
         let ours = name.starts_with("resolvet");
         if in_dependencies && line.contains(" = ") && !comment && !ours && !reason {
-            problems.push(format!("dependency `{name}` has no reason above it in Cargo.toml"));
+            problems.push(format!(
+                "dependency `{name}` has no reason above it in Cargo.toml"
+            ));
         }
         // A comment covers the lines below it up to the next empty one.
         reason = !line.is_empty() && (comment || reason);
@@ -287,7 +336,10 @@ fn standalone_manifest(root: &Path, proto: &Path) -> Result<String> {
         .and_then(toml::Value::as_table_mut)
         .context("proto has dependencies")?;
     for (name, value) in dependencies.iter_mut() {
-        *value = shared.get(name).cloned().with_context(|| format!("dependency `{name}`"))?;
+        *value = shared
+            .get(name)
+            .cloned()
+            .with_context(|| format!("dependency `{name}`"))?;
     }
     let package = toml::toml! {
         name = "resolvet-proto"
@@ -324,10 +376,15 @@ fn advisories(root: &Path) -> Result<()> {
         .status()
         .is_ok_and(|status| status.success());
     if !there {
-        output::note("cargo-deny is not installed: known vulnerabilities were not looked up (cargo install cargo-deny)");
+        output::note(
+            "cargo-deny is not installed: known vulnerabilities were not looked up (cargo install cargo-deny)",
+        );
         return Ok(());
     }
-    run(cargo(root, &["deny", "--offline", "check", "bans", "licenses", "sources"]))?;
+    run(cargo(
+        root,
+        &["deny", "--offline", "check", "bans", "licenses", "sources"],
+    ))?;
     // The database comes from the network, which a machine need not have.
     if run(cargo(root, &["deny", "check", "advisories"])).is_err() {
         output::note("known vulnerabilities were found or could not be looked up: see above");
@@ -342,7 +399,10 @@ mod tests {
     fn graph(edges: &[(&str, &str)]) -> Graph {
         let mut normal: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (from, to) in edges {
-            normal.entry((*from).into()).or_default().insert((*to).into());
+            normal
+                .entry((*from).into())
+                .or_default()
+                .insert((*to).into());
         }
         Graph { normal }
     }
@@ -351,18 +411,27 @@ mod tests {
     fn an_arrow_the_wrong_way_is_seen() {
         let problems = graph(&[("resolvet-proto", "resolvet-engine")]).problems();
         assert_eq!(problems.len(), 2, "{problems:?}");
-        assert!(problems.iter().any(|p| p.contains("arrows run the other way")), "{problems:?}");
+        assert!(
+            problems
+                .iter()
+                .any(|p| p.contains("arrows run the other way")),
+            "{problems:?}"
+        );
     }
 
     #[test]
     fn what_is_reached_by_others_is_seen() {
         let problems = graph(&[("resolvet-engine", "a"), ("a", "tokio")]).problems();
-        assert_eq!(problems, ["resolvet-engine reaches `tokio`, which it must never import"]);
+        assert_eq!(
+            problems,
+            ["resolvet-engine reaches `tokio`, which it must never import"]
+        );
     }
 
     #[test]
     fn a_dependency_without_a_reason_is_seen() {
-        let manifest = "[workspace.dependencies]\n# why\na = \"1\"\n\nb = \"1\"\n\n# --- group\nc = \"1\"\n";
+        let manifest =
+            "[workspace.dependencies]\n# why\na = \"1\"\n\nb = \"1\"\n\n# --- group\nc = \"1\"\n";
         let problems = reasons(manifest);
         assert_eq!(problems.len(), 2, "{problems:?}");
     }

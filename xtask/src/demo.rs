@@ -75,14 +75,28 @@ pub(crate) fn show(arguments: &Arguments) -> Result<()> {
     let root = root()?;
     let quiet = arguments.format == Format::Json;
     policies::build_quietly(&policies::AllArguments::default(), quiet)?;
-    let mut build = cargo(&root, &["build", "--locked", "--package", "resolvet-cli", "--package", "resolvet-tests", "--bins"]);
+    let mut build = cargo(
+        &root,
+        &[
+            "build",
+            "--locked",
+            "--package",
+            "resolvet-cli",
+            "--package",
+            "resolvet-tests",
+            "--bins",
+        ],
+    );
     if quiet {
         build.stdout(Stdio::null());
     }
     run(build)?;
     let programs = root.join("target/debug");
     let (_running, lab) = start_lab(&programs)?;
-    let demo = Demo { program: programs.join("resolvet"), lab };
+    let demo = Demo {
+        program: programs.join("resolvet"),
+        lab,
+    };
     match arguments.format {
         Format::Text => demo.tell(),
         Format::Json => demo.document(),
@@ -99,7 +113,9 @@ fn start_lab(programs: &Path) -> Result<(Running, Lab)> {
     let stdout = child.stdout.take().context("the lab has an output")?;
     let running = Running(child);
     let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line).context("the lab says nothing")?;
+    BufReader::new(stdout)
+        .read_line(&mut line)
+        .context("the lab says nothing")?;
     let lab = serde_json::from_str(&line).context("the lab says something else")?;
     Ok((running, lab))
 }
@@ -128,18 +144,46 @@ impl Demo {
     fn tell(&self) -> Result<()> {
         let name = format!("www.{GOOD}");
         for (title, words, domain, code) in [
-            ("Which servers does the domain offer, and may they be used?", vec!["discover", GOOD], GOOD, 0),
-            ("Why? Each lookup, record, policy and finding.", vec!["explain", GOOD], GOOD, 0),
-            ("A question over the vetted server.", vec!["query", &name, "--via", GOOD], GOOD, 0),
-            ("Another domain, whose server has a certificate that leads to no trust anchor.", vec!["explain", BAD], BAD, NOT_AUTHENTICATED),
+            (
+                "Which servers does the domain offer, and may they be used?",
+                vec!["discover", GOOD],
+                GOOD,
+                0,
+            ),
+            (
+                "Why? Each lookup, record, policy and finding.",
+                vec!["explain", GOOD],
+                GOOD,
+                0,
+            ),
+            (
+                "A question over the vetted server.",
+                vec!["query", &name, "--via", GOOD],
+                GOOD,
+                0,
+            ),
+            (
+                "Another domain, whose server has a certificate that leads to no trust anchor.",
+                vec!["explain", BAD],
+                BAD,
+                NOT_AUTHENTICATED,
+            ),
         ] {
             let mut command = self.command(&words, domain)?;
             output::line(&format!("\n# {title}"));
-            output::line(&format!("$ {} …\n", shown(&command).split(" --resolver").next().unwrap_or_default()));
+            output::line(&format!(
+                "$ {} …\n",
+                shown(&command)
+                    .split(" --resolver")
+                    .next()
+                    .unwrap_or_default()
+            ));
             let status = command.status().context("the program cannot be started")?;
             expect(&command, status.code(), code)?;
         }
-        output::line("\nThe first domain was accepted, the second refused, each by policies in a sandbox.");
+        output::line(
+            "\nThe first domain was accepted, the second refused, each by policies in a sandbox.",
+        );
         Ok(())
     }
 
@@ -175,5 +219,8 @@ fn expect(command: &Command, came: Option<i32>, expected: i32) -> Result<()> {
         return Ok(());
     }
     let came = came.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
-    bail!("`{}` ended with {came}: expected {expected}", shown(command))
+    bail!(
+        "`{}` ended with {came}: expected {expected}",
+        shown(command)
+    )
 }

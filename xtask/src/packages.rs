@@ -15,8 +15,10 @@ use crate::output;
 /// # Errors
 /// Names the packages that are missing and cannot be installed, with the command that would.
 pub(crate) fn install(root: &Path) -> Result<()> {
-    let missing: Vec<String> =
-        wanted(root)?.into_iter().filter(|package| !is_installed(package)).collect();
+    let missing: Vec<String> = wanted(root)?
+        .into_iter()
+        .filter(|package| !is_installed(package))
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -45,8 +47,14 @@ pub(crate) fn install(root: &Path) -> Result<()> {
 fn wanted(root: &Path) -> Result<Vec<String>> {
     let path = root.join("tests/packages.txt");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let names = text.lines().filter_map(|line| line.split('#').next()).map(str::trim);
-    Ok(names.filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    let names = text
+        .lines()
+        .filter_map(|line| line.split('#').next())
+        .map(str::trim);
+    Ok(names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect())
 }
 
 fn is_installed(package: &str) -> bool {

@@ -12,7 +12,7 @@ use crate::{
     component::{self, Component},
     output,
     toolchain::{Toolchain, Way},
-    wasm::{self, Compiled, Crates},
+    wasm::{self, Compilation, Compiled, Crates},
 };
 
 /// Arguments of `policies`.
@@ -91,7 +91,11 @@ pub(crate) fn build_quietly(arguments: &AllArguments, quiet: bool) -> Result<()>
 pub(crate) fn build_one(arguments: &OneArguments) -> Result<()> {
     let root = root()?;
     let toolchain = Toolchain::find(arguments.toolchain)?;
-    let compiled = wasm::compile(&toolchain, &root, &Crates::Folder(&arguments.path))?;
+    let Compilation { compiled, whole } =
+        wasm::compile(&toolchain, &root, &Crates::Folder(&arguments.path))?;
+    if !whole {
+        bail!("{} does not compile", arguments.path.display());
+    }
     let [compiled] = compiled.as_slice() else {
         bail!(
             "{} holds {} policies: expected the folder of one crate",
@@ -144,11 +148,15 @@ struct Report {
 }
 
 impl Report {
-    fn add(&mut self, out: &Path, what: &str, compiled: Result<Vec<Compiled>>) {
-        let compiled = match compiled {
-            Ok(compiled) => compiled,
+    fn add(&mut self, out: &Path, what: &str, compilation: Result<Compilation>) {
+        let Compilation { compiled, whole } = match compilation {
+            Ok(compilation) => compilation,
             Err(error) => return self.failures.push(format!("{what}: {error:#}")),
         };
+        if !whole {
+            self.failures
+                .push(format!("{what}: not every crate compiles"));
+        }
         for compiled in &compiled {
             let written = made(compiled).and_then(|component| {
                 write(

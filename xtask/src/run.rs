@@ -20,7 +20,9 @@ pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Command {
 pub(crate) fn run(mut command: Command) -> Result<()> {
     let shown = shown(&command);
     output::note(&shown);
-    let status = command.status().with_context(|| format!("`{shown}` cannot be started"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("`{shown}` cannot be started"))?;
     if !status.success() {
         bail!("`{shown}` failed: {status}");
     }
@@ -30,7 +32,16 @@ pub(crate) fn run(mut command: Command) -> Result<()> {
 /// The command as a person would type it.
 pub(crate) fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program());
-    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
-    let arguments = command.get_args().map(|argument| argument.to_string_lossy().into_owned());
-    std::iter::once(name).chain(arguments).collect::<Vec<_>>().join(" ")
+    let name = program
+        .file_name()
+        .unwrap_or(program.as_os_str())
+        .to_string_lossy()
+        .into_owned();
+    let arguments = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy().into_owned());
+    std::iter::once(name)
+        .chain(arguments)
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -21,12 +21,23 @@ pub(crate) fn all() -> Result<()> {
     run(cargo(&root, &["fmt", "--all", "--check"]))?;
     policies::build_all(&policies::AllArguments::default())?;
     check::all()?;
-    let lint = ["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
+    let lint = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "--deny",
+        "warnings",
+    ];
     run(cargo(&root, &lint))?;
     run(cargo(&root, &["test", "--workspace", "--locked"]))?;
     let mut documents = cargo(&root, &["doc", "--workspace", "--no-deps", "--locked"]);
     documents.env("RUSTDOCFLAGS", "--deny warnings");
     run(documents)?;
-    output::note(&format!("everything passed in {} s", began.elapsed().as_secs()));
+    output::note(&format!(
+        "everything passed in {} s",
+        began.elapsed().as_secs()
+    ));
     Ok(())
 }

@@ -61,15 +61,23 @@ pub(crate) struct Package {
     pub(crate) metadata: Value,
 }
 
-/// Compiles crates. Cargo does nothing for those that did not change.
+/// What came of compiling crates.
+pub(crate) struct Compilation {
+    /// Those that compiled.
+    pub(crate) compiled: Vec<Compiled>,
+    /// Whether those are all.
+    pub(crate) whole: bool,
+}
+
+/// Compiles crates, each that can be. Cargo does nothing for those that did not change.
 ///
 /// # Errors
-/// A crate does not compile, or is no `cdylib`.
+/// Cargo cannot be run, or no crate is a `cdylib`.
 pub(crate) fn compile(
     toolchain: &Toolchain,
     root: &Path,
     crates: &Crates<'_>,
-) -> Result<Vec<Compiled>> {
+) -> Result<Compilation> {
     let folder = match crates {
         Crates::Members(_) => root,
         Crates::Folder(folder) => folder,
@@ -78,7 +86,11 @@ pub(crate) fn compile(
     let mut cargo = Command::new(toolchain::cargo());
     cargo.arg("build").arg("--manifest-path").arg(&manifest);
     cargo.args(["--lib", "--target", TARGET, "--profile", "policy"]);
-    cargo.args(["--message-format", "json-render-diagnostics"]);
+    cargo.args([
+        "--message-format",
+        "json-render-diagnostics",
+        "--keep-going",
+    ]);
     cargo.arg("--target-dir").arg(root.join("target/wasm"));
     match crates {
         Crates::Members(names) => {
@@ -100,12 +112,6 @@ pub(crate) fn compile(
         .stderr(Stdio::inherit())
         .output()
         .context("cargo cannot be run")?;
-    if !output.status.success() {
-        bail!(
-            "the crates of {} do not compile for {TARGET}",
-            folder.display()
-        );
-    }
     let packages = packages(&manifest)?;
     let messages = String::from_utf8(output.stdout).context("cargo's messages are not UTF-8")?;
     let mut compiled = Vec::new();
@@ -128,13 +134,14 @@ pub(crate) fn compile(
         }
     }
     compiled.sort_by(|a, b| a.package.name.cmp(&b.package.name));
-    if compiled.is_empty() {
+    let whole = output.status.success();
+    if whole && compiled.is_empty() {
         bail!(
             "no crate of {} is a `cdylib`: expected `[lib] crate-type = [\"cdylib\", \"rlib\"]`",
             folder.display()
         );
     }
-    Ok(compiled)
+    Ok(Compilation { compiled, whole })
 }
 
 /// The packages in a folder of the workspace: the names in the manifests of its subfolders.

@@ -362,3 +362,6 @@ fn describe(reference: &ReferenceIdentifier) -> String {
         other => format!("{other:?}"),
     }
 }
+
+#[cfg(test)]
+mod cases;

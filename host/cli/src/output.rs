@@ -11,10 +11,13 @@ use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, ContentArrangement, Table, TableStyle};
 use serde::Serialize;
 
 use crate::args::{Color, Format};
+
+/// Width of tables where no terminal says one.
+const PLAIN_WIDTH: u16 = 120;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -82,16 +85,18 @@ impl Output {
     }
 
     /// A table as wide as the terminal.
-    pub(crate) fn table(&self, head: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
+    pub(crate) fn table(&self, head: &[&str], rows: Vec<Vec<Cell>>) -> anyhow::Result<()> {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(TableStyle::new());
+        table.set_content_arrangement(ContentArrangement::Dynamic);
         if !stdout().is_terminal() {
-            table.set_width(100);
+            table.set_width(PLAIN_WIDTH);
         }
+        // The stream removes colours where they are not wanted.
+        table.enforce_styling();
         table.set_header(head.iter().map(|text| text.to_uppercase()));
-        table.add_rows(rows.iter().cloned());
-        let text = table.to_string();
-        text.lines().try_for_each(|line| write_line(line.trim_end()))
+        table.add_rows(rows);
+        table.lines().try_for_each(|line| write_line(line.trim_end()))
     }
 
     /// What is going on, for a person who waits; only on a terminal, never beside JSON.
@@ -121,6 +126,18 @@ impl Output {
         if !self.is_json() {
             anstream::eprintln!("{}: {text}", tinted(Tone::Weak, "note"));
         }
+    }
+}
+
+/// A cell of a table in a colour.
+pub(crate) fn cell(tone: Tone, text: &str) -> Cell {
+    let cell = Cell::new(text);
+    match tone {
+        Tone::Good => cell.fg(comfy_table::Color::Green),
+        Tone::Bad => cell.fg(comfy_table::Color::Red),
+        Tone::Weak => cell.fg(comfy_table::Color::Yellow),
+        Tone::Faint => cell.add_attribute(Attribute::Dim),
+        Tone::Head => cell.add_attribute(Attribute::Bold),
     }
 }
 

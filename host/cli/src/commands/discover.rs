@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use comfy_table::Cell;
 use resolvet::Client;
 use resolvet_proto::{
     judgement::{Request, Server},
@@ -13,7 +14,7 @@ use crate::{
     exit::Exit,
     journey::{self, Prepared},
     mend,
-    output::{Output, Tone, tinted},
+    output::{Output, Tone, cell, tinted},
     report::{CandidateReport, DiscoverReport, Reading, Status, VERSION},
 };
 
@@ -126,8 +127,8 @@ fn domain_of(story: &[Entry]) -> Option<String> {
 
 fn print(report: &DiscoverReport, output: &Output) -> anyhow::Result<()> {
     if !report.candidates.is_empty() {
-        let rows: Vec<Vec<String>> = report.candidates.iter().map(row).collect();
-        output.table(&["transport", "address", "port", "source", "verdict", "why"], &rows)?;
+        let rows = report.candidates.iter().map(row).collect();
+        output.table(&["transport", "address", "port", "source", "verdict", "why"], rows)?;
         output.line("")?;
     }
     for note in &report.notes {
@@ -168,7 +169,7 @@ pub(super) fn mends(candidates: &[CandidateReport]) -> Vec<&'static str> {
     mends
 }
 
-fn row(candidate: &CandidateReport) -> Vec<String> {
+fn row(candidate: &CandidateReport) -> Vec<Cell> {
     let tone = match candidate.status {
         Status::Vetted | Status::Acceptable => Tone::Good,
         Status::NotAuthenticated | Status::Denied | Status::Fault => Tone::Bad,
@@ -176,11 +177,11 @@ fn row(candidate: &CandidateReport) -> Vec<String> {
         Status::NotTried => Tone::Faint,
     };
     vec![
-        candidate.transport.to_string(),
-        candidate.address.to_string(),
-        candidate.port.to_string(),
-        candidate.source.to_string(),
-        tinted(tone, candidate.status.as_str()),
-        candidate.why.clone(),
+        Cell::new(&candidate.transport),
+        Cell::new(candidate.address),
+        Cell::new(candidate.port),
+        Cell::new(&candidate.source),
+        cell(tone, candidate.status.as_str()),
+        Cell::new(&candidate.why),
     ]
 }

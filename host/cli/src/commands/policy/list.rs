@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use comfy_table::Cell;
 use resolvet_engine::Rule;
 use resolvet_proto::judgement::{Digest, Mode, Purpose, Role, Stage, UsageProfile};
 use serde::Serialize;
@@ -45,8 +46,8 @@ pub(super) fn run(
         output.document(&ListReport { version: VERSION, policies })?;
         return Ok(Exit::Done);
     }
-    let rows: Vec<Vec<String>> = policies.iter().map(row).collect();
-    output.table(&["policy", "version", "stages", "role", "mode", "size", "sees"], &rows)?;
+    let rows = policies.iter().map(row).collect();
+    output.table(&["policy", "version", "stages", "role", "mode", "size", "sees"], rows)?;
     Ok(Exit::Done)
 }
 
@@ -67,16 +68,16 @@ fn report(rule: &Rule) -> PolicyReport {
     }
 }
 
-fn row(policy: &PolicyReport) -> Vec<String> {
+fn row(policy: &PolicyReport) -> Vec<Cell> {
     let stages: Vec<&str> = policy.stages.iter().map(|stage| stage.as_str()).collect();
     vec![
-        policy.name.clone(),
-        policy.policy_version.clone(),
-        stages.join(", "),
-        word(policy.role),
-        word(policy.mode),
-        format!("{} kB", policy.octets.div_ceil(1_000)),
-        sees(&policy.imports),
+        Cell::new(&policy.name),
+        Cell::new(&policy.policy_version),
+        Cell::new(stages.join(", ")),
+        Cell::new(word(policy.role)),
+        Cell::new(word(policy.mode)),
+        Cell::new(format!("{} kB", policy.octets.div_ceil(1_000))),
+        Cell::new(sees(&policy.imports)),
     ]
 }
 

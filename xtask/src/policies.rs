@@ -37,7 +37,8 @@ pub(crate) struct OneArguments {
     toolchain: Option<Way>,
 }
 
-/// Builds every crate of policies/ to target/policies, and every one of tests/guests/ to target/policies/guests.
+/// Builds every crate of policies/ to target/policies, every one of tests/guests/ to target/policies/guests, and every
+/// policy of tests/fixtures/ to target/policies/fixtures.
 ///
 /// # Errors
 /// Names each crate that could not be built; the others are built.
@@ -74,12 +75,12 @@ pub(crate) fn build_quietly(arguments: &AllArguments, quiet: bool) -> Result<()>
         wasm::crate_folders(&guests)?
     };
     for folder in &folders {
-        let name = folder.display().to_string();
-        report.add(
-            &out.join("guests"),
-            &name,
-            wasm::compile(&toolchain, &root, &Crates::Folder(folder)),
-        );
+        report.build(&toolchain, &root, folder, &out.join("guests"));
+    }
+    for folder in wasm::crate_folders(&root.join("tests/fixtures"))? {
+        if wasm::is_policy(&folder)? {
+            report.build(&toolchain, &root, &folder, &out.join("fixtures"));
+        }
     }
     report.finish()
 }
@@ -148,6 +149,15 @@ struct Report {
 }
 
 impl Report {
+    fn build(&mut self, toolchain: &Toolchain, root: &Path, folder: &Path, out: &Path) {
+        let what = folder.display().to_string();
+        self.add(
+            out,
+            &what,
+            wasm::compile(toolchain, root, &Crates::Folder(folder)),
+        );
+    }
+
     fn add(&mut self, out: &Path, what: &str, compilation: Result<Compilation>) {
         let Compilation { compiled, whole } = match compilation {
             Ok(compilation) => compilation,

@@ -151,19 +151,33 @@ pub(crate) fn compile(
 pub(crate) fn members_in(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for crate_folder in crate_folders(folder)? {
-        let path = crate_folder.join("Cargo.toml");
-        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let manifest: toml::Table =
-            toml::from_str(&text).with_context(|| path.display().to_string())?;
+        let manifest = manifest(&crate_folder)?;
         let name = manifest
             .get("package")
             .and_then(|package| package.get("name"));
-        let name = name
-            .and_then(toml::Value::as_str)
-            .with_context(|| format!("{} names no package", path.display()))?;
+        let name = name.and_then(toml::Value::as_str);
+        let name = name.with_context(|| format!("{} names no package", crate_folder.display()))?;
         names.push(name.to_owned());
     }
     Ok(names)
+}
+
+/// Whether the crate in a folder says that it is a policy: it has `[package.metadata.resolvet]`.
+///
+/// # Errors
+/// Its manifest cannot be read.
+pub(crate) fn is_policy(crate_folder: &Path) -> Result<bool> {
+    let manifest = manifest(crate_folder)?;
+    let metadata = manifest
+        .get("package")
+        .and_then(|package| package.get("metadata"));
+    Ok(metadata.is_some_and(|metadata| metadata.get("resolvet").is_some()))
+}
+
+fn manifest(crate_folder: &Path) -> Result<toml::Table> {
+    let path = crate_folder.join("Cargo.toml");
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    toml::from_str(&text).with_context(|| path.display().to_string())
 }
 
 /// The subfolders that have a manifest, in order. A folder that does not exist has none.

@@ -42,7 +42,6 @@ impl<'a> Subtrees<'a> {
 /// The base of the next subtree. Minimum and maximum other than their defaults are not supported by RFC 5280's profile.
 fn base<'a>(list: &mut Reader<'a>) -> Result<GeneralName<'a>> {
     let mut fields = list.nested(tag::SEQUENCE)?;
-    // SRVName constraints need not be whole SRVNames, so they are read here.
     let base = GeneralName::read(&mut fields)?;
     if let Some(minimum) = fields.optional(tag::implicit(0))?
         && minimum.content != [0]
@@ -203,7 +202,9 @@ pub(crate) fn check(path: &[&Certificate<'_>], report: &mut Report) {
         }
         let below = path.get(..depth).unwrap_or_default();
         let outcome = Subtrees::read(extension.value).and_then(|subtrees| {
-            check_bases(&subtrees, authority, extension.whole, report)?;
+            if !check_bases(&subtrees, authority, extension.whole, report)? {
+                return Ok(());
+            }
             for (position, certificate) in below.iter().enumerate() {
                 // Section 6.1.3 (b): a self-issued certificate in between is exempt, the last one never is.
                 if position > 0 && name::matches(certificate.subject, certificate.issuer) {
@@ -225,12 +226,13 @@ pub(crate) fn check(path: &[&Certificate<'_>], report: &mut Report) {
     }
 }
 
+/// Whether every base is well-formed.
 fn check_bases(
     subtrees: &Subtrees<'_>,
     authority: &Certificate<'_>,
     extension: &[u8],
     report: &mut Report,
-) -> Result<()> {
+) -> Result<bool> {
     for mut list in [subtrees.permitted, subtrees.excluded] {
         while !list.is_empty() {
             let base = base(&mut list)?;
@@ -242,11 +244,11 @@ fn check_bases(
                     "RFC 5280 4.2.1.10",
                     at(authority, extension),
                 );
-                return Ok(());
+                return Ok(false);
             }
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn check_certificate(

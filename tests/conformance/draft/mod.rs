@@ -1,0 +1,3 @@
+//! draft-reddy-dprive-bootstrap-dns-server-04.
+
+mod discovery;

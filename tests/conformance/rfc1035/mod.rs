@@ -1,0 +1,3 @@
+//! Domain names: messages.
+
+mod section_4_1;

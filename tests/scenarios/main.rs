@@ -1,1 +1,17 @@
-//! Being built.
+//! Whole journeys in the lab: discovery, handshake, judgement in the sandbox, queries, over sockets of loopback.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+
+mod accepted;
+mod hostile_dns;
+mod hostile_servers;
+mod journey;
+mod next_candidate;
+mod profiles;
+mod refused;
+mod swapped;

@@ -1,0 +1,119 @@
+//! The promise of the product: a company's one-rule restriction, built as an author would outside our workspace
+//! (`tests/fixtures/company-rule`), is dropped as a file beside the policies that ship and changes a decision. The program
+//! stays the same file, octet for octet.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use resolvet_proto::judgement::Digest;
+use resolvet_tests::lab::{Lab, Options};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The lab's certificates are valid for 91 days, the rule without settings allows 30.
+const FINDING: &str = "validity-too-long";
+
+/// The folder of this build.
+fn target() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(3).unwrap().to_owned()
+}
+
+/// The program, which stands in the folder above this test's own.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let program = test.ancestors().nth(2).unwrap().join("resolvet");
+    assert!(program.is_file(), "`{}` is missing: run `cargo build --workspace`", program.display());
+    program
+}
+
+fn digest(file: &Path) -> Digest {
+    Digest::of(&fs::read(file).unwrap())
+}
+
+/// A user's folder with the lab's files, a place for policies, and a cache.
+struct Home {
+    folder: TempDir,
+    lab: Lab,
+}
+
+impl Home {
+    fn new() -> Self {
+        let home = Self { folder: tempfile::tempdir().unwrap(), lab: Lab::start(Options::new()).unwrap() };
+        home.lab.write_files(home.folder.path()).unwrap();
+        fs::create_dir(home.folder.path().join("policies")).unwrap();
+        home
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Drops the company's rule beside the policies that ship.
+    fn drop_rule(&self) -> PathBuf {
+        let built = target().join("policies/fixtures/company-rule.wasm");
+        let dropped = self.path("policies/company-rule.wasm");
+        fs::copy(&built, &dropped)
+            .unwrap_or_else(|error| panic!("`{}`: {error}: run `cargo xtask policies`", built.display()));
+        dropped
+    }
+
+    /// Runs `resolvet discover` with these further arguments; gives the exit code and the document.
+    fn discover(&self, arguments: &[&str]) -> (Option<i32>, Value) {
+        let domain = self.lab.site().domain();
+        let output = Command::new(program())
+            .args(["discover", domain, "--format", "json"])
+            .args(["--resolver", &self.lab.resolver().to_string()])
+            .arg("--trust-anchors")
+            .arg(self.path("anchors.pem"))
+            .arg("--end-entity")
+            .arg(self.path(&format!("{domain}.pem")))
+            .args(arguments)
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap();
+        let document = serde_json::from_slice(&output.stdout);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), document.unwrap_or_else(|error| panic!("{error}: {told}")))
+    }
+}
+
+#[test]
+fn a_dropped_file_changes_a_decision() {
+    let home = Home::new();
+    let before = digest(&program());
+
+    let (code, document) = home.discover(&["--policies", "policies"]);
+    assert_eq!(code, Some(0), "{document:#}");
+    assert!(!document.to_string().contains(FINDING));
+
+    let dropped = home.drop_rule();
+    let (code, document) = home.discover(&["--policies", "policies"]);
+    assert_eq!(code, Some(5), "{document:#}");
+    assert!(document.to_string().contains(FINDING), "{document:#}");
+    assert_eq!(home.lab.site().servers()[0].dot.journal().len(), 0, "it was asked nothing");
+
+    fs::remove_file(dropped).unwrap();
+    assert_eq!(home.discover(&["--policies", "policies"]).0, Some(0), "the file alone decided");
+    assert_eq!(digest(&program()), before);
+}
+
+#[test]
+fn its_settings_are_the_administrators() {
+    let home = Home::new();
+    home.drop_rule();
+    let configured = |settings: &str| {
+        let carried = "[[policy]]\nname = \"pkix\"\nrole = \"authority\"\n";
+        let rule = "[[policy]]\nfile = \"policies/company-rule.wasm\"\n";
+        let text = format!("version = \"v1\"\n{carried}{rule}settings = {settings}\n");
+        fs::write(home.path("resolvet.toml"), text).unwrap();
+        home.discover(&["--config", "resolvet.toml"])
+    };
+    assert_eq!(configured("{ longest-validity-days = 90 }").0, Some(5));
+    let (code, document) = configured("{ longest-validity-days = 91 }");
+    assert_eq!(code, Some(0), "{document:#}");
+}

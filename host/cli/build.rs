@@ -7,7 +7,12 @@ const POLICIES: [&str; 3] = ["pkix", "preference", "privacy"];
 
 fn main() {
     let folder = env::var_os("RESOLVET_POLICIES").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/policies")),
+        || {
+            PathBuf::from(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../target/policies"
+            ))
+        },
         PathBuf::from,
     );
     println!("cargo::rerun-if-env-changed=RESOLVET_POLICIES");

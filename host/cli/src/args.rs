@@ -202,7 +202,9 @@ pub(crate) fn socket_address(text: &str) -> Result<SocketAddr, String> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     text.parse()
         .or_else(|_| bare.parse().map(|address| SocketAddr::new(address, 53)))
-        .map_err(|_| "expected an address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53".into())
+        .map_err(|_| {
+            "expected an address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53".into()
+        })
 }
 
 #[cfg(test)]
@@ -225,7 +227,10 @@ mod tests {
             ("[::1]", "[::1]:53"),
             ("[::1]:54", "[::1]:54"),
         ] {
-            assert_eq!(socket_address(text).map(|a| a.to_string()).as_deref(), Ok(expected));
+            assert_eq!(
+                socket_address(text).map(|a| a.to_string()).as_deref(),
+                Ok(expected)
+            );
         }
         assert!(socket_address("dns.example.net").is_err());
     }

@@ -1,6 +1,9 @@
 //! The configuration file: what a journey begins with and which policies judge.
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use resolvet_engine::Limits;
@@ -89,8 +92,9 @@ impl Config {
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path)
             .with_context(|| format!("configuration `{}` cannot be read", path.display()))?;
-        let mut config = Self::parse(&text)
-            .map_err(|reason| UsageError(format!("configuration `{}`: {reason}", path.display())))?;
+        let mut config = Self::parse(&text).map_err(|reason| {
+            UsageError(format!("configuration `{}`: {reason}", path.display()))
+        })?;
         config.relative_to(path.parent().unwrap_or(Path::new(".")));
         Ok(config)
     }
@@ -98,7 +102,10 @@ impl Config {
     fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         if config.version != VERSION {
-            return Err(format!("`version` is `{}`: expected `{VERSION}`", config.version));
+            return Err(format!(
+                "`version` is `{}`: expected `{VERSION}`",
+                config.version
+            ));
         }
         for rule in config.rules.iter().flatten() {
             if rule.name.is_some() == rule.file.is_some() {
@@ -113,8 +120,17 @@ impl Config {
         self.network.end_entity.iter_mut().for_each(join);
         self.policies.folder.iter_mut().for_each(join);
         self.policies.cache.iter_mut().for_each(join);
-        self.rules.iter_mut().flatten().filter_map(|rule| rule.file.as_mut()).for_each(join);
-        if let Some(anchors) = self.network.trust_anchors.as_mut().filter(|a| *a != "system") {
+        self.rules
+            .iter_mut()
+            .flatten()
+            .filter_map(|rule| rule.file.as_mut())
+            .for_each(join);
+        if let Some(anchors) = self
+            .network
+            .trust_anchors
+            .as_mut()
+            .filter(|a| *a != "system")
+        {
             *anchors = folder.join(&*anchors).to_string_lossy().into_owned();
         }
     }
@@ -142,14 +158,19 @@ mod tests {
             })
             .flat_map(|line| [line, "\n"])
             .collect();
-        let config = Config::parse(&uncommented).unwrap_or_else(|error| panic!("{error}\n{uncommented}"));
-        assert!(config.network.resolver.is_some(), "the keys were switched on");
+        let config =
+            Config::parse(&uncommented).unwrap_or_else(|error| panic!("{error}\n{uncommented}"));
+        assert!(
+            config.network.resolver.is_some(),
+            "the keys were switched on"
+        );
         assert_eq!(config.rules.unwrap().len(), 4);
     }
 
     fn is_key(line: &str) -> bool {
         line.split_once(" = ").is_some_and(|(key, _)| {
-            key.bytes().all(|octet| octet.is_ascii_lowercase() || octet == b'-')
+            key.bytes()
+                .all(|octet| octet.is_ascii_lowercase() || octet == b'-')
         })
     }
 
@@ -159,7 +180,10 @@ mod tests {
             ("", "missing field `version`"),
             ("version = \"v2\"", "`version` is `v2`: expected `v1`"),
             ("version = \"v1\"\nnetwrok = 1", "unknown field `netwrok`"),
-            ("version = \"v1\"\n[[policy]]\nrole = \"authority\"", "either `name` or `file`"),
+            (
+                "version = \"v1\"\n[[policy]]\nrole = \"authority\"",
+                "either `name` or `file`",
+            ),
         ] {
             let error = Config::parse(text).unwrap_err();
             assert!(error.contains(expected), "{error}");

@@ -42,9 +42,14 @@ pub(crate) fn prepare(domain: &str, journey: Journey, output: &Output) -> anyhow
         Some(Profile::Opportunistic) => UsageProfile::Opportunistic,
     };
     let resolver = resolver(journey.resolver, config.network.resolver.as_deref())?;
-    let anchors = journey.trust_anchors.or(config.network.trust_anchors.clone());
-    let end_entity =
-        if journey.end_entity.is_empty() { &config.network.end_entity } else { &journey.end_entity };
+    let anchors = journey
+        .trust_anchors
+        .or(config.network.trust_anchors.clone());
+    let end_entity = if journey.end_entity.is_empty() {
+        &config.network.end_entity
+    } else {
+        &journey.end_entity
+    };
 
     let (engine, set) = policies::load(&config, &profile, output)?;
     let mut limits = Limits::default();
@@ -63,7 +68,12 @@ pub(crate) fn prepare(domain: &str, journey: Journey, output: &Output) -> anyhow
     session.anchors = Arc::new(trust_anchors(anchors.as_deref())?);
     session.conveyed = conveyed(end_entity)?;
     session.attempts = config.network.attempts.unwrap_or(session.attempts);
-    Ok(Prepared { client, session, resolver, profile })
+    Ok(Prepared {
+        client,
+        session,
+        resolver,
+        profile,
+    })
 }
 
 fn resolver(argument: Option<SocketAddr>, configured: Option<&str>) -> anyhow::Result<SocketAddr> {
@@ -71,8 +81,9 @@ fn resolver(argument: Option<SocketAddr>, configured: Option<&str>) -> anyhow::R
         return Ok(address);
     }
     if let Some(text) = configured {
-        return socket_address(text)
-            .map_err(|expected| UsageError(format!("`network.resolver` is `{text}`: {expected}")).into());
+        return socket_address(text).map_err(|expected| {
+            UsageError(format!("`network.resolver` is `{text}`: {expected}")).into()
+        });
     }
     let text = fs::read_to_string(RESOLV_CONF)
         .with_context(|| format!("{RESOLV_CONF} cannot be read: give --resolver ADDRESS"))?;
@@ -81,7 +92,10 @@ fn resolver(argument: Option<SocketAddr>, configured: Option<&str>) -> anyhow::R
         .filter_map(|line| line.trim().strip_prefix("nameserver"))
         .find_map(|address| socket_address(address.trim()).ok());
     nameserver.ok_or_else(|| {
-        UsageError(format!("{RESOLV_CONF} names no `nameserver`: give --resolver ADDRESS")).into()
+        UsageError(format!(
+            "{RESOLV_CONF} names no `nameserver`: give --resolver ADDRESS"
+        ))
+        .into()
     })
 }
 

@@ -96,7 +96,9 @@ impl Output {
         table.enforce_styling();
         table.set_header(head.iter().map(|text| text.to_uppercase()));
         table.add_rows(rows);
-        table.lines().try_for_each(|line| write_line(line.trim_end()))
+        table
+            .lines()
+            .try_for_each(|line| write_line(line.trim_end()))
     }
 
     /// What is going on, for a person who waits; only on a terminal, never beside JSON.

@@ -17,9 +17,18 @@ use crate::{
 
 /// The policies that the program carries, in the order in which they are evaluated.
 const BUILT_IN: [(&str, &[u8]); 3] = [
-    ("pkix", include_bytes!(concat!(env!("RESOLVET_POLICIES"), "/pkix.wasm"))),
-    ("preference", include_bytes!(concat!(env!("RESOLVET_POLICIES"), "/preference.wasm"))),
-    ("privacy", include_bytes!(concat!(env!("RESOLVET_POLICIES"), "/privacy.wasm"))),
+    (
+        "pkix",
+        include_bytes!(concat!(env!("RESOLVET_POLICIES"), "/pkix.wasm")),
+    ),
+    (
+        "preference",
+        include_bytes!(concat!(env!("RESOLVET_POLICIES"), "/preference.wasm")),
+    ),
+    (
+        "privacy",
+        include_bytes!(concat!(env!("RESOLVET_POLICIES"), "/privacy.wasm")),
+    ),
 ];
 
 /// The engine of this program: it compiles by running itself.
@@ -34,7 +43,11 @@ pub(crate) fn engine(config: &config::Policies) -> anyhow::Result<Engine> {
 
 /// Where compiled policies are kept: the user's cache.
 fn cache_folder() -> Option<PathBuf> {
-    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute = |name| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
         .map(|cache| cache.join("resolvet"))
@@ -61,7 +74,8 @@ pub(crate) fn load(
             rules.push(Rule::new(from_file(&engine, &file, output)?));
         }
     }
-    let set = PolicySet::new(&engine, profile, rules).map_err(|error| UsageError(error.to_string()))?;
+    let set =
+        PolicySet::new(&engine, profile, rules).map_err(|error| UsageError(error.to_string()))?;
     Ok((engine, set))
 }
 
@@ -81,10 +95,16 @@ fn defaults(engine: &Engine, output: &Output) -> anyhow::Result<Vec<Rule>> {
 
 fn configured_rule(engine: &Engine, rule: &config::Rule, output: &Output) -> anyhow::Result<Rule> {
     let policy = match (&rule.name, &rule.file) {
-        (Some(name), _) => built_in(engine, name, output)?
-            .ok_or_else(|| UsageError(format!("policy `{name}` is not in this program: expected {}", names())))?,
+        (Some(name), _) => built_in(engine, name, output)?.ok_or_else(|| {
+            UsageError(format!(
+                "policy `{name}` is not in this program: expected {}",
+                names()
+            ))
+        })?,
         (None, Some(file)) => from_file(engine, file, output)?,
-        (None, None) => return Err(UsageError("a `[[policy]]` has either `name` or `file`".into()).into()),
+        (None, None) => {
+            return Err(UsageError("a `[[policy]]` has either `name` or `file`".into()).into());
+        }
     };
     let mut configured = Rule::new(policy);
     configured.stages = rule.stages.clone();
@@ -101,7 +121,10 @@ pub(crate) fn named(engine: &Engine, policy: &str, output: &Output) -> anyhow::R
         return Ok(policy);
     }
     if !policy.contains(['/', '.']) && !Path::new(policy).exists() {
-        let text = format!("policy `{policy}` is not in this program and no file: expected {} or a file", names());
+        let text = format!(
+            "policy `{policy}` is not in this program and no file: expected {} or a file",
+            names()
+        );
         return Err(UsageError(text).into());
     }
     from_file(engine, Path::new(policy), output)
@@ -113,7 +136,9 @@ fn names() -> String {
 
 fn built_in(engine: &Engine, name: &str, output: &Output) -> anyhow::Result<Option<Policy>> {
     let found = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
-    found.map(|(name, octets)| admitted(engine, name, octets, output)).transpose()
+    found
+        .map(|(name, octets)| admitted(engine, name, octets, output))
+        .transpose()
 }
 
 fn from_file(engine: &Engine, file: &Path, output: &Output) -> anyhow::Result<Policy> {
@@ -137,7 +162,10 @@ fn component_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<Vec<_>, _>>()
         .with_context(|| format!("policy folder `{}` cannot be read", folder.display()))?;
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "wasm")
+    });
     files.sort();
     Ok(files)
 }

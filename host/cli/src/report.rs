@@ -6,8 +6,8 @@ use resolvet::{Client, Probe};
 use resolvet_proto::{
     discovery::DiscoveryNote,
     judgement::{
-        Answer, Candidate, Decision, DnsRecord, Finding, Judgement, Outcome, Role, Server, Severity,
-        Source, Transport, Verdict,
+        Answer, Candidate, Decision, DnsRecord, Finding, Judgement, Outcome, Role, Server,
+        Severity, Source, Transport, Verdict,
     },
     session::{Entry, Failure, Step},
 };
@@ -163,15 +163,22 @@ impl Reading {
         for Entry { step, .. } in story {
             match step {
                 Step::Note(note) => reading.notes.push(note.clone()),
-                Step::Discovered { records, candidates } => {
+                Step::Discovered {
+                    records,
+                    candidates,
+                } => {
                     reading.records.clone_from(records);
                     reading.candidates = candidates.iter().map(untried).collect();
                 }
                 Step::Selection(judgement) => reading.select(judgement),
-                Step::PassedOver { candidate, reason, .. } => {
+                Step::PassedOver {
+                    candidate, reason, ..
+                } => {
                     reading.set(*candidate, Status::PassedOver, reason.clone());
                 }
-                Step::Attempt { attempt, candidate, .. } => attempts.push((*attempt, *candidate)),
+                Step::Attempt {
+                    attempt, candidate, ..
+                } => attempts.push((*attempt, *candidate)),
                 Step::ConnectionFailed { attempt, reason } => {
                     if let Some(candidate) = candidate_of(&attempts, *attempt) {
                         reading.fail(candidate, reason.detail.clone());
@@ -201,7 +208,10 @@ impl Reading {
     }
 
     pub(crate) fn outcome(&self) -> OutcomeReport {
-        let exit = self.failure.as_ref().map_or(Exit::Done, |failure| failure.kind.into());
+        let exit = self
+            .failure
+            .as_ref()
+            .map_or(Exit::Done, |failure| failure.kind.into());
         OutcomeReport {
             vetted: self.vetted.clone(),
             authenticated: self.vetted.is_some() && self.authenticated,
@@ -215,8 +225,15 @@ impl Reading {
         match probe {
             Probe::Failed(reason) => self.fail(candidate, reason.clone()),
             Probe::Refused(judgement) => self.judge(candidate, judgement, Status::NotAuthenticated),
-            Probe::Judged { validation, privacy } => {
-                self.set(candidate, Status::Acceptable, "every policy accepts it".into());
+            Probe::Judged {
+                validation,
+                privacy,
+            } => {
+                self.set(
+                    candidate,
+                    Status::Acceptable,
+                    "every policy accepts it".into(),
+                );
                 self.judge(candidate, validation, Status::NotAuthenticated);
                 self.judge(candidate, privacy, Status::Denied);
             }
@@ -238,7 +255,10 @@ impl Reading {
     /// A refusal by policy has been told better already.
     fn fail(&mut self, candidate: u32, why: String) {
         let told = [Status::NotAuthenticated, Status::Denied, Status::Fault];
-        if self.at(candidate).is_some_and(|report| !told.contains(&report.status)) {
+        if self
+            .at(candidate)
+            .is_some_and(|report| !told.contains(&report.status))
+        {
             self.set(candidate, Status::NoConnection, why);
         }
     }
@@ -275,10 +295,20 @@ impl Reading {
     fn select(&mut self, judgement: &Judgement<resolvet_proto::judgement::Ranking>) {
         let order = judgement.order(self.candidates.len());
         let faulted = judgement.outcome == Outcome::Faulted;
-        for index in (0_u32..).take(self.candidates.len()).filter(|index| !order.contains(index)) {
-            let status = if faulted { Status::Fault } else { Status::Denied };
+        for index in (0_u32..)
+            .take(self.candidates.len())
+            .filter(|index| !order.contains(index))
+        {
+            let status = if faulted {
+                Status::Fault
+            } else {
+                Status::Denied
+            };
             let about_it = |finding: &FindingReport| {
-                finding.finding.evidence.contains(&resolvet_proto::judgement::Evidence::Candidate(index))
+                finding
+                    .finding
+                    .evidence
+                    .contains(&resolvet_proto::judgement::Evidence::Candidate(index))
             };
             let own: Vec<FindingReport> = findings(judgement).filter(about_it).collect();
             let reason = own.first().map_or_else(
@@ -315,7 +345,11 @@ fn untried(candidate: &Candidate) -> CandidateReport {
 }
 
 fn candidate_of(attempts: &[(u32, u32)], attempt: u32) -> Option<u32> {
-    attempts.iter().rev().find(|(id, _)| *id == attempt).map(|(_, candidate)| *candidate)
+    attempts
+        .iter()
+        .rev()
+        .find(|(id, _)| *id == attempt)
+        .map(|(_, candidate)| *candidate)
 }
 
 /// Whether a validator with authority accepted.
@@ -331,19 +365,27 @@ pub(crate) fn findings<A: Answer>(
     judgement: &Judgement<A>,
 ) -> impl Iterator<Item = FindingReport> + '_ {
     judgement.evaluations.iter().flat_map(|evaluation| {
-        let findings = evaluation.result.as_ref().map(Answer::findings).unwrap_or_default();
-        findings
-            .iter()
-            .map(|finding| FindingReport { policy: evaluation.policy.clone(), finding: finding.clone() })
+        let findings = evaluation
+            .result
+            .as_ref()
+            .map(Answer::findings)
+            .unwrap_or_default();
+        findings.iter().map(|finding| FindingReport {
+            policy: evaluation.policy.clone(),
+            finding: finding.clone(),
+        })
     })
 }
 
 /// One sentence: who refused, and for what reason.
 pub(crate) fn why<A: Answer>(judgement: &Judgement<A>) -> String {
-    let fault = judgement
-        .evaluations
-        .iter()
-        .find_map(|evaluation| evaluation.result.as_ref().err().map(|fault| (evaluation, fault)));
+    let fault = judgement.evaluations.iter().find_map(|evaluation| {
+        evaluation
+            .result
+            .as_ref()
+            .err()
+            .map(|fault| (evaluation, fault))
+    });
     if let (Outcome::Faulted, Some((evaluation, fault))) = (judgement.outcome, fault) {
         return format!("policy `{}` failed: {}", evaluation.policy, fault.message);
     }

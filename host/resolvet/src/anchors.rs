@@ -80,10 +80,15 @@ pub enum AnchorsError {
 /// # Errors
 /// [`AnchorsError`]; a file with no certificate is an error too.
 pub fn certificates(path: &Path) -> Result<Vec<Der>, AnchorsError> {
-    let read = |source| AnchorsError::Read { path: path.into(), source };
+    let read = |source| AnchorsError::Read {
+        path: path.into(),
+        source,
+    };
     let mut octets = Vec::new();
     let file = fs::File::open(path).map_err(read)?;
-    file.take(FILE_OCTETS + 1).read_to_end(&mut octets).map_err(read)?;
+    file.take(FILE_OCTETS + 1)
+        .read_to_end(&mut octets)
+        .map_err(read)?;
     if octets.len() as u64 > FILE_OCTETS {
         return Err(AnchorsError::TooLarge { path: path.into() });
     }
@@ -93,14 +98,20 @@ pub fn certificates(path: &Path) -> Result<Vec<Der>, AnchorsError> {
         CertificateDer::pem_slice_iter(&octets)
             .map(|der| der.map(|der| der.as_ref().into()))
             .collect::<Result<_, _>>()
-            .map_err(|source| AnchorsError::Pem { path: path.into(), source })?
+            .map_err(|source| AnchorsError::Pem {
+                path: path.into(),
+                source,
+            })?
     };
     if ders.is_empty() {
         return Err(AnchorsError::Empty { path: path.into() });
     }
     for (index, der) in ders.iter().enumerate() {
-        facts(der)
-            .map_err(|source| AnchorsError::Certificate { path: path.into(), index, source })?;
+        facts(der).map_err(|source| AnchorsError::Certificate {
+            path: path.into(),
+            index,
+            source,
+        })?;
     }
     Ok(ders)
 }
@@ -121,15 +132,24 @@ pub fn from_system() -> Result<AnchorSet, AnchorsError> {
     let loaded = rustls_native_certs::load_native_certs();
     if loaded.certs.is_empty() {
         let reasons: Vec<String> = loaded.errors.iter().map(ToString::to_string).collect();
-        let reason = if reasons.is_empty() { "none were found".into() } else { reasons.join("; ") };
+        let reason = if reasons.is_empty() {
+            "none were found".into()
+        } else {
+            reasons.join("; ")
+        };
         return Err(AnchorsError::System { reason });
     }
-    set(AnchorDatabase::Implicit, loaded.certs.iter().map(|der| der.as_ref().into()).collect())
+    set(
+        AnchorDatabase::Implicit,
+        loaded.certs.iter().map(|der| der.as_ref().into()).collect(),
+    )
 }
 
 fn set(database: AnchorDatabase, certificates: Vec<Der>) -> Result<AnchorSet, AnchorsError> {
     if certificates.len() > limits::ANCHORS {
-        return Err(AnchorsError::TooMany { came: certificates.len() });
+        return Err(AnchorsError::TooMany {
+            came: certificates.len(),
+        });
     }
     Ok(AnchorSet::new(database, certificates))
 }

@@ -39,11 +39,14 @@ impl Serving {
     }
 
     async fn exchange(&self, query: &[u8], within: Duration) -> Result<Vec<u8>, QueryError> {
-        self.pipeline.exchange(query, within).await.map_err(|source| QueryError::Exchange {
-            transport: self.vetted.server().transport.clone(),
-            address: self.address(),
-            source,
-        })
+        self.pipeline
+            .exchange(query, within)
+            .await
+            .map_err(|source| QueryError::Exchange {
+                transport: self.vetted.server().transport.clone(),
+                address: self.address(),
+                source,
+            })
     }
 }
 
@@ -124,7 +127,10 @@ impl Attachment {
     /// The attachment was ended.
     pub async fn story(&self) -> Result<Vec<Entry>, AttachError> {
         let (reply, story) = oneshot::channel();
-        self.commands.send(Command::Story(reply)).await.map_err(|_| AttachError::Ended)?;
+        self.commands
+            .send(Command::Story(reply))
+            .await
+            .map_err(|_| AttachError::Ended)?;
         story.await.map_err(|_| AttachError::Ended)
     }
 
@@ -144,7 +150,12 @@ impl Attachment {
         };
         let message = Message::from_vec(&answer).map_err(unreadable)?;
         let server = serving.vetted.server().clone();
-        Ok(Answer { message, server, octets: answer.len(), connection: serving.cost })
+        Ok(Answer {
+            message,
+            server,
+            octets: answer.len(),
+            connection: serving.cost,
+        })
     }
 
     /// Sends a whole query message and gives the whole answer: what a stub or an embedding resolver forwards.
@@ -175,7 +186,10 @@ impl Attachment {
             }
             if !serving.pipeline.is_open() {
                 let closed = Command::Closed(serving.vetted.attempt());
-                self.commands.send(closed).await.map_err(|_| AttachError::Ended)?;
+                self.commands
+                    .send(closed)
+                    .await
+                    .map_err(|_| AttachError::Ended)?;
             }
             state.changed().await.map_err(|_| AttachError::Ended)?;
         }
@@ -186,6 +200,8 @@ impl std::fmt::Debug for Attachment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let vetted = self.vetted_now();
         let server = vetted.as_ref().map(Vetted::server);
-        f.debug_struct("Attachment").field("server", &server).finish_non_exhaustive()
+        f.debug_struct("Attachment")
+            .field("server", &server)
+            .finish_non_exhaustive()
     }
 }

@@ -71,7 +71,11 @@ impl Client {
     /// A client that discovers by this resolver, in clear text and without trust, and judges by these policies.
     #[must_use]
     pub fn new(policies: Policies, recursive: Recursive) -> Self {
-        Self { policies, recursive, limits: Limits::default() }
+        Self {
+            policies,
+            recursive,
+            limits: Limits::default(),
+        }
     }
 
     /// The same client with other limits.
@@ -98,12 +102,26 @@ impl Client {
     /// shows what would have become of the servers that were not needed. Nothing is sent over the connection.
     pub async fn probe(&self, server: &Server, context: Arc<Request>) -> Probe {
         if server.transport != Transport::Dot {
-            return Probe::Failed(format!("transport `{}` is not in this build", server.transport));
+            return Probe::Failed(format!(
+                "transport `{}` is not in this build",
+                server.transport
+            ));
         }
         let address = SocketAddr::new(server.address, server.port);
-        let name = context.authentication_domain_name.clone().unwrap_or_default();
+        let name = context
+            .authentication_domain_name
+            .clone()
+            .unwrap_or_default();
         let judge = self.policies.judge().clone();
-        match dot::connect(address, &name, judge.clone(), context, self.limits.handshake).await {
+        match dot::connect(
+            address,
+            &name,
+            judge.clone(),
+            context,
+            self.limits.handshake,
+        )
+        .await
+        {
             Ok(established) => {
                 established.pipeline.close();
                 let request = established.judged.request;

@@ -7,10 +7,14 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// The time now, on the wall and since the system started, suspend included.
 pub(crate) fn now() -> Timestamp {
-    let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let unix = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     let boot = clock_gettime(ClockId::Boottime);
     let part = |value: i64| u64::try_from(value).unwrap_or(0);
-    let boot = part(boot.tv_sec).saturating_mul(1_000).saturating_add(part(boot.tv_nsec) / 1_000_000);
+    let boot = part(boot.tv_sec)
+        .saturating_mul(1_000)
+        .saturating_add(part(boot.tv_nsec) / 1_000_000);
     Timestamp { unix, boot }
 }
 

@@ -46,7 +46,10 @@ struct Done {
 
 impl From<Event> for Done {
     fn from(event: Event) -> Self {
-        Self { event, connection: None }
+        Self {
+            event,
+            connection: None,
+        }
     }
 }
 
@@ -69,7 +72,11 @@ pub(crate) fn start(
         timer: None,
     };
     tokio::spawn(driver.run(queue));
-    Attachment { state, commands, query_within }
+    Attachment {
+        state,
+        commands,
+        query_within,
+    }
 }
 
 struct Driver {
@@ -140,16 +147,31 @@ impl Driver {
                 });
             }
             Action::Select { request } => self.select(request),
-            Action::Connect { attempt, server, request, .. } => {
-                self.work.spawn(connect(self.client.clone(), attempt, server, request));
+            Action::Connect {
+                attempt,
+                server,
+                request,
+                ..
+            } => {
+                self.work
+                    .spawn(connect(self.client.clone(), attempt, server, request));
             }
             Action::Assess { attempt, request } => {
                 let judge = self.client.policies.judge().clone();
                 self.work.spawn_blocking(move || {
-                    Event::Assessed { attempt, judgement: judge.assess(&request) }.into()
+                    Event::Assessed {
+                        attempt,
+                        judgement: judge.assess(&request),
+                    }
+                    .into()
                 });
             }
-            Action::Rejudge { attempt, request, serving, .. } => {
+            Action::Rejudge {
+                attempt,
+                request,
+                serving,
+                ..
+            } => {
                 if !serving {
                     self.states.send_replace(State::Seeking);
                 }
@@ -178,20 +200,30 @@ impl Driver {
         self.work.spawn_blocking(move || {
             let validation: Judgement<Verdict> = judge.validate(&request);
             let privacy = validation.is_accepted().then(|| judge.assess(&request));
-            Event::Rejudged { attempt, validation, privacy }.into()
+            Event::Rejudged {
+                attempt,
+                validation,
+                privacy,
+            }
+            .into()
         });
     }
 
     fn serve(&mut self, vetted: Vetted<Server>) {
         if let Some(Connection { pipeline, cost }) = self.connections.get(&vetted.attempt()) {
-            let serving = Serving { vetted, pipeline: pipeline.clone(), cost: *cost };
+            let serving = Serving {
+                vetted,
+                pipeline: pipeline.clone(),
+                cost: *cost,
+            };
             self.states.send_replace(State::Serving(Arc::new(serving)));
         }
     }
 
     /// No new query from now on; those under way may end within the drain limit.
     fn withdraw(&mut self, attempt: u32) {
-        let is_served = matches!(&*self.states.borrow(), State::Serving(s) if s.vetted.attempt() == attempt);
+        let is_served =
+            matches!(&*self.states.borrow(), State::Serving(s) if s.vetted.attempt() == attempt);
         if is_served {
             self.states.send_replace(State::Seeking);
         }
@@ -209,10 +241,17 @@ fn response(result: Result<Vec<u8>, LookupError>) -> Response {
     match result {
         Ok(message) => Response::Message(message.into()),
         Err(LookupError::Timeout { .. }) => Response::Failed(LookupFailure::TimedOut),
-        Err(error @ LookupError::Net { source: hickory_net::NetError::Io(_), .. }) => {
-            Response::Failed(LookupFailure::Unreachable { detail: error.to_string() })
-        }
-        Err(error) => Response::Failed(LookupFailure::Other { detail: error.to_string() }),
+        Err(
+            error @ LookupError::Net {
+                source: hickory_net::NetError::Io(_),
+                ..
+            },
+        ) => Response::Failed(LookupFailure::Unreachable {
+            detail: error.to_string(),
+        }),
+        Err(error) => Response::Failed(LookupFailure::Other {
+            detail: error.to_string(),
+        }),
     }
 }
 
@@ -222,20 +261,31 @@ async fn connect(client: Client, attempt: u32, server: Server, request: Arc<Requ
         return failed(attempt, ConnectionFailureKind::Other, detail).into();
     }
     let address = SocketAddr::new(server.address, server.port);
-    let name = request.authentication_domain_name.clone().unwrap_or_default();
+    let name = request
+        .authentication_domain_name
+        .clone()
+        .unwrap_or_default();
     let judge = client.policies.judge().clone();
     match dot::connect(address, &name, judge, request, client.limits.handshake).await {
         Ok(established) => match established.judged.judgement {
             Ok(judgement) => {
                 let presented = established.judged.request.presented.clone();
-                let connection =
-                    Connection { pipeline: established.pipeline, cost: established.cost };
+                let connection = Connection {
+                    pipeline: established.pipeline,
+                    cost: established.cost,
+                };
                 Done {
-                    event: Event::Connected { attempt, presented, judgement },
+                    event: Event::Connected {
+                        attempt,
+                        presented,
+                        judgement,
+                    },
                     connection: Some((attempt, connection)),
                 }
             }
-            Err(error) => failed(attempt, ConnectionFailureKind::TooLarge, error.to_string()).into(),
+            Err(error) => {
+                failed(attempt, ConnectionFailureKind::TooLarge, error.to_string()).into()
+            }
         },
         Err(error) => connection_failed(attempt, error).into(),
     }
@@ -243,7 +293,12 @@ async fn connect(client: Client, attempt: u32, server: Server, request: Arc<Requ
 
 fn failed(attempt: u32, kind: ConnectionFailureKind, detail: String) -> Event {
     let reason = ConnectionFailure { kind, detail };
-    Event::ConnectionFailed { attempt, reason, presented: None, judgement: None }
+    Event::ConnectionFailed {
+        attempt,
+        reason,
+        presented: None,
+        judgement: None,
+    }
 }
 
 fn connection_failed(attempt: u32, error: ConnectError) -> Event {
@@ -255,7 +310,10 @@ fn connection_failed(attempt: u32, error: ConnectError) -> Event {
             return match judged.judgement {
                 Ok(judgement) => Event::ConnectionFailed {
                     attempt,
-                    reason: ConnectionFailure { kind: ConnectionFailureKind::Refusal, detail },
+                    reason: ConnectionFailure {
+                        kind: ConnectionFailureKind::Refusal,
+                        detail,
+                    },
                     presented: Some(judged.request.presented.clone()),
                     judgement: Some(judgement),
                 },

@@ -11,7 +11,11 @@
 //! * [`anchors`]: trust anchors from files and from the system.
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")
+    allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may fail loudly"
+    )
 )]
 
 pub mod anchors;

@@ -79,8 +79,13 @@ impl Recursive {
     /// # Errors
     /// [`LookupError`]. A response that says NXDOMAIN or SERVFAIL is a response.
     pub async fn lookup(&self, name: &str, rtype: u16) -> Result<Vec<u8>, LookupError> {
-        let wrong = |_| LookupError::Name { name: name.to_owned() };
-        let mut query = Query::query(Name::from_str(name).map_err(wrong)?, RecordType::from(rtype));
+        let wrong = |_| LookupError::Name {
+            name: name.to_owned(),
+        };
+        let mut query = Query::query(
+            Name::from_str(name).map_err(wrong)?,
+            RecordType::from(rtype),
+        );
         query.name.set_fqdn(true);
         let exchange = async {
             match self.by_udp(query.clone()).await {
@@ -91,10 +96,14 @@ impl Recursive {
         };
         match timeout(self.within, exchange).await {
             Ok(Ok(response)) => Ok(response.into_buffer()),
-            Ok(Err(NetError::Timeout)) | Err(_) => {
-                Err(LookupError::Timeout { resolver: self.address, within: self.within })
-            }
-            Ok(Err(source)) => Err(LookupError::Net { resolver: self.address, source }),
+            Ok(Err(NetError::Timeout)) | Err(_) => Err(LookupError::Timeout {
+                resolver: self.address,
+                within: self.within,
+            }),
+            Ok(Err(source)) => Err(LookupError::Net {
+                resolver: self.address,
+                source,
+            }),
         }
     }
 
@@ -110,8 +119,7 @@ impl Recursive {
         let provider = TokioRuntimeProvider::default();
         let (connecting, handle) =
             TcpClientStream::new(self.address, None, Some(self.within), provider);
-        let multiplexer =
-            DnsMultiplexer::new(connecting.await?, handle).with_timeout(self.within);
+        let multiplexer = DnsMultiplexer::new(connecting.await?, handle).with_timeout(self.within);
         let (exchange, background) = DnsExchange::<TokioRuntimeProvider>::from_stream(multiplexer);
         let background = tokio::spawn(background);
         let response = first(&exchange, query, false).await;
@@ -140,5 +148,9 @@ async fn first(
     }
     message.add_query(query);
     let request = DnsRequest::new(message, options).with_original_query(Some(original));
-    exchange.send(request).next().await.unwrap_or(Err(NetError::Timeout))
+    exchange
+        .send(request)
+        .next()
+        .await
+        .unwrap_or(Err(NetError::Timeout))
 }

@@ -34,7 +34,10 @@ pub fn query(name: &str, rtype: RecordType) -> Result<Vec<u8>, ProtoError> {
     let bare = message.to_vec()?.len() + OPTION_HEAD;
     let padding = bare.next_multiple_of(PADDED_TO) - bare;
     if let Some(edns) = message.edns.as_mut() {
-        edns.options_mut().insert(EdnsOption::Unknown(EdnsCode::Padding.into(), vec![0; padding]));
+        edns.options_mut().insert(EdnsOption::Unknown(
+            EdnsCode::Padding.into(),
+            vec![0; padding],
+        ));
     }
     message.to_vec()
 }
@@ -83,8 +86,16 @@ mod tests {
 
     #[test]
     fn queries_are_padded_to_blocks() {
-        for name in ["a.", "dns.example.net.", "a-rather-long-label-of-a-name.example.net."] {
-            assert_eq!(query(name, RecordType::A).unwrap().len() % PADDED_TO, 0, "{name}");
+        for name in [
+            "a.",
+            "dns.example.net.",
+            "a-rather-long-label-of-a-name.example.net.",
+        ] {
+            assert_eq!(
+                query(name, RecordType::A).unwrap().len() % PADDED_TO,
+                0,
+                "{name}"
+            );
         }
     }
 

@@ -18,7 +18,10 @@ impl Policies {
     pub fn new(engine: &Engine, set: PolicySet) -> Self {
         let judge = Judge::new(engine, set);
         let (generation, _) = watch::channel(judge.generation());
-        Self { judge, generation: Arc::new(generation) }
+        Self {
+            judge,
+            generation: Arc::new(generation),
+        }
     }
 
     /// Makes this set the active one and says its generation. Every attachment judges its server again by it; what is not

@@ -69,7 +69,10 @@ fn configured(
 
 /// Takes what the verifier left.
 pub(crate) fn taken(verdicts: &Verdicts) -> Option<Judged> {
-    verdicts.lock().unwrap_or_else(PoisonError::into_inner).take()
+    verdicts
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
 }
 
 struct PolicyVerifier {
@@ -81,7 +84,9 @@ struct PolicyVerifier {
 
 impl fmt::Debug for PolicyVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PolicyVerifier").field("purpose", &self.context.purpose).finish()
+        f.debug_struct("PolicyVerifier")
+            .field("purpose", &self.context.purpose)
+            .finish()
     }
 }
 
@@ -95,8 +100,9 @@ impl ServerCertVerifier for PolicyVerifier {
         ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let certificates =
-            std::iter::once(end_entity).chain(intermediates).map(|der| der.as_ref().into());
+        let certificates = std::iter::once(end_entity)
+            .chain(intermediates)
+            .map(|der| der.as_ref().into());
         let request = Arc::new(Request {
             presented: Presented {
                 certificates: certificates.collect(),
@@ -108,7 +114,9 @@ impl ServerCertVerifier for PolicyVerifier {
         let result = match &judgement {
             Ok(judgement) if judgement.is_accepted() => Ok(ServerCertVerified::assertion()),
             Ok(judgement) => Err(rustls::Error::InvalidCertificate(reason(judgement))),
-            Err(_) => Err(rustls::Error::InvalidCertificate(CertificateError::BadEncoding)),
+            Err(_) => Err(rustls::Error::InvalidCertificate(
+                CertificateError::BadEncoding,
+            )),
         };
         let judged = Judged { request, judgement };
         *self.verdicts.lock().unwrap_or_else(PoisonError::into_inner) = Some(judged);
@@ -152,11 +160,13 @@ fn reason(judgement: &Judgement<Verdict>) -> CertificateError {
         (Outcome::Rejected, Some("expired")) => CertificateError::Expired,
         (Outcome::Rejected, Some("not-yet-valid")) => CertificateError::NotValidYet,
         (Outcome::Rejected, Some("revoked")) => CertificateError::Revoked,
-        (Outcome::Rejected, Some("unknown-issuer" | "no-trust-anchors")) => {
+        (Outcome::Rejected, Some("issuer-unknown" | "no-trust-anchors")) => {
             CertificateError::UnknownIssuer
         }
         (Outcome::Rejected, Some("name-mismatch")) => CertificateError::NotValidForName,
-        (Outcome::Rejected, Some("bad-signature")) => CertificateError::BadSignature,
+        (Outcome::Rejected, Some("certificate-malformed" | "signature-invalid")) => {
+            CertificateError::BadEncoding
+        }
         _ => CertificateError::ApplicationVerificationFailure,
     }
 }

@@ -39,22 +39,41 @@ fn check(file: &Path, output: &Output) -> anyhow::Result<()> {
         None | Some(Profile::Strict) => UsageProfile::Strict,
     };
     if let Some(resolver) = &config.network.resolver {
-        socket_address(resolver)
-            .map_err(|expected| UsageError(format!("`network.resolver` is `{resolver}`: {expected}")))?;
+        socket_address(resolver).map_err(|expected| {
+            UsageError(format!("`network.resolver` is `{resolver}`: {expected}"))
+        })?;
     }
-    if let Some(path) = config.network.trust_anchors.as_deref().filter(|text| *text != "system") {
-        anchors::from_file(Path::new(path)).map_err(|e| UsageError(format!("`network.trust-anchors`: {e}")))?;
+    if let Some(path) = config
+        .network
+        .trust_anchors
+        .as_deref()
+        .filter(|text| *text != "system")
+    {
+        anchors::from_file(Path::new(path))
+            .map_err(|e| UsageError(format!("`network.trust-anchors`: {e}")))?;
     }
     for path in &config.network.end_entity {
-        anchors::certificates(path).map_err(|e| UsageError(format!("`network.end-entity`: {e}")))?;
+        anchors::certificates(path)
+            .map_err(|e| UsageError(format!("`network.end-entity`: {e}")))?;
     }
     let (_, set) = policies::load(&config, &profile, output)?;
-    let names: Vec<String> =
-        set.rules().iter().map(|rule| rule.policy.manifest().name.clone()).collect();
+    let names: Vec<String> = set
+        .rules()
+        .iter()
+        .map(|rule| rule.policy.manifest().name.clone())
+        .collect();
     if output.is_json() {
         let file = file.display().to_string();
-        return output.document(&CheckReport { version: VERSION, file, policies: names });
+        return output.document(&CheckReport {
+            version: VERSION,
+            file,
+            policies: names,
+        });
     }
     let good = tinted(Tone::Good, "good");
-    output.line(&format!("{}: {good}; policies {}", file.display(), names.join(", ")))
+    output.line(&format!(
+        "{}: {good}; policies {}",
+        file.display(),
+        names.join(", ")
+    ))
 }

@@ -32,7 +32,11 @@ pub(super) async fn run(
     output: &Output,
 ) -> anyhow::Result<Exit> {
     let Travelled { report, .. } = travel(domain, all, journey, output).await?;
-    let exit = report.outcome.failure.as_ref().map_or(Exit::Done, |failure| failure.kind.into());
+    let exit = report
+        .outcome
+        .failure
+        .as_ref()
+        .map_or(Exit::Done, |failure| failure.kind.into());
     if output.is_json() {
         output.document(&report)?;
     } else {
@@ -48,7 +52,12 @@ pub(super) async fn travel(
     journey: Journey,
     output: &Output,
 ) -> anyhow::Result<Travelled> {
-    let Prepared { client, session, resolver, profile } = journey::prepare(domain, journey, output)?;
+    let Prepared {
+        client,
+        session,
+        resolver,
+        profile,
+    } = journey::prepare(domain, journey, output)?;
     output.progress(&format!("discovering {domain} by {resolver}"));
     let domain = session.authentication_domain_name.clone();
     let context = Request {
@@ -77,7 +86,11 @@ pub(super) async fn travel(
         candidates: reading.candidates.clone(),
         notes: reading.notes.clone(),
     };
-    Ok(Travelled { report, reading, story })
+    Ok(Travelled {
+        report,
+        reading,
+        story,
+    })
 }
 
 /// Connects to every candidate that nobody needed, in the context that the session made for those that it tried.
@@ -99,7 +112,10 @@ async fn probe_the_rest(
             address: report.address,
             port: report.port,
         };
-        output.progress(&format!("probing {} {}:{}", server.transport, server.address, server.port));
+        output.progress(&format!(
+            "probing {} {}:{}",
+            server.transport, server.address, server.port
+        ));
         let domain = domain_of(story);
         let request = Request {
             now,
@@ -128,7 +144,10 @@ fn domain_of(story: &[Entry]) -> Option<String> {
 fn print(report: &DiscoverReport, output: &Output) -> anyhow::Result<()> {
     if !report.candidates.is_empty() {
         let rows = report.candidates.iter().map(row).collect();
-        output.table(&["transport", "address", "port", "source", "verdict", "why"], rows)?;
+        output.table(
+            &["transport", "address", "port", "source", "verdict", "why"],
+            rows,
+        )?;
         output.line("")?;
     }
     for note in &report.notes {
@@ -140,8 +159,15 @@ fn print(report: &DiscoverReport, output: &Output) -> anyhow::Result<()> {
 /// The last lines of `discover` and `explain`: how it ended, and what would mend it.
 pub(super) fn ending(report: &DiscoverReport, output: &Output) -> anyhow::Result<()> {
     if let Some(server) = &report.outcome.vetted {
-        let how = if report.outcome.authenticated { "vetted" } else { "encrypted, not authenticated" };
-        let line = format!("{} {}:{} is {how}", server.transport, server.address, server.port);
+        let how = if report.outcome.authenticated {
+            "vetted"
+        } else {
+            "encrypted, not authenticated"
+        };
+        let line = format!(
+            "{} {}:{} is {how}",
+            server.transport, server.address, server.port
+        );
         return output.line(&tinted(Tone::Good, &line));
     }
     if let Some(failure) = &report.outcome.failure {
@@ -150,7 +176,10 @@ pub(super) fn ending(report: &DiscoverReport, output: &Output) -> anyhow::Result
             output.line(&format!("{} {mend}", tinted(Tone::Head, "mend:")))?;
         }
         if failure.retry_after > 0 {
-            output.line(&format!("not worth repeating within {} s", failure.retry_after))?;
+            output.line(&format!(
+                "not worth repeating within {} s",
+                failure.retry_after
+            ))?;
         }
     }
     Ok(())

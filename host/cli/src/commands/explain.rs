@@ -1,13 +1,15 @@
 //! `resolvet explain DOMAIN`: everything that happened, for a person who wants to know why.
 
+use std::{cell::RefCell, collections::HashMap};
+
 use hickory_proto::{
     rr::{RData, RecordType},
     serialize::binary::BinDecoder,
 };
 use resolvet_proto::{
     judgement::{
-        Answer, Candidate, Decision, DnsRecord, Evaluation, Evidence, Judgement, Mode, Ranking, Role,
-        Severity, Verdict,
+        Answer, Candidate, Decision, DnsRecord, Evaluation, Evidence, Judgement, Mode, Ranking,
+        Role, Severity, Verdict,
     },
     session::{Entry, Step, Timestamp},
 };
@@ -21,15 +23,35 @@ use crate::{
 };
 
 pub(super) async fn run(domain: &str, journey: Journey, output: &Output) -> anyhow::Result<Exit> {
-    let Travelled { report, reading, story } = travel(domain, false, journey, output).await?;
-    let exit = report.outcome.failure.as_ref().map_or(Exit::Done, |failure| failure.kind.into());
+    let Travelled {
+        report,
+        reading,
+        story,
+    } = travel(domain, false, journey, output).await?;
+    let exit = report
+        .outcome
+        .failure
+        .as_ref()
+        .map_or(Exit::Done, |failure| failure.kind.into());
     if output.is_json() {
-        output.document(&ExplainReport { discovery: report, records: reading.records, story })?;
+        output.document(&ExplainReport {
+            discovery: report,
+            records: reading.records,
+            story,
+        })?;
         return Ok(exit);
     }
     let profile = &report.profile;
-    output.line(&format!("{} by {}, profile {profile}", report.domain, report.resolver))?;
-    let teller = Teller { output, began: story.first().map(|entry| entry.at) };
+    output.line(&format!(
+        "{} by {}, profile {profile}",
+        report.domain, report.resolver
+    ))?;
+    let began = story.first().map(|entry| entry.at);
+    let teller = Teller {
+        output,
+        began,
+        asked: RefCell::default(),
+    };
     for entry in &story {
         teller.tell(entry)?;
     }
@@ -42,6 +64,8 @@ pub(super) async fn run(domain: &str, journey: Journey, output: &Output) -> anyh
 struct Teller<'a> {
     output: &'a Output,
     began: Option<Timestamp>,
+    /// What each lookup asked for.
+    asked: RefCell<HashMap<u32, String>>,
 }
 
 impl Teller<'_> {
@@ -49,7 +73,8 @@ impl Teller<'_> {
     fn at(&self, entry: &Entry, text: &str) -> anyhow::Result<()> {
         let began = self.began.map_or(0, |began| began.boot);
         let at = format!("{:>6} ms", entry.at.boot.saturating_sub(began));
-        self.output.line(&format!("{}  {text}", tinted(Tone::Faint, &at)))
+        self.output
+            .line(&format!("{}  {text}", tinted(Tone::Faint, &at)))
     }
 
     fn under(&self, text: &str) -> anyhow::Result<()> {
@@ -58,31 +83,55 @@ impl Teller<'_> {
 
     fn tell(&self, entry: &Entry) -> anyhow::Result<()> {
         match &entry.step {
-            Step::Query { name, rtype, .. } => {
-                self.at(entry, &format!("lookup     {name} {}", RecordType::from(*rtype)))
+            Step::Query { id, name, rtype } => {
+                let asked = format!("{name} {}", RecordType::from(*rtype));
+                self.asked.borrow_mut().insert(*id, asked.clone());
+                self.at(entry, &format!("lookup     {asked}"))
             }
-            Step::Answer { records, problem, .. } => match problem {
-                Some(problem) => self.at(entry, &format!("answer     {}", tinted(Tone::Weak, problem))),
-                None => self.at(entry, &format!("answer     {records} records")),
-            },
+            Step::Answer {
+                id,
+                records,
+                problem,
+            } => {
+                let asked = self.asked.borrow().get(id).cloned().unwrap_or_default();
+                let said = match (problem, records) {
+                    (Some(problem), _) => tinted(Tone::Weak, problem),
+                    (None, 1) => "1 record".into(),
+                    (None, records) => format!("{records} records"),
+                };
+                self.at(entry, &format!("answer     {asked}: {said}"))
+            }
             Step::Waiting { reason, .. } => self.at(entry, &format!("waiting    {reason}")),
             Step::Note(note) => {
                 let text = with_reference(&note.message, &note.reference);
-                self.at(entry, &format!("{}       {text}", tinted(Tone::Weak, "note")))
+                self.at(
+                    entry,
+                    &format!("{}       {text}", tinted(Tone::Weak, "note")),
+                )
             }
-            Step::Discovered { records, candidates } => self.discovered(entry, records, candidates),
+            Step::Discovered {
+                records,
+                candidates,
+            } => self.discovered(entry, records, candidates),
             Step::Selection(judgement) => self.selection(entry, judgement),
             Step::PassedOver { server, reason, .. } => self.at(
                 entry,
-                &format!("passed by  {} {}:{}: {reason}", server.transport, server.address, server.port),
+                &format!(
+                    "passed by  {} {}:{}: {reason}",
+                    server.transport, server.address, server.port
+                ),
             ),
             Step::Attempt { server, target, .. } => self.at(
                 entry,
-                &format!("connect    {} {}:{} ({target})", server.transport, server.address, server.port),
+                &format!(
+                    "connect    {} {}:{} ({target})",
+                    server.transport, server.address, server.port
+                ),
             ),
-            Step::ConnectionFailed { reason, .. } => {
-                self.at(entry, &format!("{}     {}", tinted(Tone::Bad, "failed"), reason.detail))
-            }
+            Step::ConnectionFailed { reason, .. } => self.at(
+                entry,
+                &format!("{}     {}", tinted(Tone::Bad, "failed"), reason.detail),
+            ),
             Step::Validation { judgement, .. } => self.judgement(entry, "validation", judgement),
             Step::Assessment { judgement, .. } => self.judgement(entry, "privacy", judgement),
             Step::Discounted { reason, .. } => self.at(entry, &format!("discounted {reason}")),
@@ -90,13 +139,23 @@ impl Teller<'_> {
                 let seconds = expires.unix.saturating_sub(entry.at.unix);
                 let bound = format!("{bound:?}").to_lowercase();
                 let text = format!("for {seconds} s, ended first by the {bound}");
-                self.at(entry, &format!("{}     {text}", tinted(Tone::Good, "vetted")))
+                self.at(
+                    entry,
+                    &format!("{}     {text}", tinted(Tone::Good, "vetted")),
+                )
             }
-            Step::Rejudging { reason, .. } => self.at(entry, &format!("judging    again: {reason}")),
+            Step::Rejudging { reason, .. } => {
+                self.at(entry, &format!("judging    again: {reason}"))
+            }
             Step::Withdrawn { reason, .. } => self.at(entry, &format!("withdrawn  {reason:?}")),
-            Step::Failed(failure) => {
-                self.at(entry, &format!("{}     {}", tinted(Tone::Bad, "failed"), failure.kind.as_str()))
-            }
+            Step::Failed(failure) => self.at(
+                entry,
+                &format!(
+                    "{}     {}",
+                    tinted(Tone::Bad, "failed"),
+                    failure.kind.as_str()
+                ),
+            ),
             _ => Ok(()),
         }
     }
@@ -107,15 +166,36 @@ impl Teller<'_> {
         records: &[DnsRecord],
         candidates: &[Candidate],
     ) -> anyhow::Result<()> {
-        self.at(entry, &format!("discovered {} candidates from {} records", candidates.len(), records.len()))?;
+        self.at(
+            entry,
+            &format!(
+                "discovered {} candidates from {} records",
+                candidates.len(),
+                records.len()
+            ),
+        )?;
         for (index, record) in records.iter().enumerate() {
-            let DnsRecord { owner, ttl, rtype, .. } = record;
+            let DnsRecord {
+                owner, ttl, rtype, ..
+            } = record;
             let rtype = RecordType::from(*rtype);
-            self.under(&tinted(Tone::Faint, &format!("[{index}] {owner} {ttl} {rtype} {}", rdata(record))))?;
+            self.under(&tinted(
+                Tone::Faint,
+                &format!("[{index}] {owner} {ttl} {rtype} {}", rdata(record)),
+            ))?;
         }
         for (index, candidate) in candidates.iter().enumerate() {
-            let Candidate { transport, address, port, target, ranks, .. } = candidate;
-            self.under(&format!("{index}: {transport} {address}:{port} ({target}), ranks {ranks:?}"))?;
+            let Candidate {
+                transport,
+                address,
+                port,
+                target,
+                ranks,
+                ..
+            } = candidate;
+            self.under(&format!(
+                "{index}: {transport} {address}:{port} ({target}), ranks {ranks:?}"
+            ))?;
         }
         Ok(())
     }
@@ -123,7 +203,10 @@ impl Teller<'_> {
     fn selection(&self, entry: &Entry, judgement: &Judgement<Ranking>) -> anyhow::Result<()> {
         self.head(entry, "selection", judgement)?;
         for evaluation in &judgement.evaluations {
-            let said = evaluation.result.as_ref().map(|ranking| format!("order {:?}", ranking.order));
+            let said = evaluation
+                .result
+                .as_ref()
+                .map(|ranking| format!("order {:?}", ranking.order));
             self.evaluation(evaluation, said.ok())?;
         }
         Ok(())
@@ -137,21 +220,36 @@ impl Teller<'_> {
     ) -> anyhow::Result<()> {
         self.head(entry, stage, judgement)?;
         for evaluation in &judgement.evaluations {
-            let said = evaluation.result.as_ref().map(|verdict| match verdict.decision {
-                Decision::Accept { lifetime: Some(seconds) } => format!("accept for {seconds} s"),
-                Decision::Accept { lifetime: None } => "accept".into(),
-                Decision::Reject => tinted(Tone::Bad, "reject"),
-                Decision::Abstain => "abstain".into(),
-            });
+            let said = evaluation
+                .result
+                .as_ref()
+                .map(|verdict| match verdict.decision {
+                    Decision::Accept {
+                        lifetime: Some(seconds),
+                    } => format!("accept for {seconds} s"),
+                    Decision::Accept { lifetime: None } => "accept".into(),
+                    Decision::Reject => tinted(Tone::Bad, "reject"),
+                    Decision::Abstain => "abstain".into(),
+                });
             self.evaluation(evaluation, said.ok())?;
         }
         Ok(())
     }
 
     fn head<A>(&self, entry: &Entry, stage: &str, judgement: &Judgement<A>) -> anyhow::Result<()> {
-        let tone = if judgement.is_accepted() { Tone::Good } else { Tone::Bad };
+        let tone = if judgement.is_accepted() {
+            Tone::Good
+        } else {
+            Tone::Bad
+        };
         let outcome = tinted(tone, judgement.outcome.as_str());
-        self.at(entry, &format!("{stage:<10} {outcome} by generation {}", judgement.generation))
+        self.at(
+            entry,
+            &format!(
+                "{stage:<10} {outcome} by generation {}",
+                judgement.generation
+            ),
+        )
     }
 
     /// A policy: what it said, how long it took, what it found, logged and had verified.
@@ -160,7 +258,14 @@ impl Teller<'_> {
         evaluation: &Evaluation<A>,
         said: Option<String>,
     ) -> anyhow::Result<()> {
-        let Evaluation { policy, version, mode, role, nanoseconds, .. } = evaluation;
+        let Evaluation {
+            policy,
+            version,
+            mode,
+            role,
+            nanoseconds,
+            ..
+        } = evaluation;
         let said = said.unwrap_or_else(|| tinted(Tone::Bad, "fault"));
         let role = match (mode, role) {
             (Mode::Monitor, _) => "monitor",
@@ -170,7 +275,11 @@ impl Teller<'_> {
         let micros = nanoseconds.div_ceil(1_000);
         self.under(&format!("{policy} {version} ({role}): {said}, {micros} µs"))?;
         match &evaluation.result {
-            Err(fault) => self.under(&format!("  {} {}", tinted(Tone::Bad, fault.kind.as_str()), fault.message))?,
+            Err(fault) => self.under(&format!(
+                "  {} {}",
+                tinted(Tone::Bad, fault.kind.as_str()),
+                fault.message
+            ))?,
             Ok(answer) => {
                 for finding in answer.findings() {
                     let tone = match finding.severity {
@@ -180,32 +289,55 @@ impl Teller<'_> {
                     };
                     let text = with_reference(&finding.message, &finding.reference);
                     let evidence: Vec<String> = finding.evidence.iter().map(rests_on).collect();
-                    let evidence =
-                        if evidence.is_empty() { String::new() } else { format!(" [{}]", evidence.join(", ")) };
-                    self.under(&format!("  {} {text}{evidence}", tinted(tone, &finding.code)))?;
+                    let evidence = if evidence.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" [{}]", evidence.join(", "))
+                    };
+                    self.under(&format!(
+                        "  {} {text}{evidence}",
+                        tinted(tone, &finding.code)
+                    ))?;
                 }
             }
         }
         for line in &evaluation.log {
-            self.under(&tinted(Tone::Faint, &format!("  {}: {}", line.level, line.message)))?;
+            self.under(&tinted(
+                Tone::Faint,
+                &format!("  {}: {}", line.level, line.message),
+            ))?;
         }
-        let valid = evaluation.signatures.iter().filter(|signature| signature.valid).count();
+        let valid = evaluation
+            .signatures
+            .iter()
+            .filter(|signature| signature.valid)
+            .count();
         if !evaluation.signatures.is_empty() {
             let all = evaluation.signatures.len();
-            self.under(&tinted(Tone::Faint, &format!("  {valid} of {all} signatures verified")))?;
+            self.under(&tinted(
+                Tone::Faint,
+                &format!("  {valid} of {all} signatures verified"),
+            ))?;
         }
         Ok(())
     }
 }
 
 fn with_reference(message: &str, reference: &str) -> String {
-    if reference.is_empty() { message.to_owned() } else { format!("{message} ({reference})") }
+    if reference.is_empty() {
+        message.to_owned()
+    } else {
+        format!("{message} ({reference})")
+    }
 }
 
 fn rests_on(evidence: &Evidence) -> String {
     match evidence {
         Evidence::Certificate(span) if span.length > 0 => {
-            format!("{} certificate {}, octets {}+{}", span.set, span.index, span.offset, span.length)
+            format!(
+                "{} certificate {}, octets {}+{}",
+                span.set, span.index, span.offset, span.length
+            )
         }
         Evidence::Certificate(span) => format!("{} certificate {}", span.set, span.index),
         Evidence::DnsRecord(index) => format!("record [{index}]"),
@@ -225,6 +357,10 @@ fn rdata(record: &DnsRecord) -> String {
     );
     match parsed {
         Ok(data) => data.to_string(),
-        Err(_) => record.rdata.iter().map(|octet| format!("{octet:02x}")).collect(),
+        Err(_) => record
+            .rdata
+            .iter()
+            .map(|octet| format!("{octet:02x}"))
+            .collect(),
     }
 }

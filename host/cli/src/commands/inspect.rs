@@ -73,19 +73,27 @@ fn read(file: &Path, privacy_oid: &str) -> anyhow::Result<InspectReport> {
                 .iter()
                 .map(|der| certificate(der, privacy_oid))
                 .collect::<anyhow::Result<Vec<_>>>()?;
-            return Ok(InspectReport { version: VERSION, certificates, privacy: None });
+            return Ok(InspectReport {
+                version: VERSION,
+                certificates,
+                privacy: None,
+            });
         }
         Err(error) => error,
     };
-    let size = fs::metadata(file).with_context(|| format!("`{}`", file.display()))?.len();
+    let size = fs::metadata(file)
+        .with_context(|| format!("`{}`", file.display()))?
+        .len();
     let statement = (size <= EXTENSION_OCTETS)
         .then(|| fs::read(file).ok())
         .flatten()
         .and_then(|octets| PrivacyStatement::from_der(&octets).ok());
     match statement {
-        Some(statement) => {
-            Ok(InspectReport { version: VERSION, certificates: vec![], privacy: Some(statement) })
-        }
+        Some(statement) => Ok(InspectReport {
+            version: VERSION,
+            certificates: vec![],
+            privacy: Some(statement),
+        }),
         None => {
             let text = format!("{not_a_certificate}; and no privacy extension either");
             Err(UsageError(text).into())
@@ -98,28 +106,64 @@ fn certificate(der: &[u8], privacy_oid: &str) -> anyhow::Result<CertificateRepor
         Ok(statement) => (statement, None),
         Err(error) => (None, Some(error.to_string())),
     };
-    Ok(CertificateReport { facts: facts(der)?, privacy, privacy_error })
+    Ok(CertificateReport {
+        facts: facts(der)?,
+        privacy,
+        privacy_error,
+    })
 }
 
 fn print(certificate: &CertificateReport, output: &Output) -> anyhow::Result<()> {
-    let CertificateReport { facts, privacy, privacy_error } = certificate;
-    let list = |values: Vec<String>| if values.is_empty() { "none".into() } else { values.join(", ") };
+    let CertificateReport {
+        facts,
+        privacy,
+        privacy_error,
+    } = certificate;
+    let list = |values: Vec<String>| {
+        if values.is_empty() {
+            "none".into()
+        } else {
+            values.join(", ")
+        }
+    };
     let strings = |values: &[String]| list(values.to_vec());
     let line = |label: &str, text: &str| output.line(&format!("{label:<12} {text}"));
     line("subject", &facts.subject)?;
     line("issuer", &facts.issuer)?;
     line("serial", &facts.serial)?;
-    line("valid", &format!("{} to {}", date(facts.not_before), date(facts.not_after)))?;
+    line(
+        "valid",
+        &format!("{} to {}", date(facts.not_before), date(facts.not_after)),
+    )?;
     line("DNS-ID", &strings(&facts.dns_ids))?;
-    line("IP-ID", &list(facts.ip_ids.iter().map(ToString::to_string).collect()))?;
-    line("SRV-ID", &list(facts.srv_ids.iter().map(ToString::to_string).collect()))?;
+    line(
+        "IP-ID",
+        &list(facts.ip_ids.iter().map(ToString::to_string).collect()),
+    )?;
+    line(
+        "SRV-ID",
+        &list(facts.srv_ids.iter().map(ToString::to_string).collect()),
+    )?;
     for malformed in &facts.malformed_srv_ids {
         line("", &tinted(Tone::Bad, malformed))?;
     }
-    let usage = facts.extended_key_usage.as_ref().map_or_else(|| "any".into(), |usage| strings(usage));
+    let usage = facts
+        .extended_key_usage
+        .as_ref()
+        .map_or_else(|| "any".into(), |usage| strings(usage));
     line("purposes", &usage)?;
-    line("kind", if facts.is_ca { "certification authority" } else { "end entity" })?;
-    line("key", &format!("{}, SPKI SHA-256 {}", facts.key, facts.spki))?;
+    line(
+        "kind",
+        if facts.is_ca {
+            "certification authority"
+        } else {
+            "end entity"
+        },
+    )?;
+    line(
+        "key",
+        &format!("{}, SPKI SHA-256 {}", facts.key, facts.spki),
+    )?;
     line("signed by", &facts.signature_algorithm)?;
     line("fingerprint", &facts.fingerprint.to_string())?;
     match (privacy, privacy_error) {
@@ -135,7 +179,13 @@ fn print(certificate: &CertificateReport, output: &Output) -> anyhow::Result<()>
 
 fn date(seconds: i64) -> String {
     match OffsetDateTime::from_unix_timestamp(seconds) {
-        Ok(time) => format!("{} {:02}:{:02}:{:02} UTC", time.date(), time.hour(), time.minute(), time.second()),
+        Ok(time) => format!(
+            "{} {:02}:{:02}:{:02} UTC",
+            time.date(),
+            time.hour(),
+            time.minute(),
+            time.second()
+        ),
         Err(_) => format!("{seconds} s since 1970"),
     }
 }
@@ -168,7 +218,10 @@ fn policy_lines(policy: &PrivacyPolicy) -> Vec<String> {
         match (policy.logging.logs(kind), duration) {
             (true, duration) => lines.push(format!("{what} {}", for_how_long(duration))),
             (false, Some(hours)) => {
-                lines.push(format!("{} is given {hours} hours and not said to be logged", kind.as_str()));
+                lines.push(format!(
+                    "{} is given {hours} hours and not said to be logged",
+                    kind.as_str()
+                ));
             }
             (false, None) => {}
         }
@@ -185,8 +238,18 @@ fn policy_lines(policy: &PrivacyPolicy) -> Vec<String> {
         true => "some domains are blocked".into(),
         false => "no domain is blocked".into(),
     });
-    lines.extend(policy.policy_url.as_ref().map(|url| format!("its policy is at {url}")));
-    lines.extend(policy.audit_url.as_ref().map(|url| format!("an auditor's report is at {url}")));
+    lines.extend(
+        policy
+            .policy_url
+            .as_ref()
+            .map(|url| format!("its policy is at {url}")),
+    );
+    lines.extend(
+        policy
+            .audit_url
+            .as_ref()
+            .map(|url| format!("an auditor's report is at {url}")),
+    );
     lines
 }
 

@@ -14,12 +14,17 @@ use crate::{args::Command, exit::Exit, output::Output};
 /// Runs a command to its end.
 pub(crate) fn run(command: Command, output: &Output) -> anyhow::Result<Exit> {
     match command {
-        Command::Discover { domain, all, journey } => {
-            block_on(discover::run(&domain, all, journey, output))
-        }
-        Command::Query { name, rtype, via, journey } => {
-            block_on(query::run(&name, &rtype, &via, journey, output))
-        }
+        Command::Discover {
+            domain,
+            all,
+            journey,
+        } => block_on(discover::run(&domain, all, journey, output)),
+        Command::Query {
+            name,
+            rtype,
+            via,
+            journey,
+        } => block_on(query::run(&name, &rtype, &via, journey, output)),
         Command::Explain { domain, journey } => block_on(explain::run(&domain, journey, output)),
         Command::Inspect { file, privacy_oid } => inspect::run(&file, &privacy_oid, output),
         Command::Policy(command) => policy::run(command, output),

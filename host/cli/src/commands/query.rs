@@ -22,7 +22,12 @@ pub(super) async fn run(
     output: &Output,
 ) -> anyhow::Result<Exit> {
     let record_type = record_type(rtype)?;
-    let Prepared { client, session, resolver, .. } = journey::prepare(via, journey, output)?;
+    let Prepared {
+        client,
+        session,
+        resolver,
+        ..
+    } = journey::prepare(via, journey, output)?;
     output.progress(&format!("discovering {via} by {resolver}"));
     let domain = session.authentication_domain_name.clone();
     let attachment = client.attach(session)?;
@@ -32,10 +37,19 @@ pub(super) async fn run(
             if let Ok(story) = attachment.story().await {
                 let reading = Reading::of(&story);
                 for candidate in &reading.candidates {
-                    let at = format!("{} {}:{}", candidate.transport, candidate.address, candidate.port);
-                    output.remark(&format!("{at} {}: {}", candidate.status.as_str(), candidate.why));
+                    let at = format!(
+                        "{} {}:{}",
+                        candidate.transport, candidate.address, candidate.port
+                    );
+                    output.remark(&format!(
+                        "{at} {}: {}",
+                        candidate.status.as_str(),
+                        candidate.why
+                    ));
                 }
-                mends(&reading.candidates).iter().for_each(|mend| output.remark(mend));
+                mends(&reading.candidates)
+                    .iter()
+                    .for_each(|mend| output.remark(mend));
             }
             return Err(QueryError::NotVetted(error).into());
         }
@@ -66,14 +80,26 @@ pub(super) async fn run(
 
 fn print(report: &QueryReport, output: &Output) -> anyhow::Result<()> {
     for record in &report.answers {
-        let RecordReport { name, ttl, rtype, data } = record;
+        let RecordReport {
+            name,
+            ttl,
+            rtype,
+            data,
+        } = record;
         output.line(&format!("{name} {ttl} IN {rtype} {data}"))?;
     }
     if report.answers.is_empty() {
-        output.line(&format!("no {} record: {}", report.rtype, report.response_code))?;
+        output.line(&format!(
+            "no {} record: {}",
+            report.rtype, report.response_code
+        ))?;
     }
     let server = &report.server;
-    let how = if report.authenticated { "vetted" } else { "not authenticated" };
+    let how = if report.authenticated {
+        "vetted"
+    } else {
+        "not authenticated"
+    };
     let over = format!(
         "over {} {}:{} of {}, {how}, {} octets in {} ms; handshakes {} µs TCP, {} µs TLS with the judgement",
         server.transport,
@@ -100,8 +126,15 @@ fn record(record: &Record) -> RecordReport {
 /// A type by its mnemonic, or as TYPE and a number (RFC 3597 section 5).
 fn record_type(text: &str) -> Result<RecordType, UsageError> {
     let upper = text.to_ascii_uppercase();
-    let by_number = upper.strip_prefix("TYPE").and_then(|number| number.parse::<u16>().ok());
-    by_number.map(RecordType::from).or_else(|| RecordType::from_str(&upper).ok()).ok_or_else(|| {
-        UsageError(format!("`{text}` is no type of record: expected one such as AAAA, or TYPE65"))
-    })
+    let by_number = upper
+        .strip_prefix("TYPE")
+        .and_then(|number| number.parse::<u16>().ok());
+    by_number
+        .map(RecordType::from)
+        .or_else(|| RecordType::from_str(&upper).ok())
+        .ok_or_else(|| {
+            UsageError(format!(
+                "`{text}` is no type of record: expected one such as AAAA, or TYPE65"
+            ))
+        })
 }

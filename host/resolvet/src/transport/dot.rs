@@ -105,22 +105,36 @@ pub(crate) async fn connect(
     context: Arc<Request>,
     within: Duration,
 ) -> Result<Established, ConnectError> {
-    let server_name = ServerName::try_from(name.to_owned())
-        .map_err(|_| ConnectError::Name { name: name.to_owned() })?;
-    let late = |step| move |_| ConnectError::Timeout { step, address, within };
+    let server_name = ServerName::try_from(name.to_owned()).map_err(|_| ConnectError::Name {
+        name: name.to_owned(),
+    })?;
+    let late = |step| {
+        move |_| ConnectError::Timeout {
+            step,
+            address,
+            within,
+        }
+    };
     let began = Instant::now();
     let stream = timeout(within, TcpStream::connect(address))
         .await
         .map_err(late("TCP handshake"))?
         .map_err(|source| ConnectError::Tcp { address, source })?;
     // Queries are small and each is wanted at once; what waits is gathered by the pipeline.
-    stream.set_nodelay(true).map_err(|source| ConnectError::Tcp { address, source })?;
+    stream
+        .set_nodelay(true)
+        .map_err(|source| ConnectError::Tcp { address, source })?;
     let tcp = began.elapsed();
 
-    let (config, verdicts) = tls::client_config(judge, context, &[ALPN])
-        .map_err(|error| ConnectError::Handshake { address, reason: error.to_string() })?;
+    let (config, verdicts) =
+        tls::client_config(judge, context, &[ALPN]).map_err(|error| ConnectError::Handshake {
+            address,
+            reason: error.to_string(),
+        })?;
     let connecting = TlsConnector::from(Arc::new(config)).connect(server_name, stream);
-    let finished = timeout(within, connecting).await.map_err(late("TLS handshake"))?;
+    let finished = timeout(within, connecting)
+        .await
+        .map_err(late("TLS handshake"))?;
     let judged = tls::taken(&verdicts);
     let accepted = |judged: &Judged| judged.judgement.as_ref().is_ok_and(|j| j.is_accepted());
     match (finished, judged) {
@@ -134,11 +148,16 @@ pub(crate) async fn connect(
             }
             let tls = began.elapsed().saturating_sub(tcp);
             let cost = Cost { tcp, tls };
-            Ok(Established { pipeline: Pipeline::start(stream), judged, cost })
+            Ok(Established {
+                pipeline: Pipeline::start(stream),
+                judged,
+                cost,
+            })
         }
-        (_, Some(judged)) if !accepted(&judged) => {
-            Err(ConnectError::Refused { address, judged: Box::new(judged) })
-        }
+        (_, Some(judged)) if !accepted(&judged) => Err(ConnectError::Refused {
+            address,
+            judged: Box::new(judged),
+        }),
         (Err(error), _) => Err(failure(address, &error)),
         // A handshake that asked nobody about the certificate is none of ours.
         (Ok(_), _) => {
@@ -150,7 +169,9 @@ pub(crate) async fn connect(
 
 /// Tells a proof of possession that failed from a peer that went away and from everything else.
 fn failure(address: SocketAddr, error: &io::Error) -> ConnectError {
-    let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let cause = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let reason = error.to_string();
     match cause {
         // The verifier maps refusals of policies itself, so this one comes from the handshake's signature.

@@ -117,21 +117,39 @@ impl Pipeline {
         query: &[u8],
         within: Duration,
     ) -> Result<Vec<u8>, ExchangeError> {
-        let no_query = || ExchangeError::NoQuery { octets: query.len() };
+        let no_query = || ExchangeError::NoQuery {
+            octets: query.len(),
+        };
         let question = Question::of(query).ok_or_else(no_query)?;
         let length = u16::try_from(query.len()).map_err(|_| no_query())?;
         let (id, body) = query.split_first_chunk::<2>().ok_or_else(no_query)?;
 
         let (reply, answer) = oneshot::channel();
-        let wire_id = self.register(Pending { question, id: *id, reply })?;
-        let _registered = Registered { table: &self.table, wire_id };
-        let frame =
-            [length.to_be_bytes().as_slice(), &wire_id.to_be_bytes(), body].concat();
+        let wire_id = self.register(Pending {
+            question,
+            id: *id,
+            reply,
+        })?;
+        let _registered = Registered {
+            table: &self.table,
+            wire_id,
+        };
+        let frame = [
+            length.to_be_bytes().as_slice(),
+            &wire_id.to_be_bytes(),
+            body,
+        ]
+        .concat();
         let exchange = async {
-            self.outgoing.send(frame).await.map_err(|_| ExchangeError::Closed)?;
+            self.outgoing
+                .send(frame)
+                .await
+                .map_err(|_| ExchangeError::Closed)?;
             answer.await.map_err(|_| ExchangeError::Closed)
         };
-        timeout(within, exchange).await.unwrap_or(Err(ExchangeError::Timeout(within)))
+        timeout(within, exchange)
+            .await
+            .unwrap_or(Err(ExchangeError::Timeout(within)))
     }
 
     /// Chooses an identifier that no query under way has.
@@ -206,10 +224,13 @@ async fn read<S: AsyncRead>(mut reader: ReadHalf<S>, table: &Mutex<Table>) -> io
 /// Gives an answer to the query that it answers. One that answers no query under way, or another question than the one
 /// with its identifier, is dropped.
 fn deliver(mut message: Vec<u8>, table: &Mutex<Table>) {
-    let Some(wire_id) = message.first_chunk::<2>().map(|id| u16::from_be_bytes(*id)) else { return };
+    let Some(wire_id) = message.first_chunk::<2>().map(|id| u16::from_be_bytes(*id)) else {
+        return;
+    };
     let mut table = lock(table);
     let Some(table) = table.as_mut() else { return };
-    let answers = |pending: &Pending| Question::of_response(&message).is_some_and(|q| q == pending.question);
+    let answers =
+        |pending: &Pending| Question::of_response(&message).is_some_and(|q| q == pending.question);
     if !table.pending.get(&wire_id).is_some_and(answers) {
         return;
     }
@@ -241,7 +262,10 @@ mod tests {
 
     async fn answer(server: &mut DuplexStream, mut message: Vec<u8>) {
         message[2] |= 0x80;
-        server.write_u16(u16::try_from(message.len()).unwrap()).await.unwrap();
+        server
+            .write_u16(u16::try_from(message.len()).unwrap())
+            .await
+            .unwrap();
         server.write_all(&message).await.unwrap();
     }
 
@@ -280,7 +304,10 @@ mod tests {
         let short = Duration::from_millis(50);
         let (result, ()) = tokio::join!(pipeline.exchange(&asked, short), serve);
         assert_eq!(result, Err(ExchangeError::Timeout(short)));
-        assert!(lock(&pipeline.table).as_ref().unwrap().pending.is_empty(), "nothing is left behind");
+        assert!(
+            lock(&pipeline.table).as_ref().unwrap().pending.is_empty(),
+            "nothing is left behind"
+        );
     }
 
     #[tokio::test]
@@ -292,7 +319,10 @@ mod tests {
         let (result, ()) = tokio::join!(pipeline.exchange(&asked, WITHIN), close);
         assert_eq!(result, Err(ExchangeError::Closed));
         assert!(!pipeline.is_open());
-        assert_eq!(pipeline.exchange(&asked, WITHIN).await, Err(ExchangeError::Closed));
+        assert_eq!(
+            pipeline.exchange(&asked, WITHIN).await,
+            Err(ExchangeError::Closed)
+        );
     }
 
     #[tokio::test]

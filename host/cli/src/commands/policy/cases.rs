@@ -62,7 +62,10 @@ pub(super) fn run(policy: &str, folder: &Path, output: &Output) -> anyhow::Resul
         .map_err(|error| UsageError(format!("cases folder `{}`: {error}", folder.display())))?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    });
     files.sort();
     if files.is_empty() {
         return Err(UsageError(format!("`{}` has no *.json file", folder.display())).into());
@@ -75,28 +78,50 @@ pub(super) fn run(policy: &str, folder: &Path, output: &Output) -> anyhow::Resul
     let passed = cases.iter().filter(|case| case.passed).count();
     let failed = cases.len() - passed;
     if output.is_json() {
-        output.document(&CasesReport { version: VERSION, passed, failed, cases })?;
+        output.document(&CasesReport {
+            version: VERSION,
+            passed,
+            failed,
+            cases,
+        })?;
     } else {
         for case in &cases {
             print(case, output)?;
         }
         output.line(&format!("{passed} passed, {failed} failed"))?;
     }
-    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+    Ok(if failed == 0 {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
 }
 
 fn run_case(evaluator: &mut Evaluator, file: PathBuf) -> anyhow::Result<CaseReport> {
     let named = || format!("case `{}`", file.display());
     let text = fs::read_to_string(&file).with_context(named)?;
-    let Case { description, settings, request, expect } = serde_json::from_str(&text)
-        .map_err(|error| UsageError(format!("{}: {error}", named())))?;
+    let Case {
+        description,
+        settings,
+        request,
+        expect,
+    } = serde_json::from_str(&text).map_err(|error| UsageError(format!("{}: {error}", named())))?;
     if expect.decision.is_none() && expect.order.is_none() {
-        return Err(UsageError(format!("{}: `expect` needs a `decision` or an `order`", named())).into());
+        return Err(UsageError(format!(
+            "{}: `expect` needs a `decision` or an `order`",
+            named()
+        ))
+        .into());
     }
     evaluator.configure(&settings).with_context(named)?;
     let came = serde_json::to_value(evaluator.evaluate(request)).with_context(named)?;
     let passed = observed(&came) == expect;
-    Ok(CaseReport { file, description, passed, came: (!passed).then_some(came) })
+    Ok(CaseReport {
+        file,
+        description,
+        passed,
+        came: (!passed).then_some(came),
+    })
 }
 
 /// An answer in the form of an expectation.
@@ -106,7 +131,11 @@ fn observed(answer: &Value) -> Expected {
     Expected {
         decision: text(answer.get("decision")),
         order: list(answer.get("order")).map(|order| {
-            order.iter().filter_map(Value::as_u64).filter_map(|i| u32::try_from(i).ok()).collect()
+            order
+                .iter()
+                .filter_map(Value::as_u64)
+                .filter_map(|i| u32::try_from(i).ok())
+                .collect()
         }),
         findings: list(answer.get("findings"))
             .unwrap_or_default()
@@ -117,7 +146,11 @@ fn observed(answer: &Value) -> Expected {
 }
 
 fn print(case: &CaseReport, output: &Output) -> anyhow::Result<()> {
-    let mark = if case.passed { tinted(Tone::Good, "pass") } else { tinted(Tone::Bad, "FAIL") };
+    let mark = if case.passed {
+        tinted(Tone::Good, "pass")
+    } else {
+        tinted(Tone::Bad, "FAIL")
+    };
     let name = case.file.file_stem().unwrap_or_default().to_string_lossy();
     output.line(&format!("{mark} {name}: {}", case.description))?;
     if let Some(came) = &case.came {

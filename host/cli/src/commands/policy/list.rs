@@ -43,11 +43,19 @@ pub(super) fn run(
     let (_, set) = policies::load(&config, &UsageProfile::Opportunistic, output)?;
     let policies: Vec<PolicyReport> = set.rules().iter().map(report).collect();
     if output.is_json() {
-        output.document(&ListReport { version: VERSION, policies })?;
+        output.document(&ListReport {
+            version: VERSION,
+            policies,
+        })?;
         return Ok(Exit::Done);
     }
     let rows = policies.iter().map(row).collect();
-    output.table(&["policy", "version", "stages", "role", "mode", "size", "sees"], rows)?;
+    output.table(
+        &[
+            "policy", "version", "stages", "role", "mode", "size", "sees",
+        ],
+        rows,
+    )?;
     Ok(Exit::Done)
 }
 
@@ -58,7 +66,10 @@ fn report(rule: &Rule) -> PolicyReport {
         policy_version: manifest.version.clone(),
         description: manifest.description.clone(),
         authors: manifest.authors.clone(),
-        stages: rule.stages.clone().unwrap_or_else(|| rule.policy.stages().to_vec()),
+        stages: rule
+            .stages
+            .clone()
+            .unwrap_or_else(|| rule.policy.stages().to_vec()),
         judges: manifest.judges.clone(),
         mode: rule.mode,
         role: rule.role,
@@ -85,7 +96,7 @@ fn row(policy: &PolicyReport) -> Vec<Cell> {
 fn sees(imports: &[String]) -> String {
     let mut interfaces: Vec<&str> = imports
         .iter()
-        .filter_map(|import| import.split_once('/')?.1.split(['@', '#']).next())
+        .filter_map(|function| function.split('.').next())
         .collect();
     interfaces.sort_unstable();
     interfaces.dedup();
@@ -94,5 +105,8 @@ fn sees(imports: &[String]) -> String {
 
 /// A mode or role by its word.
 fn word(value: impl Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|v| v.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }

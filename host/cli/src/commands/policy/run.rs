@@ -62,12 +62,21 @@ impl Evaluator {
         let engine = policies::engine(&config::Policies::default())?;
         let policy = policies::named(&engine, policy, output)?;
         let stage = chosen_stage(&policy, stage)?;
-        Ok(Self { engine, policy, stage, loaded: None })
+        Ok(Self {
+            engine,
+            policy,
+            stage,
+            loaded: None,
+        })
     }
 
     /// Makes these settings the ones that count; the policy checks them.
     pub(super) fn configure(&mut self, settings: &Map<String, Value>) -> Result<(), UsageError> {
-        if self.loaded.as_ref().is_some_and(|(loaded, _)| loaded == settings) {
+        if self
+            .loaded
+            .as_ref()
+            .is_some_and(|(loaded, _)| loaded == settings)
+        {
             return Ok(());
         }
         let mut rule = Rule::new(self.policy.clone());
@@ -82,10 +91,14 @@ impl Evaluator {
 
     pub(super) fn evaluate(&self, request: Request) -> LineAnswer {
         let Some((_, judge)) = &self.loaded else {
-            return LineAnswer::Error { error: "no settings were loaded".into() };
+            return LineAnswer::Error {
+                error: "no settings were loaded".into(),
+            };
         };
         if let Err(error) = request.check() {
-            return LineAnswer::Error { error: error.to_string() };
+            return LineAnswer::Error {
+                error: error.to_string(),
+            };
         }
         let purpose = request.purpose.clone();
         let request = Arc::new(request);
@@ -108,7 +121,9 @@ fn answer<A: Serialize>(judgement: Judgement<A>) -> Option<LineAnswer> {
     Some(match evaluation.result {
         Ok(answer) => match serde_json::to_value(&answer) {
             Ok(value) => LineAnswer::Answer(value),
-            Err(error) => LineAnswer::Error { error: error.to_string() },
+            Err(error) => LineAnswer::Error {
+                error: error.to_string(),
+            },
         },
         Err(fault) => LineAnswer::Fault { fault },
     })
@@ -126,7 +141,10 @@ fn chosen_stage(policy: &Policy, stage: Option<StageName>) -> Result<Stage, Usag
         (stages, Some(wanted)) if stages.contains(&wanted) => Ok(wanted),
         (stages, _) => {
             let stages: Vec<&str> = stages.iter().map(|stage| stage.as_str()).collect();
-            Err(UsageError(format!("policy `{name}` judges at {}: expected one of them with --stage", stages.join(", "))))
+            Err(UsageError(format!(
+                "policy `{name}` judges at {}: expected one of them with --stage",
+                stages.join(", ")
+            )))
         }
     }
 }
@@ -153,7 +171,11 @@ pub(super) fn run(
     loop {
         line.clear();
         let mut bounded = std::io::Read::take(&mut input, LINE_OCTETS);
-        if bounded.read_line(&mut line).context("requests cannot be read further")? == 0 {
+        if bounded
+            .read_line(&mut line)
+            .context("requests cannot be read further")?
+            == 0
+        {
             return Ok(exit);
         }
         if line.trim().is_empty() {
@@ -162,7 +184,9 @@ pub(super) fn run(
         let answer = match read_line(&line, &default_settings) {
             Ok((request, settings)) => match evaluator.configure(&settings) {
                 Ok(()) => evaluator.evaluate(request),
-                Err(error) => LineAnswer::Error { error: error.to_string() },
+                Err(error) => LineAnswer::Error {
+                    error: error.to_string(),
+                },
             },
             Err(error) => LineAnswer::Error { error },
         };
@@ -183,9 +207,13 @@ fn read_line(
     let explain = |error: serde_json::Error| format!("the line is no request: {error}");
     let value: Value = serde_json::from_str(line).map_err(explain)?;
     if value.get("request").is_some() {
-        let WithSettings { request, settings, .. } =
-            serde_json::from_value(value).map_err(explain)?;
-        return Ok((request, settings.unwrap_or_else(|| default_settings.clone())));
+        let WithSettings {
+            request, settings, ..
+        } = serde_json::from_value(value).map_err(explain)?;
+        return Ok((
+            request,
+            settings.unwrap_or_else(|| default_settings.clone()),
+        ));
     }
     let request = serde_json::from_value(value).map_err(explain)?;
     Ok((request, default_settings.clone()))
@@ -195,7 +223,8 @@ fn read_settings(text: &str) -> anyhow::Result<Map<String, Value>> {
     let json = if text.trim_start().starts_with('{') {
         text.to_owned()
     } else {
-        std::fs::read_to_string(text).with_context(|| format!("settings `{text}` cannot be read"))?
+        std::fs::read_to_string(text)
+            .with_context(|| format!("settings `{text}` cannot be read"))?
     };
     serde_json::from_str(&json)
         .map_err(|error| UsageError(format!("--settings is no JSON object: {error}")).into())

@@ -1,0 +1,268 @@
+//! Commands that need no network: policies, configuration, inspection, usage.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use resolvet_proto::certificate::privacy::PrivacyStatement;
+use resolvet_tests::lab::{Lab, Options};
+use serde_json::Value;
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_resolvet"))
+}
+
+fn run(words: &[&str]) -> Output {
+    program().args(words).output().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn cases(policy: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../policies")
+        .join(policy)
+        .join("cases")
+}
+
+#[test]
+fn every_case_of_every_policy_holds_in_the_sandbox() {
+    for policy in ["pkix", "preference", "privacy"] {
+        let folder = cases(policy);
+        let output = run(&[
+            "policy",
+            "cases",
+            policy,
+            folder.to_str().unwrap(),
+            "--format",
+            "json",
+        ]);
+        let report = json(&output);
+        assert_eq!(output.status.code(), Some(0), "{report:#}");
+        assert!(
+            report["passed"].as_u64().unwrap() >= 12,
+            "{policy}: {}",
+            report["passed"]
+        );
+    }
+}
+
+#[test]
+fn a_case_that_expects_something_else_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = fs::read_dir(cases("preference"))
+        .unwrap()
+        .map(|e| e.unwrap().path());
+    let case = case
+        .filter(|path| path.extension().is_some_and(|e| e == "json"))
+        .min()
+        .unwrap();
+    let mut value: Value = serde_json::from_slice(&fs::read(case).unwrap()).unwrap();
+    value["expect"]["findings"] = serde_json::json!(["another"]);
+    fs::write(folder.path().join("case.json"), value.to_string()).unwrap();
+    let output = run(&[
+        "policy",
+        "cases",
+        "preference",
+        folder.path().to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("0 passed, 1 failed"));
+}
+
+#[test]
+fn requests_are_answered_a_line_each_by_one_process() {
+    let request = r#"{"purpose":"dns-server","now":0}"#;
+    let mut child = program()
+        .args(["policy", "run", "pkix", "--request", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    write!(stdin, "{request}\n\nno request\n{request}\n").unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let answers = lines(&output);
+    assert_eq!(answers.len(), 3, "{answers:?}");
+    assert_eq!(answers[0]["decision"], "reject");
+    assert!(
+        answers[1]["error"].as_str().unwrap().contains("no request"),
+        "{answers:?}"
+    );
+    assert_eq!(answers[2], answers[0]);
+    assert_eq!(output.status.code(), Some(1), "a line was no request");
+}
+
+#[test]
+fn settings_of_a_line_win_and_wrong_ones_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("requests.jsonl");
+    let line = r#"{"request":{"purpose":"dns-server","now":0},"settings":{"no-such-setting":1}}"#;
+    fs::write(&file, line).unwrap();
+    let output = run(&[
+        "policy",
+        "run",
+        "preference",
+        "--request",
+        file.to_str().unwrap(),
+    ]);
+    let answers = lines(&output);
+    assert!(
+        answers[0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("no-such-setting"),
+        "{answers:?}"
+    );
+}
+
+#[test]
+fn policies_are_listed_with_what_they_see() {
+    let output = run(&["policy", "list", "--format", "json"]);
+    let report = json(&output);
+    let names: Vec<&str> = report["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["pkix", "preference", "privacy"]);
+    assert_eq!(report["policies"][0]["role"], "authority");
+    let imports = report["policies"][1]["imports"].as_array().unwrap();
+    assert!(imports.contains(&"candidates.get".into()), "{imports:?}");
+    assert!(
+        !imports
+            .iter()
+            .any(|i| i.as_str().unwrap().starts_with("presented")),
+        "{imports:?}"
+    );
+}
+
+#[test]
+fn the_template_passes_its_own_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("resolvet.toml");
+    fs::write(&file, run(&["config", "template"]).stdout).unwrap();
+    let output = run(&["config", "check", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+
+    fs::write(
+        &file,
+        "version = \"v1\"\n[[policy]]\nname = \"preference\"\n",
+    )
+    .unwrap();
+    let output = run(&["config", "check", file.to_str().unwrap()]);
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "strict without an authority: {output:?}"
+    );
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("authority"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_policy_folder_that_others_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rule.wasm"), b"\0asm").unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let output = run(&[
+        "policy",
+        "list",
+        "--policies",
+        folder.path().to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("may be written by others"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_certificate_is_told_in_plain_words() {
+    let lab = Lab::start(Options::new().site("example.net")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    lab.write_files(folder.path()).unwrap();
+    let chain = folder.path().join("example.net.chain.pem");
+    let output = run(&["inspect", chain.to_str().unwrap()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for expected in [
+        "certificate 0",
+        "_domain-s.example.net",
+        "serverAuth",
+        "UTC",
+        "data is not sold",
+    ] {
+        assert!(text.contains(expected), "`{expected}` is not in\n{text}");
+    }
+}
+
+#[test]
+fn an_extension_by_itself_is_told_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("privacy.der");
+    fs::write(&file, PrivacyStatement::None.to_der().unwrap()).unwrap();
+    let output = run(&["inspect", file.to_str().unwrap()]);
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "no privacy policy is provided\n"
+    );
+    fs::write(&file, b"something else").unwrap();
+    assert_eq!(
+        run(&["inspect", file.to_str().unwrap()]).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn wrong_use_ends_with_two() {
+    for words in [
+        &["discover"][..],
+        &[
+            "query",
+            "a.example",
+            "NOTYPE",
+            "--via",
+            "example.net",
+            "--resolver",
+            "127.0.0.1:9",
+        ],
+        &["discover", "example.net", "--resolver", "no-address"],
+        &[
+            "discover",
+            "example.net",
+            "--resolver",
+            "127.0.0.1:9",
+            "--trust-anchors",
+            "/nowhere.pem",
+        ],
+        &["discover", "example.net", "--config", "/dev/null"],
+        &["policy", "run", "no-such-policy", "--request", "-"],
+    ] {
+        let output = run(words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {output:?}");
+    }
+}

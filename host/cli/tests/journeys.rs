@@ -1,0 +1,184 @@
+//! The program as its users run it, in the lab: what it prints and how it ends.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use resolvet_tests::lab::{Lab, Options, ca::Fault};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A lab with its files, and the program beside it.
+struct Bench {
+    lab: Lab,
+    folder: TempDir,
+}
+
+impl Bench {
+    fn new(options: Options) -> Self {
+        let lab = Lab::start(options).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        lab.write_files(folder.path()).unwrap();
+        Self { lab, folder }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs the program with what an enrolment of this domain would have given.
+    fn run(&self, domain: &str, words: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_resolvet"))
+            .args(words)
+            .args(["--resolver", &self.lab.resolver().to_string()])
+            .arg("--trust-anchors")
+            .arg(self.file("anchors.pem"))
+            .arg("--end-entity")
+            .arg(self.file(&format!("{domain}.end-entity.pem")))
+            .env("XDG_CACHE_HOME", self.folder.path())
+            .output()
+            .unwrap()
+    }
+
+    fn json(&self, domain: &str, words: &[&str]) -> (Value, i32) {
+        let output = self.run(domain, &[words, &["--format", "json"]].concat());
+        let code = output.status.code().unwrap();
+        let document = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", text(&output)));
+        (document, code)
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+const DOMAIN: &str = "example.net";
+
+#[test]
+fn a_good_domain_is_vetted_and_answers() {
+    let bench = Bench::new(Options::new().site(DOMAIN));
+    let (discovered, code) = bench.json(DOMAIN, &["discover", DOMAIN]);
+    assert_eq!(code, 0, "{discovered:#}");
+    assert_eq!(discovered["version"], 1);
+    assert_eq!(discovered["outcome"]["authenticated"], true);
+    assert_eq!(discovered["candidates"][0]["status"], "vetted");
+    assert_eq!(discovered["candidates"][0]["transport"], "dot");
+
+    let (answered, code) = bench.json(DOMAIN, &["query", "www.example.net", "A", "--via", DOMAIN]);
+    assert_eq!(code, 0, "{answered:#}");
+    assert_eq!(answered["answers"][0]["data"], "192.0.2.80");
+    assert_eq!(answered["server"]["transport"], "dot");
+    assert_eq!(answered["authenticated"], true);
+}
+
+#[test]
+fn a_refused_certificate_ends_with_five_and_names_its_mend() {
+    let bench = Bench::new(Options::new().faulty_site(DOMAIN, Fault::Expired));
+    let output = bench.run(DOMAIN, &["query", "www.example.net", "--via", DOMAIN]);
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output));
+    assert!(
+        text(&output).contains("the server needs a new one"),
+        "{}",
+        text(&output)
+    );
+    assert!(
+        output.stdout.is_empty(),
+        "nothing was answered: {}",
+        text(&output)
+    );
+    let server = &bench.lab.site().servers()[0].dot;
+    assert!(server.statistics().connections > 0, "the server was tried");
+    assert!(
+        server.journal().is_empty(),
+        "no query reached the server that was refused"
+    );
+}
+
+#[test]
+fn explain_tells_each_finding_and_its_policy() {
+    let bench = Bench::new(Options::new().faulty_site(DOMAIN, Fault::WrongName));
+    let (explained, code) = bench.json(DOMAIN, &["explain", DOMAIN]);
+    assert_eq!(code, 5, "{explained:#}");
+    let findings = explained["candidates"][0]["findings"].as_array().unwrap();
+    let mismatch = findings
+        .iter()
+        .find(|finding| finding["code"] == "name-mismatch");
+    assert_eq!(mismatch.unwrap()["policy"], "pkix", "{findings:?}");
+    assert!(explained["story"].as_array().unwrap().len() > 10);
+    assert!(explained["records"].as_array().unwrap().len() >= 4);
+}
+
+#[test]
+fn a_privacy_statement_that_is_not_acceptable_ends_with_three() {
+    let bench = Bench::new(Options::new().faulty_site(DOMAIN, Fault::PrivacySells));
+    let (discovered, code) = bench.json(DOMAIN, &["discover", DOMAIN]);
+    assert_eq!(code, 3, "{discovered:#}");
+    assert_eq!(discovered["candidates"][0]["status"], "denied");
+    let findings = discovered["candidates"][0]["findings"].as_array().unwrap();
+    assert!(
+        findings
+            .iter()
+            .any(|f| f["code"] == "transfer-to-third-parties"),
+        "{findings:?}"
+    );
+}
+
+#[test]
+fn a_domain_without_servers_ends_with_four() {
+    let bench = Bench::new(Options::new().site(DOMAIN));
+    let (discovered, code) = bench.json(DOMAIN, &["discover", "nothing.example.org"]);
+    assert_eq!(code, 4, "{discovered:#}");
+    // The enrolment conveyed a certificate, so an answer without servers is suspicious.
+    assert_eq!(discovered["outcome"]["failure"]["kind"], "downgrade");
+}
+
+#[test]
+fn a_policy_that_faults_ends_with_six() {
+    let bench = Bench::new(Options::new().site(DOMAIN));
+    let config = bench.file("config.toml");
+    // One octet may cross into the guest, which is less than a certificate.
+    let text = "version = \"v1\"\n[[policy]]\nname = \"pkix\"\nrole = \"authority\"\nlimits = { call-octets = 1 }\n";
+    std::fs::write(&config, text).unwrap();
+    let (discovered, code) = bench.json(
+        DOMAIN,
+        &["discover", DOMAIN, "--config", config.to_str().unwrap()],
+    );
+    assert_eq!(code, 6, "{discovered:#}");
+    assert_eq!(discovered["candidates"][0]["status"], "fault");
+}
+
+#[test]
+fn all_candidates_are_judged_when_asked_for() {
+    let bench = Bench::new(Options::new().site(DOMAIN));
+    let (discovered, _) = bench.json(DOMAIN, &["discover", DOMAIN, "--all"]);
+    let candidates = discovered["candidates"].as_array().unwrap();
+    let dot: Vec<&Value> = candidates
+        .iter()
+        .filter(|c| c["transport"] == "dot")
+        .collect();
+    assert!(dot.len() > 1, "{discovered:#}");
+    assert!(
+        dot[1..].iter().all(|c| c["status"] == "acceptable"),
+        "{discovered:#}"
+    );
+}
+
+#[test]
+fn colour_is_for_terminals_only() {
+    let bench = Bench::new(Options::new().site(DOMAIN));
+    let plain = bench.run(DOMAIN, &["discover", DOMAIN]);
+    assert!(!plain.stdout.contains(&0x1b), "{}", text(&plain));
+    let coloured = bench.run(DOMAIN, &["discover", DOMAIN, "--color", "always"]);
+    assert!(coloured.stdout.contains(&0x1b), "{}", text(&coloured));
+}

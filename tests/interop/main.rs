@@ -2,6 +2,7 @@
 //!
 //! A program that is missing is a failed test which names its package; `tests/packages.txt` has them all.
 
+mod journey;
 mod leaks;
 mod network;
 mod nsd;

@@ -27,7 +27,6 @@ pub(crate) struct Network {
     pub(crate) dot: Unbound,
     pub(crate) trust_anchors: PathBuf,
     pub(crate) end_entity: PathBuf,
-    pub(crate) authority: Authority,
     tls_address: SocketAddr,
     _folder: TempDir,
 }
@@ -50,7 +49,6 @@ impl Network {
             dot,
             trust_anchors: write(folder.path(), "anchors.pem", authority.root_pem())?,
             end_entity: write(folder.path(), "end-entity.pem", identity.conveyed_pem())?,
-            authority,
             tls_address: address,
             _folder: folder,
         })

@@ -8,5 +8,6 @@ mod network;
 mod nsd;
 mod process;
 mod servers;
+mod strace;
 mod trace;
 mod unbound;

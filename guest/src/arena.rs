@@ -15,8 +15,9 @@ use std::{
     ptr,
 };
 
-/// Octets of the arena: three times what `pkix` needs for a chain of four certificates. The host clears what it keeps
-/// resident between evaluations, so more would cost time in each of them.
+/// Octets of the arena. With a stack of 64 KiB and the policy's data it makes an initial memory of 256 KiB, within which the
+/// policies that ship judge an ordinary chain (`tests/scenarios/initial_memory.rs`). The host clears what it keeps resident
+/// between evaluations, so more would cost time in each of them.
 const OCTETS: usize = 128 * 1024;
 
 /// The memory. Aligned so that the first allocation needs no padding whatever its type.

@@ -26,7 +26,11 @@ fn target() -> PathBuf {
 fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let program = test.ancestors().nth(2).unwrap().join("resolvet");
-    assert!(program.is_file(), "`{}` is missing: run `cargo build --workspace`", program.display());
+    assert!(
+        program.is_file(),
+        "`{}` is missing: run `cargo build --workspace`",
+        program.display()
+    );
     program
 }
 
@@ -42,7 +46,10 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
-        let home = Self { folder: tempfile::tempdir().unwrap(), lab: Lab::start(Options::new()).unwrap() };
+        let home = Self {
+            folder: tempfile::tempdir().unwrap(),
+            lab: Lab::start(Options::new()).unwrap(),
+        };
         home.lab.write_files(home.folder.path()).unwrap();
         fs::create_dir(home.folder.path().join("policies")).unwrap();
         home
@@ -56,8 +63,9 @@ impl Home {
     fn drop_rule(&self) -> PathBuf {
         let built = target().join("policies/fixtures/company-rule.wasm");
         let dropped = self.path("policies/company-rule.wasm");
-        fs::copy(&built, &dropped)
-            .unwrap_or_else(|error| panic!("`{}`: {error}: run `cargo xtask policies`", built.display()));
+        fs::copy(&built, &dropped).unwrap_or_else(|error| {
+            panic!("`{}`: {error}: run `cargo xtask policies`", built.display())
+        });
         dropped
     }
 
@@ -70,7 +78,7 @@ impl Home {
             .arg("--trust-anchors")
             .arg(self.path("anchors.pem"))
             .arg("--end-entity")
-            .arg(self.path(&format!("{domain}.pem")))
+            .arg(self.path(&format!("{domain}.end-entity.pem")))
             .args(arguments)
             .env("XDG_CACHE_HOME", self.path("cache"))
             .current_dir(self.folder.path())
@@ -78,7 +86,10 @@ impl Home {
             .unwrap();
         let document = serde_json::from_slice(&output.stdout);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.code(), document.unwrap_or_else(|error| panic!("{error}: {told}")))
+        (
+            output.status.code(),
+            document.unwrap_or_else(|error| panic!("{error}: {told}")),
+        )
     }
 }
 
@@ -91,14 +102,23 @@ fn a_dropped_file_changes_a_decision() {
     assert_eq!(code, Some(0), "{document:#}");
     assert!(!document.to_string().contains(FINDING));
 
-    let dropped = home.drop_rule();
+    let asked = || home.lab.site().servers()[0].dot.journal().len();
+    let (dropped, asked_before) = (home.drop_rule(), asked());
     let (code, document) = home.discover(&["--policies", "policies"]);
     assert_eq!(code, Some(5), "{document:#}");
     assert!(document.to_string().contains(FINDING), "{document:#}");
-    assert_eq!(home.lab.site().servers()[0].dot.journal().len(), 0, "it was asked nothing");
+    assert_eq!(
+        asked(),
+        asked_before,
+        "a server that is refused is asked nothing"
+    );
 
     fs::remove_file(dropped).unwrap();
-    assert_eq!(home.discover(&["--policies", "policies"]).0, Some(0), "the file alone decided");
+    assert_eq!(
+        home.discover(&["--policies", "policies"]).0,
+        Some(0),
+        "the file alone decided"
+    );
     assert_eq!(digest(&program()), before);
 }
 

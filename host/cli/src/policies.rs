@@ -34,7 +34,7 @@ const BUILT_IN: [(&str, &[u8]); 3] = [
 /// The engine of this program: it compiles by running itself.
 pub(crate) fn engine(config: &config::Policies) -> anyhow::Result<Engine> {
     let mut options = Options::default();
-    options.limits = config.limits.clone();
+    options.limits = config.limits;
     options.compiler = Compiler::this_program(vec!["compile-policy".into()])
         .context("the system does not say which file this program is")?;
     options.cache = config.cache.clone().or_else(cache_folder);
@@ -111,7 +111,7 @@ fn configured_rule(engine: &Engine, rule: &config::Rule, output: &Output) -> any
     configured.mode = rule.mode;
     configured.role = rule.role;
     configured.settings = rule.settings.clone();
-    configured.limits = rule.limits.clone();
+    configured.limits = rule.limits;
     Ok(configured)
 }
 

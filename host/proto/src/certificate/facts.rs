@@ -132,7 +132,8 @@ pub fn facts(certificate: &[u8]) -> Result<Facts, CertificateError> {
                     (usage.ocsp_signing, "OCSPSigning"),
                 ]
                 .into_iter()
-                .filter_map(|(has, name)| has.then(|| name.to_owned()))
+                .filter(|(has, _)| *has)
+                .map(|(_, name)| name.to_owned())
                 .collect();
                 purposes.extend(
                     usage

@@ -1,6 +1,7 @@
 //! Commands that need no network: policies, configuration, inspection, usage.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "tests may fail loudly"
 )]

@@ -6,7 +6,12 @@
     reason = "tests may fail loudly, and tables are printed"
 )]
 
+mod draft;
 mod forge;
 mod pkix_cases;
+mod rfc1035;
+mod rfc2782;
+mod rfc3958;
 mod suites;
 mod world;
+mod zone;

@@ -154,8 +154,12 @@ pub(crate) fn naptr(
     ))
 }
 
+/// The name; labels of odd octets are taken as they stand between dots.
 pub(crate) fn name(text: &str) -> Name {
-    Name::from_ascii(text).unwrap()
+    Name::from_ascii(text).unwrap_or_else(|_| {
+        let labels = text.trim_end_matches('.').split('.').map(str::as_bytes);
+        Name::from_labels(labels).unwrap()
+    })
 }
 
 /// Each candidate in a line: transport, address, port.

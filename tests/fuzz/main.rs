@@ -1,1 +1,8 @@
-//! Being built.
+//! A target for each parser and state machine; as a test, a bounded smoke run.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a target that panics has found something"
+)]
+
+mod discovery;

@@ -136,12 +136,12 @@ fn candidates_and_addresses_are_bounded() {
 }
 
 #[test]
-fn ten_thousand_records_are_not_read() {
+fn a_set_of_600_records_is_not_read() {
     let mut zone = Zone::new();
-    for _ in 0..2_000 {
+    for n in 0..600 {
         zone = zone.naptr(
             "example.net.",
-            (1, 0),
+            (n, 0),
             "A",
             "DPRIVE:dns.tls",
             "a.example.net.",
@@ -151,8 +151,50 @@ fn ten_thousand_records_are_not_read() {
     assert!(discovered.candidates.is_empty());
     let note = &discovered.notes[0];
     assert_eq!(note.code, NoteCode::LookupFailed);
-    let expected = "the lookup of NAPTR records failed: response announces 2000 answer records, at most 256 are read";
+    let expected = "the lookup of NAPTR records failed: response announces 600 answer records, at most 256 are read";
     assert_eq!(note.message, expected);
+}
+
+#[test]
+fn ten_thousand_records_over_many_answers_are_bounded_work() {
+    let begun = Instant::now();
+    let mut zone = Zone::new();
+    for host in 0..24 {
+        for n in 0..250 {
+            zone = zone
+                .a(&format!("h{host}.example.net."), n)
+                .aaaa(&format!("h{host}.example.net."), n.into());
+        }
+    }
+    for service in 0..16 {
+        let owner = format!("s{service}.example.net.");
+        zone = zone.naptr("example.net.", (service, 0), "S", "DPRIVE:dns.tls", &owner);
+        for n in 0..250 {
+            zone = zone.srv(
+                &owner,
+                n,
+                0,
+                853,
+                &format!("h{}.example.net.", (service + n) % 24),
+            );
+        }
+    }
+    let discovered = zone.discover();
+    assert_eq!(
+        zone.asked.len(),
+        limits::LOOKUPS,
+        "1 + 16 + 47 answers of 250 records"
+    );
+    assert_eq!(
+        discovered.candidates.len(),
+        2 * limits::ADDRESSES,
+        "all hosts have the same"
+    );
+    assert!(discovered.records.len() <= limits::RECORDS);
+    assert!(
+        begun.elapsed().as_secs() < 20,
+        "the walk over known answers is short"
+    );
 }
 
 #[test]

@@ -21,12 +21,16 @@ impl Session {
         privacy: Judgement<Verdict>,
         now: Timestamp,
     ) {
+        if peer.end.is_reached(now) {
+            // The handshake or the judgement outlasted the records.
+            return self.rediscover(peer, now);
+        }
         let policy = [validation.lifetime, privacy.lifetime]
             .into_iter()
             .flatten()
             .min()
             .map(u64::from);
-        // A policy that accepts what has ended has seen the dates; then its own lifetime and the records' bound it.
+        // Where policies accepted a chain of which something has ended, the rest of it bounds.
         let certificate = peer
             .request
             .presented
@@ -34,20 +38,8 @@ impl Session {
             .iter()
             .filter_map(|der| certificate::validity(der))
             .map(|(_, not_after)| not_after.saturating_sub(now.unix))
-            .min()
-            .filter(|seconds| *seconds > 0);
-        let discovery = peer.end.seconds_from(now);
-        let bounds = [
-            (Some(discovery), LifetimeBound::Discovery),
-            (certificate, LifetimeBound::Certificate),
-            (policy, LifetimeBound::Policy),
-        ];
-        let least = bounds
-            .into_iter()
-            .filter_map(|(seconds, bound)| Some((seconds?, bound)));
-        let (seconds, bound) = least
-            .min_by_key(|(seconds, _)| *seconds)
-            .unwrap_or((discovery, LifetimeBound::Discovery));
+            .filter(|seconds| *seconds > 0)
+            .min();
         if policy == Some(0) {
             self.worsen(
                 FailureKind::ValidationRefused,
@@ -55,7 +47,17 @@ impl Session {
             );
             return self.refuse(&peer, WithdrawReason::Expired, now);
         }
-        let expires = now.after_seconds(seconds).earlier(peer.end);
+        let (mut expires, mut bound) = (peer.end, LifetimeBound::Discovery);
+        for (seconds, by) in [
+            (certificate, LifetimeBound::Certificate),
+            (policy, LifetimeBound::Policy),
+        ] {
+            let end = seconds.map_or(expires, |seconds| now.after_seconds(seconds));
+            if end.seconds_from(now) < expires.seconds_from(now) {
+                bound = by;
+            }
+            expires = expires.earlier(end);
+        }
         let authenticated = validation.evaluations.iter().any(|evaluation| {
             let accepts = |verdict: &Verdict| matches!(verdict.decision, Decision::Accept { .. });
             evaluation.mode == Mode::Enforce
@@ -282,22 +284,28 @@ impl Session {
         };
         let peer = peer.clone();
         if peer.end.is_reached(now) {
-            self.tell(
-                now,
-                Step::Rejudging {
-                    attempt: peer.attempt,
-                    reason: "the records that it was chosen by ended".into(),
-                },
-            );
-            self.held = Some(Held {
-                peer,
-                expires: None,
-                deadline: now,
-            });
-            self.discover(now);
+            self.rediscover(peer, now);
         } else {
             self.rejudge(peer, None, "its verdict ended", now);
         }
+    }
+
+    /// Asks the network again, and judges the server again when it is still the first choice.
+    fn rediscover(&mut self, peer: Peer, now: Timestamp) {
+        let reason = "the records that it was chosen by ended".into();
+        self.tell(
+            now,
+            Step::Rejudging {
+                attempt: peer.attempt,
+                reason,
+            },
+        );
+        self.held = Some(Held {
+            peer,
+            expires: None,
+            deadline: now,
+        });
+        self.discover(now);
     }
 
     /// An action was not answered in time.

@@ -215,11 +215,11 @@ impl Play {
 
     /// The time that the driver was told last.
     fn timer(&self) -> Timestamp {
-        let timers = self.actions.iter().filter_map(|action| match action {
+        let timer = self.actions.iter().rev().find_map(|action| match action {
             Action::WaitUntil { until } => Some(*until),
             _ => None,
         });
-        timers.last().unwrap()
+        timer.unwrap()
     }
 
     /// Answers queries from the zone until something else is wanted.

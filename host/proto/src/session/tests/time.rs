@@ -389,3 +389,77 @@ fn the_story_is_bounded() {
     assert_eq!(play.session.story().len(), ENTRIES);
     assert!(play.session.dropped() > 0);
 }
+
+#[test]
+fn a_judgement_that_outlasts_the_records_does_not_serve() {
+    let mut play = Play::standard();
+    play.ttl = 60;
+    let connect = play.connect();
+    let (attempt, request) = assessing(&play.connected(&connect, accept));
+    play.now.unix += 60;
+    let actions = play.assessed(attempt, accept(Stage::Privacy, &request, 1));
+    assert!(
+        matches!(actions.as_slice(), [Action::Query { .. }]),
+        "{actions:?}"
+    );
+    let request = selecting(&play.lookups(actions));
+    let rejudge = rejudging(&play.select(&request, &[0, 1]));
+    assert_eq!(rejudge.attempt, attempt);
+    serving(&play.rejudged(&rejudge, accept));
+}
+
+#[test]
+fn the_last_part_of_a_second_still_counts() {
+    let mut play = Play::standard();
+    play.ttl = 60;
+    let connect = play.connect();
+    let end = play.now.after_seconds(60);
+    play.now.boot = end.boot - 1;
+    let vetted = play.serve_by(&connect);
+    assert_eq!(vetted.expires(), end);
+    assert!(!vetted.expires().is_reached(play.now));
+}
+
+/// Self-signed, from 2026-01-01 to 2027-01-16T00:00:00Z.
+const CERTIFICATE: &str = "MIIBHTCB0KADAgECAhQklhuAWa4yR0JPrgHT8mYHA0Xr1TAFBgMrZXAwITEfMB0GA1UEAwwWcmNnZW4gc2VsZiBzaW\
+     duZWQgY2VydDAeFw0yNjAxMDEwMDAwMDBaFw0yNzAxMTYwMDAwMDBaMCExHzAdBgNVBAMMFnJjZ2VuIHNlbGYgc2ln\
+     bmVkIGNlcnQwKjAFBgMrZXADIQDc+w+wAKtRjUfjTyrbd8gmt+4rNBNtPNmIEhI7tsORJKMaMBgwFgYDVR0RBA8wDY\
+     ILZXhhbXBsZS5uZXQwBQYDK2VwA0EAbkFkkpEDiEqGDinAh6xuv3jwFSF82WKdCviWGvOXCk5fTfTCDWqx49Z8mgYK\
+     9wOowzrTT2zg/gGz3ZwrlykxAw==";
+/// Its end.
+const NOT_AFTER: u64 = 1_800_057_600;
+
+#[test]
+fn the_earliest_end_of_the_chain_bounds() {
+    let certificate: Der = serde_json::from_str(&alloc::format!("\"{CERTIFICATE}\"")).unwrap();
+    // 100 s before the end, and after it: then what else is in the chain does not make the verdict endless.
+    for (now, expires, bound) in [
+        (NOT_AFTER - 100, NOT_AFTER, LifetimeBound::Certificate),
+        (
+            NOT_AFTER + 100,
+            NOT_AFTER + 100 + 3_600,
+            LifetimeBound::Discovery,
+        ),
+    ] {
+        let mut play = Play::standard();
+        play.now.unix = now;
+        let connect = play.connect();
+        let other = Der::from(b"unreadable".as_slice());
+        let certificates = vec![certificate.clone(), other];
+        let presented = Presented {
+            certificates,
+            ocsp_response: None,
+        };
+        let request = connect.request.presenting(presented.clone());
+        let judgement = accept(Stage::Validation, &request, 1);
+        let attempt = connect.attempt;
+        let actions = play.event(Event::Connected {
+            attempt,
+            presented,
+            judgement,
+        });
+        let (attempt, request) = assessing(&actions);
+        let vetted = serving(&play.assessed(attempt, accept(Stage::Privacy, &request, 1)));
+        assert_eq!((vetted.expires().unix, vetted.bound()), (expires, bound));
+    }
+}

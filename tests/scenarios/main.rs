@@ -8,8 +8,10 @@
 )]
 
 mod accepted;
+mod company_rule;
 mod hostile_dns;
 mod hostile_servers;
+mod initial_memory;
 mod journey;
 mod next_candidate;
 mod profiles;

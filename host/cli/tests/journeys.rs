@@ -1,6 +1,7 @@
 //! The program as its users run it, in the lab: what it prints and how it ends.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "tests may fail loudly"
 )]

@@ -25,6 +25,7 @@ mod clock;
 mod driver;
 mod error;
 mod lookup;
+pub mod manual;
 pub mod message;
 mod policies;
 mod tls;

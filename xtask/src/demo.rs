@@ -19,7 +19,7 @@ use crate::{
 
 /// The domain without fault.
 const GOOD: &str = "example.net";
-/// The domain whose server presents a certificate of an authority that nobody trusts.
+/// The domain whose server presents a chain of somebody else's authority, with the right one's names.
 const BAD: &str = "example.com";
 /// The fault of its server, in the lab's words.
 const FAULT: &str = "wrong-issuer";
@@ -163,7 +163,7 @@ impl Demo {
                 0,
             ),
             (
-                "Another domain, whose server has a certificate that leads to no trust anchor.",
+                "Another domain: its server presents a chain that the authority which it names never signed.",
                 vec!["explain", BAD],
                 BAD,
                 NOT_AUTHENTICATED,

@@ -116,3 +116,22 @@ fn a_null_policy_says_nothing() {
     assert_eq!(judgement.outcome, Outcome::NoAuthority);
     assert!(judgement.evaluations[0].log.is_empty());
 }
+
+#[test]
+fn where_address_space_is_short_policies_are_evaluated_all_the_same() {
+    // Enough for slots as large as a memory may become, then not even for those.
+    for kibibytes in [4 << 20, 700 << 10] {
+        let shell =
+            format!("ulimit -v {kibibytes} && exec \"$0\" --exact null::steady_evaluations");
+        let output = Command::new("sh")
+            .args(["-c", &shell])
+            .arg(env::current_exe().unwrap())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{kibibytes}: {said}"
+        );
+    }
+}

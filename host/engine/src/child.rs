@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 use wasmtime::Engine;
 
 use crate::config;
@@ -125,14 +125,11 @@ fn compile(input: &mut impl io::Read, output: &mut impl io::Write) -> Result<(),
 
 /// From here on the process has no more than this, whatever happens in it.
 fn limit(order: &Order) -> io::Result<()> {
+    // Never more than whoever started the engine allows.
     let at_most = |resource, current: u64, maximum: u64| {
-        setrlimit(
-            resource,
-            Rlimit {
-                current: Some(current),
-                maximum: Some(maximum),
-            },
-        )
+        let allowed = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+        let (current, maximum) = (Some(current.min(allowed)), Some(maximum.min(allowed)));
+        setrlimit(resource, Rlimit { current, maximum })
     };
     at_most(Resource::Core, 0, 0)?;
     at_most(Resource::Fsize, 0, 0)?;

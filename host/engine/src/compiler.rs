@@ -18,10 +18,10 @@ use crate::{
 
 /// Characters of what the child says that stand in an error.
 const SAID: usize = 2_000;
-/// Ended by its processor time, softly.
+/// The signal that ends a process whose processor time is used up.
 const SIGXCPU: i32 = 24;
-/// Ended by its processor time, for good.
-const SIGKILL: i32 = 9;
+/// Threads of the child. More would need more address space than it has.
+const THREADS: &str = "4";
 
 /// Compiles with this program.
 pub(crate) fn compile(
@@ -46,6 +46,7 @@ pub(crate) fn compile(
     let child = Command::new(program)
         .args(arguments)
         .env_clear()
+        .env("RAYON_NUM_THREADS", THREADS)
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -149,7 +150,7 @@ fn converse(
 fn explain(status: ExitStatus, text: &[u8], limits: &AdmissionLimits) -> CompileError {
     let text = printable(String::from_utf8_lossy(text).trim(), SAID);
     match status.signal() {
-        Some(SIGXCPU | SIGKILL) => CompileError::Processor {
+        Some(SIGXCPU) => CompileError::Processor {
             seconds: limits.compile_cpu_seconds,
         },
         Some(signal) => CompileError::Signal {

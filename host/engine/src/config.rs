@@ -118,10 +118,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_runtime_allows_what_the_validator_allows() {
-        let options = Options::default();
-        let (engine, layout) = runtime(&options).unwrap();
+    fn the_runtime_has_the_features_that_the_validator_has_and_no_others() {
+        let config = compilation(WHOLE, 1 << 20);
+        let unknown_to_us = features().union(config.get_wasm_features());
+        assert_eq!(
+            unknown_to_us & !WasmFeatures::GC_TYPES,
+            features() & !WasmFeatures::GC_TYPES
+        );
+        assert!(!features().intersects(
+            WasmFeatures::THREADS
+                | WasmFeatures::MEMORY64
+                | WasmFeatures::MULTI_MEMORY
+                | WasmFeatures::GC
+                | WasmFeatures::EXCEPTIONS
+                | WasmFeatures::STACK_SWITCHING
+                | WasmFeatures::CM_ASYNC
+        ));
+    }
+
+    #[test]
+    fn the_layout_that_needs_no_bounds_checks_comes_first() {
+        let (_, layout) = runtime(&Options::default()).unwrap();
         assert_eq!(layout, Layout::Wide);
-        drop(engine);
     }
 }

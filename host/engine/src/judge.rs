@@ -1,6 +1,7 @@
 //! Evaluates the active policy set, and swaps it.
 
 use std::{
+    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -240,6 +241,16 @@ impl Judge {
             }
         }
         evaluations.into_iter().flatten().collect()
+    }
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let active = self.0.active.load();
+        f.debug_struct("Judge")
+            .field("generation", &active.generation)
+            .field("set", &active.set)
+            .finish_non_exhaustive()
     }
 }
 

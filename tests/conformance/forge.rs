@@ -55,14 +55,23 @@ pub(crate) fn time(seconds: u64) -> Vec<u8> {
     let days = seconds / 86_400 + 719_468;
     let era = days / 146_097;
     let day_of_era = days % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) =
-        if month < 10 { (era * 400 + year_of_era, month + 3) } else { (era * 400 + year_of_era + 1, month - 9) };
+    let (year, month) = if month < 10 {
+        (era * 400 + year_of_era, month + 3)
+    } else {
+        (era * 400 + year_of_era + 1, month - 9)
+    };
     let rest = seconds % 86_400;
-    let text = format!("{year:04}{month:02}{day:02}{:02}{:02}{:02}Z", rest / 3_600, rest / 60 % 60, rest % 60);
+    let text = format!(
+        "{year:04}{month:02}{day:02}{:02}{:02}{:02}Z",
+        rest / 3_600,
+        rest / 60 % 60,
+        rest % 60
+    );
     tlv(0x18, text.as_bytes())
 }
 
@@ -76,7 +85,10 @@ pub(crate) fn ip(octets: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn srv(name: &str) -> Vec<u8> {
-    tlv(0xa0, &[tlv(6, DNS_SRV), tlv(0xa0, &tlv(0x16, name.as_bytes()))].concat())
+    tlv(
+        0xa0,
+        &[tlv(6, DNS_SRV), tlv(0xa0, &tlv(0x16, name.as_bytes()))].concat(),
+    )
 }
 
 pub(crate) fn directory(common: &str) -> Vec<u8> {
@@ -119,7 +131,12 @@ impl Certificate {
     }
 
     /// An authority as RFC 5280 wants it.
-    pub(crate) fn authority(subject: &str, issuer: &str, key: &KeyPair, issuer_key: &KeyPair) -> Self {
+    pub(crate) fn authority(
+        subject: &str,
+        issuer: &str,
+        key: &KeyPair,
+        issuer_key: &KeyPair,
+    ) -> Self {
         Self::bare(subject, issuer, key)
             .basic_constraints(true, None)
             .key_usage(&[0b0000_0110])
@@ -128,7 +145,12 @@ impl Certificate {
     }
 
     /// An end entity as RFC 5280 wants it.
-    pub(crate) fn end_entity(names: &[Vec<u8>], issuer: &str, key: &KeyPair, issuer_key: &KeyPair) -> Self {
+    pub(crate) fn end_entity(
+        names: &[Vec<u8>],
+        issuer: &str,
+        key: &KeyPair,
+        issuer_key: &KeyPair,
+    ) -> Self {
         Self::bare("end entity", issuer, key)
             .basic_constraints(false, None)
             .key_usage(&[0b1000_0000])
@@ -159,12 +181,17 @@ impl Certificate {
 
     /// One octet of named bits.
     pub(crate) fn key_usage(self, bits: &[u8]) -> Self {
-        let unused = bits.first().map_or(0, |bits| bits.trailing_zeros().min(7) as u8);
+        let unused = bits
+            .first()
+            .map_or(0, |bits| bits.trailing_zeros().min(7) as u8);
         self.extension(&id_ce(15), true, tlv(3, &[&[unused], bits].concat()))
     }
 
     pub(crate) fn extended_key_usage(self, purposes: &[&[u8]]) -> Self {
-        let purposes: Vec<u8> = purposes.iter().flat_map(|purpose| tlv(6, purpose)).collect();
+        let purposes: Vec<u8> = purposes
+            .iter()
+            .flat_map(|purpose| tlv(6, purpose))
+            .collect();
         self.extension(&id_ce(37), false, tlv(0x30, &purposes))
     }
 
@@ -184,9 +211,17 @@ impl Certificate {
     pub(crate) fn name_constraints(self, permitted: &[Vec<u8>], excluded: &[Vec<u8>]) -> Self {
         let list = |tag, bases: &[Vec<u8>]| {
             let subtrees: Vec<u8> = bases.iter().flat_map(|base| tlv(0x30, base)).collect();
-            if bases.is_empty() { Vec::new() } else { tlv(tag, &subtrees) }
+            if bases.is_empty() {
+                Vec::new()
+            } else {
+                tlv(tag, &subtrees)
+            }
         };
-        self.extension(&id_ce(30), true, seq(&[&list(0xa0, permitted), &list(0xa1, excluded)]))
+        self.extension(
+            &id_ce(30),
+            true,
+            seq(&[&list(0xa0, permitted), &list(0xa1, excluded)]),
+        )
     }
 
     /// Signs it.
@@ -195,13 +230,24 @@ impl Certificate {
             .extensions
             .iter()
             .flat_map(|(oid, critical, value)| {
-                let critical = if *critical { tlv(1, &[0xff]) } else { Vec::new() };
+                let critical = if *critical {
+                    tlv(1, &[0xff])
+                } else {
+                    Vec::new()
+                };
                 seq(&[&tlv(6, oid), &critical, &tlv(4, value)])
             })
             .collect();
-        let extensions =
-            if self.extensions.is_empty() { Vec::new() } else { tlv(0xa3, &tlv(0x30, &extensions)) };
-        let version = if self.version == 0 { Vec::new() } else { tlv(0xa0, &tlv(2, &[self.version])) };
+        let extensions = if self.extensions.is_empty() {
+            Vec::new()
+        } else {
+            tlv(0xa3, &tlv(0x30, &extensions))
+        };
+        let version = if self.version == 0 {
+            Vec::new()
+        } else {
+            tlv(0xa0, &tlv(2, &[self.version]))
+        };
         let tbs = seq(&[
             &version,
             &tlv(2, &self.serial),
@@ -218,18 +264,34 @@ impl Certificate {
 
 /// A key identifier: anything that is another for another key.
 fn identifier(key: &KeyPair) -> Vec<u8> {
-    key.public_key_raw().iter().copied().skip(1).take(20).collect()
+    key.public_key_raw()
+        .iter()
+        .copied()
+        .skip(1)
+        .take(20)
+        .collect()
 }
 
 fn signed(tbs: &[u8], algorithm: &[u8], signer: &KeyPair) -> Vec<u8> {
     let signature = signer.sign(tbs).unwrap();
-    seq(&[tbs, algorithm, &tlv(3, &[&[0], signature.as_slice()].concat())])
+    seq(&[
+        tbs,
+        algorithm,
+        &tlv(3, &[&[0], signature.as_slice()].concat()),
+    ])
 }
 
 /// A CRL that lists these serial numbers.
 pub(crate) fn crl(issuer: &str, revoked: &[&[u8]], next_update: u64, signer: &KeyPair) -> Der {
-    let entries: Vec<u8> = revoked.iter().flat_map(|serial| seq(&[&tlv(2, serial), &time(NOW - 7_200)])).collect();
-    let entries = if revoked.is_empty() { Vec::new() } else { tlv(0x30, &entries) };
+    let entries: Vec<u8> = revoked
+        .iter()
+        .flat_map(|serial| seq(&[&tlv(2, serial), &time(NOW - 7_200)]))
+        .collect();
+    let entries = if revoked.is_empty() {
+        Vec::new()
+    } else {
+        tlv(0x30, &entries)
+    };
     let number = seq(&[&tlv(6, &id_ce(20)), &tlv(4, &tlv(2, &[1]))]);
     let authority = seq(&[
         &tlv(6, &id_ce(35)),
@@ -265,16 +327,35 @@ pub(crate) fn ocsp(
 ) -> Der {
     let sha256 = seq(&[&tlv(6, &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1])]);
     let hash = |data: &[u8]| tlv(4, resolvet_proto::judgement::Digest::of(data).as_octets());
-    let id = seq(&[&sha256, &hash(&name(issuer)), &hash(issuer_key.public_key_raw()), &tlv(2, serial)]);
+    let id = seq(&[
+        &sha256,
+        &hash(&name(issuer)),
+        &hash(issuer_key.public_key_raw()),
+        &tlv(2, serial),
+    ]);
     let status = match status {
         OcspStatus::Good => tlv(0x80, &[]),
         OcspStatus::Revoked => tlv(0xa1, &time(NOW - 7_200)),
     };
-    let single = seq(&[&id, &status, &time(NOW - 3_600), &tlv(0xa0, &time(NOW + 3_600))]);
-    let data = seq(&[&tlv(0xa1, &name(responder)), &time(NOW - 3_600), &seq(&[&single])]);
+    let single = seq(&[
+        &id,
+        &status,
+        &time(NOW - 3_600),
+        &tlv(0xa0, &time(NOW + 3_600)),
+    ]);
+    let data = seq(&[
+        &tlv(0xa1, &name(responder)),
+        &time(NOW - 3_600),
+        &seq(&[&single]),
+    ]);
     let signature = signer.sign(&data).unwrap();
     let certificates = delegate.map_or_else(Vec::new, |delegate| tlv(0xa0, &seq(&[delegate])));
-    let basic = seq(&[&data, ECDSA_SHA256, &tlv(3, &[&[0], signature.as_slice()].concat()), &certificates]);
+    let basic = seq(&[
+        &data,
+        ECDSA_SHA256,
+        &tlv(3, &[&[0], signature.as_slice()].concat()),
+        &certificates,
+    ]);
     let bytes = seq(&[&tlv(6, &[0x2b, 6, 1, 5, 5, 7, 48, 1, 1]), &tlv(4, &basic)]);
     seq(&[&tlv(0x0a, &[0]), &tlv(0xa0, &bytes)]).into()
 }

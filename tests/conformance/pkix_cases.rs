@@ -5,15 +5,15 @@
 use std::{fs, path::Path, sync::Arc};
 
 use resolvet_proto::judgement::{
-    AnchorDatabase, AnchorSet, Clock, Conveyed, Decision, Der, Purpose, ReferenceId, Request, Server, Transport,
-    UsageProfile,
+    AnchorDatabase, AnchorSet, Clock, Conveyed, Decision, Der, Purpose, ReferenceId, Request,
+    Server, Transport, UsageProfile,
 };
 use serde_json::{Value, json};
 
 use crate::{
     forge::{
-        ANY_PURPOSE, CLIENT_AUTH, CMC_RA, Certificate, ECDSA_SHA1, NOW, OCSP_SIGNING, OcspStatus, SERVER_AUTH, crl, dns,
-        id_ce, ip, key, name, ocsp, seq, srv, tlv,
+        ANY_PURPOSE, CLIENT_AUTH, CMC_RA, Certificate, ECDSA_SHA1, NOW, OCSP_SIGNING, OcspStatus,
+        SERVER_AUTH, crl, dns, id_ce, ip, key, name, ocsp, seq, srv, tlv,
     },
     world::{SERVER, World, judge_with, request},
 };
@@ -34,7 +34,14 @@ fn case(
     decision: &'static str,
     findings: &[&'static str],
 ) -> Case {
-    Case { name, description, settings: json!({}), request, decision, findings: findings.to_vec() }
+    Case {
+        name,
+        description,
+        settings: json!({}),
+        request,
+        decision,
+        findings: findings.to_vec(),
+    }
 }
 
 impl Case {
@@ -56,26 +63,46 @@ fn conveyed(certificates: Vec<Der>) -> Conveyed {
 fn opportunistic(transport: Transport) -> impl FnOnce(&mut Request) {
     move |request| {
         request.usage_profile = UsageProfile::Opportunistic;
-        request.server = Some(Server { transport, address: [192, 0, 2, 1].into(), port: 853 });
+        request.server = Some(Server {
+            transport,
+            address: [192, 0, 2, 1].into(),
+            port: 853,
+        });
     }
 }
 
 fn cases() -> Vec<Case> {
     let world = World::new();
-    [names(&world), matches(&world), profiles(&world), paths(&world), certificates(&world), purposes(&world), revocation(&world)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        names(&world),
+        matches(&world),
+        profiles(&world),
+        paths(&world),
+        certificates(&world),
+        purposes(&world),
+        revocation(&world),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn names(w: &World) -> Vec<Case> {
     let good = || w.request(&w.server());
     vec![
-        case("accepts-a-good-path", "A path that keeps every rule is accepted.", good(), "accept", &[]),
+        case(
+            "accepts-a-good-path",
+            "A path that keeps every rule is accepted.",
+            good(),
+            "accept",
+            &[],
+        ),
         case(
             "accepts-srv-id",
             "An SRV-ID that answers to the reference identifier is enough (RFC 9525).",
-            settled(good(), |r| r.reference_ids = vec![ReferenceId::SrvId("_domain-s.dns.example.net".into())]),
+            settled(good(), |r| {
+                r.reference_ids = vec![ReferenceId::SrvId("_domain-s.dns.example.net".into())]
+            }),
             "accept",
             &[],
         ),
@@ -105,7 +132,10 @@ fn names(w: &World) -> Vec<Case> {
         case(
             "name-mismatch-common-name",
             "The subject never counts, even when it is the name.",
-            w.request(&Certificate { subject: name(SERVER), ..w.server_named(&[dns("other.example.net")]) }),
+            w.request(&Certificate {
+                subject: name(SERVER),
+                ..w.server_named(&[dns("other.example.net")])
+            }),
             "reject",
             &["name-mismatch", "common-name-not-in-alt-names"],
         ),
@@ -126,7 +156,10 @@ fn names(w: &World) -> Vec<Case> {
         case(
             "alt-name-not-critical",
             "With an empty subject the alternative name must be critical.",
-            w.request(&Certificate { subject: name(""), ..w.server() }),
+            w.request(&Certificate {
+                subject: name(""),
+                ..w.server()
+            }),
             "reject",
             &["alt-name-not-critical"],
         ),
@@ -179,14 +212,18 @@ fn matches(w: &World) -> Vec<Case> {
         case(
             "conveyed-none",
             "An enrolment that conveyed no certificate authenticates no server.",
-            with(Conveyed::None { anchors_suffice: false }),
+            with(Conveyed::None {
+                anchors_suffice: false,
+            }),
             "reject",
             &["conveyed-none"],
         ),
         case(
             "conveyed-anchors-only",
             "Unless its profile says that its trust anchors alone suffice.",
-            with(Conveyed::None { anchors_suffice: true }),
+            with(Conveyed::None {
+                anchors_suffice: true,
+            }),
             "accept",
             &["conveyed-anchors-only"],
         ),
@@ -213,14 +250,18 @@ fn profiles(w: &World) -> Vec<Case> {
         case(
             "unknown-profile-rejects",
             "A profile that is not known is strict.",
-            settled(wrong(), |r| r.usage_profile = UsageProfile::Other("relaxed".into())),
+            settled(wrong(), |r| {
+                r.usage_profile = UsageProfile::Other("relaxed".into())
+            }),
             "reject",
             &["name-mismatch"],
         ),
         case(
             "purpose-unknown",
             "A purpose that is not known is not judged.",
-            settled(w.request(&w.server()), |r| r.purpose = Purpose::Other("mail-server".into())),
+            settled(w.request(&w.server()), |r| {
+                r.purpose = Purpose::Other("mail-server".into())
+            }),
             "reject",
             &["purpose-unknown"],
         ),
@@ -263,7 +304,13 @@ fn paths(w: &World) -> Vec<Case> {
     let third = Certificate::authority("lower", "authority", &lower, &w.authority);
     let deep = Certificate::end_entity(&[dns(SERVER)], "lower", &w.server, &lower);
     vec![
-        case("no-certificate", "Nothing was presented.", request(vec![], anchors.clone()), "reject", &["no-certificate"]),
+        case(
+            "no-certificate",
+            "Nothing was presented.",
+            request(vec![], anchors.clone()),
+            "reject",
+            &["no-certificate"],
+        ),
         case(
             "certificate-malformed",
             "The end entity's certificate is none.",
@@ -288,7 +335,10 @@ fn paths(w: &World) -> Vec<Case> {
         case(
             "signature-invalid",
             "A certificate is signed by another key than its issuer's.",
-            request(vec![w.server().sign(&stranger), chain[1].clone()], anchors.clone()),
+            request(
+                vec![w.server().sign(&stranger), chain[1].clone()],
+                anchors.clone(),
+            ),
             "reject",
             &["signature-invalid"],
         ),
@@ -306,7 +356,10 @@ fn paths(w: &World) -> Vec<Case> {
         case(
             "signature-algorithm-mismatch",
             "The two signature algorithms of a certificate must be equal.",
-            w.request(&Certificate { inner_algorithm: ECDSA_SHA1.to_vec(), ..w.server() }),
+            w.request(&Certificate {
+                inner_algorithm: ECDSA_SHA1.to_vec(),
+                ..w.server()
+            }),
             "reject",
             &["signature-algorithm-mismatch"],
         ),
@@ -320,14 +373,28 @@ fn paths(w: &World) -> Vec<Case> {
         case(
             "anchor-expired",
             "A trust anchor that has expired is no anchor.",
-            w.request_of(&w.server(), &w.authority(), &Certificate { validity: (0, NOW - 1), ..w.root() }),
+            w.request_of(
+                &w.server(),
+                &w.authority(),
+                &Certificate {
+                    validity: (0, NOW - 1),
+                    ..w.root()
+                },
+            ),
             "reject",
             &["anchor-expired"],
         ),
         case(
             "anchor-expired-accepted",
             "Unless only its name and key count.",
-            w.request_of(&w.server(), &w.authority(), &Certificate { validity: (0, NOW - 1), ..w.root() }),
+            w.request_of(
+                &w.server(),
+                &w.authority(),
+                &Certificate {
+                    validity: (0, NOW - 1),
+                    ..w.root()
+                },
+            ),
             "accept",
             &["anchor-expired"],
         )
@@ -335,7 +402,11 @@ fn paths(w: &World) -> Vec<Case> {
         case(
             "anchor-inconsistent",
             "A self-signed anchor names itself as its issuer's key.",
-            w.request_of(&w.server(), &w.authority(), &w.root().authority_key_identifier(&stranger)),
+            w.request_of(
+                &w.server(),
+                &w.authority(),
+                &w.root().authority_key_identifier(&stranger),
+            ),
             "reject",
             &["anchor-inconsistent"],
         ),
@@ -356,21 +427,33 @@ fn paths(w: &World) -> Vec<Case> {
         case(
             "name-constraints-violated",
             "The name lies outside of what its authority may certify.",
-            w.request_of(&w.server(), &w.authority().name_constraints(&[dns("example.org")], &[]), &w.root()),
+            w.request_of(
+                &w.server(),
+                &w.authority().name_constraints(&[dns("example.org")], &[]),
+                &w.root(),
+            ),
             "reject",
             &["name-constraints-violated"],
         ),
         case(
             "name-constraints-srv",
             "A constraint on SRVNames binds SRV-IDs (RFC 4985 section 4).",
-            w.request_of(&w.server(), &w.authority().name_constraints(&[], &[srv("_domain-s")]), &w.root()),
+            w.request_of(
+                &w.server(),
+                &w.authority().name_constraints(&[], &[srv("_domain-s")]),
+                &w.root(),
+            ),
             "reject",
             &["name-constraints-violated"],
         ),
         case(
             "name-constraints-malformed",
             "A constraint with a leading period is malformed.",
-            w.request_of(&w.server(), &w.authority().name_constraints(&[dns(".example.net")], &[]), &w.root()),
+            w.request_of(
+                &w.server(),
+                &w.authority().name_constraints(&[dns(".example.net")], &[]),
+                &w.root(),
+            ),
             "reject",
             &["name-constraints-malformed"],
         ),
@@ -394,16 +477,31 @@ fn paths(w: &World) -> Vec<Case> {
 
 fn certificates(w: &World) -> Vec<Case> {
     let server = |name, description, certificate: Certificate, code| {
-        case(name, description, w.request(&certificate), "reject", &[code])
+        case(
+            name,
+            description,
+            w.request(&certificate),
+            "reject",
+            &[code],
+        )
     };
     let authority = |name, description, certificate: Certificate, code| {
-        case(name, description, w.request_of(&w.server(), &certificate, &w.root()), "reject", &[code])
+        case(
+            name,
+            description,
+            w.request_of(&w.server(), &certificate, &w.root()),
+            "reject",
+            &[code],
+        )
     };
     let unknown: &[u8] = &[0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, 1];
     let rsa_1024 = {
         let modulus = [&[0_u8, 0xc0][..], &[0x5b; 127]].concat();
         let key = seq(&[&tlv(2, &modulus), &tlv(2, &[1, 0, 1])]);
-        let algorithm = seq(&[&tlv(6, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1]), &tlv(5, &[])]);
+        let algorithm = seq(&[
+            &tlv(6, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1]),
+            &tlv(5, &[]),
+        ]);
         seq(&[&algorithm, &tlv(3, &[&[0], key.as_slice()].concat())])
     };
     let dsa = {
@@ -417,28 +515,63 @@ fn certificates(w: &World) -> Vec<Case> {
         certificate
     };
     vec![
-        server("expired", "The end entity's certificate has expired.", Certificate { validity: (0, NOW - 1), ..w.server() }, "expired"),
+        server(
+            "expired",
+            "The end entity's certificate has expired.",
+            Certificate {
+                validity: (0, NOW - 1),
+                ..w.server()
+            },
+            "expired",
+        ),
         server(
             "not-yet-valid",
             "The end entity's certificate begins tomorrow.",
-            Certificate { validity: (NOW + 86_400, NOW + 172_800), ..w.server() },
+            Certificate {
+                validity: (NOW + 86_400, NOW + 172_800),
+                ..w.server()
+            },
             "not-yet-valid",
         ),
         server(
             "validity-inverted",
             "The certificate ends before it begins.",
-            Certificate { validity: (NOW + 1, NOW - 1), ..w.server() },
+            Certificate {
+                validity: (NOW + 1, NOW - 1),
+                ..w.server()
+            },
             "validity-inverted",
         ),
         case(
             "version-unsupported",
             "A certificate of version 1 has no extensions, so no name either.",
-            w.request(&Certificate { version: 0, extensions: vec![], ..w.server() }),
+            w.request(&Certificate {
+                version: 0,
+                extensions: vec![],
+                ..w.server()
+            }),
             "reject",
-            &["name-mismatch", "authority-key-identifier-missing", "version-unsupported"],
+            &[
+                "name-mismatch",
+                "authority-key-identifier-missing",
+                "version-unsupported",
+            ],
         ),
-        server("serial-number-invalid", "The serial number is zero.", Certificate { serial: vec![0], ..w.server() }, "serial-number-invalid"),
-        server("extension-repeated", "An extension stands there twice.", twice, "extension-repeated"),
+        server(
+            "serial-number-invalid",
+            "The serial number is zero.",
+            Certificate {
+                serial: vec![0],
+                ..w.server()
+            },
+            "serial-number-invalid",
+        ),
+        server(
+            "extension-repeated",
+            "An extension stands there twice.",
+            twice,
+            "extension-repeated",
+        ),
         server(
             "critical-extension-unknown",
             "A critical extension that is not processed refuses.",
@@ -476,8 +609,24 @@ fn certificates(w: &World) -> Vec<Case> {
             w.server().basic_constraints(false, Some(0)),
             "path-length-misplaced",
         ),
-        server("key-weak", "RSA of 1024 bits.", Certificate { key_info: rsa_1024, ..w.server() }, "key-weak"),
-        server("key-unsupported", "A DSA key.", Certificate { key_info: dsa, ..w.server() }, "key-unsupported"),
+        server(
+            "key-weak",
+            "RSA of 1024 bits.",
+            Certificate {
+                key_info: rsa_1024,
+                ..w.server()
+            },
+            "key-weak",
+        ),
+        server(
+            "key-unsupported",
+            "A DSA key.",
+            Certificate {
+                key_info: dsa,
+                ..w.server()
+            },
+            "key-unsupported",
+        ),
         server(
             "authority-key-identifier-missing",
             "Every certificate names its issuer's key (RFC 5280 section 4.2.1.1).",
@@ -501,27 +650,50 @@ fn certificates(w: &World) -> Vec<Case> {
         authority(
             "extension-criticality",
             "Basic constraints of an authority are critical.",
-            w.authority().extension(&id_ce(19), false, seq(&[&tlv(1, &[0xff])])),
+            w.authority()
+                .extension(&id_ce(19), false, seq(&[&tlv(1, &[0xff])])),
             "extension-criticality",
         ),
-        authority("not-an-authority", "An issuer that is no authority.", w.authority().without(&id_ce(19)), "not-an-authority"),
+        authority(
+            "not-an-authority",
+            "An issuer that is no authority.",
+            w.authority().without(&id_ce(19)),
+            "not-an-authority",
+        ),
         authority(
             "key-usage-no-cert-sign",
             "An issuer whose key may not sign certificates.",
             w.authority().key_usage(&[0b0000_0010]),
             "key-usage-no-cert-sign",
         ),
-        authority("key-usage-missing", "An authority without key usage.", w.authority().without(&id_ce(15)), "key-usage-missing"),
+        authority(
+            "key-usage-missing",
+            "An authority without key usage.",
+            w.authority().without(&id_ce(15)),
+            "key-usage-missing",
+        ),
         case(
             "subject-empty",
             "A trust anchor without a name.",
             {
-                let nameless = Certificate { subject: name(""), issuer: name(""), ..w.root() };
-                let server = Certificate { issuer: name(""), ..Certificate::end_entity(&[dns(SERVER)], "", &w.server, &w.root) };
+                let nameless = Certificate {
+                    subject: name(""),
+                    issuer: name(""),
+                    ..w.root()
+                };
+                let server = Certificate {
+                    issuer: name(""),
+                    ..Certificate::end_entity(&[dns(SERVER)], "", &w.server, &w.root)
+                };
                 request(vec![server.sign(&w.root)], vec![nameless.sign(&w.root)])
             },
             "reject",
-            &["issuer-empty", "issuer-empty", "subject-empty", "alt-name-not-critical"],
+            &[
+                "issuer-empty",
+                "issuer-empty",
+                "subject-empty",
+                "alt-name-not-critical",
+            ],
         ),
     ]
 }
@@ -536,7 +708,10 @@ fn purposes(w: &World) -> Vec<Case> {
     };
     let implicit = |request: Request| {
         settled(request, |r| {
-            r.anchors = Arc::new(AnchorSet::new(AnchorDatabase::Implicit, r.anchors.certificates().to_vec()));
+            r.anchors = Arc::new(AnchorSet::new(
+                AnchorDatabase::Implicit,
+                r.anchors.certificates().to_vec(),
+            ));
         })
     };
     vec![
@@ -636,7 +811,10 @@ fn purposes(w: &World) -> Vec<Case> {
             "baseline-root-profile",
             "A public root has no extended key usage.",
             implicit(w.request_of(
-                &Certificate { subject: name(SERVER), ..w.server() },
+                &Certificate {
+                    subject: name(SERVER),
+                    ..w.server()
+                },
                 &w.authority(),
                 &w.root().extended_key_usage(&[SERVER_AUTH]),
             )),
@@ -650,7 +828,11 @@ fn revocation(w: &World) -> Vec<Case> {
     let stranger = key();
     let with_crls = |crls: Vec<Der>| settled(w.request(&w.server()), |r| r.crls = crls);
     let by_authority = |revoked: &[&[u8]], until, signer| crl("authority", revoked, until, signer);
-    let stapled = |response: Der| settled(w.request(&w.server()), |r| r.presented.ocsp_response = Some(response));
+    let stapled = |response: Der| {
+        settled(w.request(&w.server()), |r| {
+            r.presented.ocsp_response = Some(response)
+        })
+    };
     let issuer = ("authority", &w.authority);
     let delegate_key = key();
     let delegate = Certificate::bare("responder", "authority", &delegate_key)
@@ -706,7 +888,13 @@ fn revocation(w: &World) -> Vec<Case> {
         case(
             "ocsp-delegated",
             "A stapled response by a responder that the issuer authorized.",
-            stapled(ocsp(OcspStatus::Good, &[0x11], issuer, ("responder", &delegate_key), Some(&delegate))),
+            stapled(ocsp(
+                OcspStatus::Good,
+                &[0x11],
+                issuer,
+                ("responder", &delegate_key),
+                Some(&delegate),
+            )),
             "accept",
             &[],
         )
@@ -721,7 +909,13 @@ fn revocation(w: &World) -> Vec<Case> {
         case(
             "ocsp-forged",
             "A response that nobody authorized signed is a warning.",
-            stapled(ocsp(OcspStatus::Good, &[0x11], issuer, ("authority", &stranger), None)),
+            stapled(ocsp(
+                OcspStatus::Good,
+                &[0x11],
+                issuer,
+                ("authority", &stranger),
+                None,
+            )),
             "accept",
             &["ocsp-unusable"],
         ),
@@ -733,8 +927,14 @@ fn revocation(w: &World) -> Vec<Case> {
             &["ocsp-unusable"],
         )
         .with(json!({"stapled-ocsp": "require"})),
-        case("ocsp-missing", "A response is required and none was stapled.", w.request(&w.server()), "reject", &["ocsp-missing"])
-            .with(json!({"stapled-ocsp": "require"})),
+        case(
+            "ocsp-missing",
+            "A response is required and none was stapled.",
+            w.request(&w.server()),
+            "reject",
+            &["ocsp-missing"],
+        )
+        .with(json!({"stapled-ocsp": "require"})),
     ]
 }
 
@@ -745,7 +945,14 @@ fn outcome(case: &Case) -> (&'static str, Vec<String>) {
         Decision::Reject => "reject",
         Decision::Abstain => "abstain",
     };
-    (decision, verdict.findings.into_iter().map(|finding| finding.code).collect())
+    (
+        decision,
+        verdict
+            .findings
+            .into_iter()
+            .map(|finding| finding.code)
+            .collect(),
+    )
 }
 
 #[test]
@@ -754,7 +961,10 @@ fn every_case_holds_with_fresh_keys() {
     for case in cases() {
         let (decision, findings) = outcome(&case);
         if decision != case.decision || findings != case.findings {
-            wrong.push(format!("{}: {decision} {findings:?}, expected {} {:?}", case.name, case.decision, case.findings));
+            wrong.push(format!(
+                "{}: {decision} {findings:?}, expected {} {:?}",
+                case.name, case.decision, case.findings
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -23,7 +23,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { root: key(), authority: key(), server: key() }
+        Self {
+            root: key(),
+            authority: key(),
+            server: key(),
+        }
     }
 
     /// The root's certificate, to be changed.
@@ -50,7 +54,12 @@ impl World {
         self.request_of(server, &self.authority(), &self.root())
     }
 
-    pub(crate) fn request_of(&self, server: &Certificate, authority: &Certificate, root: &Certificate) -> Request {
+    pub(crate) fn request_of(
+        &self,
+        server: &Certificate,
+        authority: &Certificate,
+        root: &Certificate,
+    ) -> Request {
         let chain = vec![server.sign(&self.authority), authority.sign(&self.root)];
         request(chain, vec![root.sign(&self.root)])
     }
@@ -60,7 +69,10 @@ impl World {
 pub(crate) fn request(chain: Vec<Der>, anchors: Vec<Der>) -> Request {
     Request {
         reference_ids: vec![ReferenceId::DnsId(SERVER.into())],
-        presented: Presented { certificates: chain, ocsp_response: None },
+        presented: Presented {
+            certificates: chain,
+            ocsp_response: None,
+        },
         anchors: Arc::new(AnchorSet::new(AnchorDatabase::Explicit, anchors)),
         ..Request::new(Purpose::DnsServer, NOW)
     }
@@ -81,7 +93,10 @@ pub(crate) fn judge(request: &Request) -> Verdict {
 #[track_caller]
 pub(crate) fn accepts(request: &Request) {
     let verdict = judge(request);
-    assert!(matches!(verdict.decision, Decision::Accept { .. }), "{verdict:#?}");
+    assert!(
+        matches!(verdict.decision, Decision::Accept { .. }),
+        "{verdict:#?}"
+    );
 }
 
 /// The request is rejected, and this finding is the only error.

@@ -119,7 +119,7 @@ impl Zone {
         loop {
             let questions = resolution.questions();
             if questions.is_empty() {
-                return resolution.discovered().expect("nothing is under way");
+                return resolution.discovered().unwrap();
             }
             for question in questions {
                 self.asked

@@ -7,11 +7,16 @@
 //! * [`judgement`]: what a policy is asked, what it answers, and how answers combine;
 //! * [`certificate`]: certificates as facts, SRV-ID, the privacy extension, algorithm identifiers;
 //! * [`discovery`]: records and candidates, S-NAPTR and SRV;
-//! * [`session`]: the way from a domain name to a vetted server as a state machine.
+//! * [`session`]: the way from a domain name to a vetted server as a state machine;
+//! * `enrolment` (feature `enrolment`, off by default): how trust begins, EST, BRSKI and PAKE.
 #![no_std]
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")
+    allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may fail loudly"
+    )
 )]
 
 extern crate alloc;
@@ -20,5 +25,7 @@ mod word;
 
 pub mod certificate;
 pub mod discovery;
+#[cfg(feature = "enrolment")]
+pub mod enrolment;
 pub mod judgement;
 pub mod session;

@@ -1,0 +1,17 @@
+//! How trust begins: messages and state machines of enrolment, without input and output.
+//!
+//! Private keys, passwords and sockets stay with the driver: what must be signed, proved or sent goes out as an action.
+
+pub mod est;
+
+mod signed_data;
+mod stored;
+
+pub use stored::{
+    Anchor, AnchorSource, Enrolment, EstServer, LocalIdentity, Pending, ServerAuthentication,
+};
+
+/// The beginning of a text that came from elsewhere, with everything escaped that could move a cursor or end a line.
+pub(crate) fn quoted(text: &str, limit: usize) -> alloc::string::String {
+    text.escape_debug().take(limit).collect()
+}

@@ -6,12 +6,17 @@
     reason = "tests may fail loudly, and tables are printed"
 )]
 
+mod draft;
 mod forge;
 mod pkix_cases;
 mod privacy_cases;
+mod rfc1035;
+mod rfc2782;
+mod rfc3958;
 mod rfc4985;
 mod rfc5280;
 mod rfc8310;
 mod rfc9525;
 mod suites;
 mod world;
+mod zone;

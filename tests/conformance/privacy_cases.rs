@@ -6,7 +6,9 @@ use std::{fs, path::Path};
 
 use resolvet_guest::native;
 use resolvet_proto::{
-    certificate::privacy::{DEFAULT_OID, Logging, LoggingKind, PrivacyPolicy, PrivacyStatement, Sharing},
+    certificate::privacy::{
+        DEFAULT_OID, Logging, LoggingKind, PrivacyPolicy, PrivacyStatement, Sharing,
+    },
     judgement::{Decision, Presented, Purpose, Request},
 };
 use serde_json::{Value, json};
@@ -31,7 +33,10 @@ struct Case {
 fn blameless() -> PrivacyPolicy {
     PrivacyPolicy {
         ip_address_is_personal: true,
-        logging: Logging { none: true, ..Logging::default() },
+        logging: Logging {
+            none: true,
+            ..Logging::default()
+        },
         sharing: Sharing::default(),
         transfers_data: false,
         blocks_domains: false,
@@ -41,17 +46,35 @@ fn blameless() -> PrivacyPolicy {
 }
 
 fn stating(policy: PrivacyPolicy) -> Vec<(&'static [u8], bool, Vec<u8>)> {
-    vec![(OID, false, PrivacyStatement::Policy(policy).to_der().unwrap())]
+    vec![(
+        OID,
+        false,
+        PrivacyStatement::Policy(policy).to_der().unwrap(),
+    )]
 }
 
 fn logging(kind: LoggingKind, hours: Option<i64>) -> PrivacyPolicy {
     let durations = hours.into_iter().map(|hours| (kind, hours)).collect();
-    PrivacyPolicy { logging: Logging { kinds: vec![kind], durations, ..Logging::default() }, ..blameless() }
+    PrivacyPolicy {
+        logging: Logging {
+            kinds: vec![kind],
+            durations,
+            ..Logging::default()
+        },
+        ..blameless()
+    }
 }
 
 fn sharing(partners: Option<&[&str]>, anonymized: Option<bool>) -> PrivacyPolicy {
     let partners = partners.map(|names| names.iter().map(|&name| name.to_owned()).collect());
-    PrivacyPolicy { sharing: Sharing { with_partners: true, partners, anonymized }, ..blameless() }
+    PrivacyPolicy {
+        sharing: Sharing {
+            with_partners: true,
+            partners,
+            anonymized,
+        },
+        ..blameless()
+    }
 }
 
 fn case(
@@ -61,7 +84,14 @@ fn case(
     decision: &'static str,
     findings: &'static [&'static str],
 ) -> Case {
-    Case { name, description, settings: json!({}), extensions: stating(policy), decision, findings }
+    Case {
+        name,
+        description,
+        settings: json!({}),
+        extensions: stating(policy),
+        decision,
+        findings,
+    }
 }
 
 impl Case {
@@ -77,7 +107,10 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    [extensions(), durations(), clauses()].into_iter().flatten().collect()
+    [extensions(), durations(), clauses()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn extensions() -> Vec<Case> {
@@ -86,7 +119,13 @@ fn extensions() -> Vec<Case> {
     let contradictory = {
         let log = tlv(0xa0, &tlv(3, &[6, 0b1100_0000]));
         let sdata = tlv(0xa2, &tlv(1, &[0]));
-        seq(&[&seq(&[&tlv(1, &[0xff]), &log, &sdata, &tlv(0x83, &[0]), &tlv(0x84, &[0])])])
+        seq(&[&seq(&[
+            &tlv(1, &[0xff]),
+            &log,
+            &sdata,
+            &tlv(0x83, &[0]),
+            &tlv(0x84, &[0]),
+        ])])
     };
     let explicit = {
         let log = tlv(0xa0, &seq(&[]));
@@ -97,28 +136,97 @@ fn extensions() -> Vec<Case> {
     };
     let good = || stating(blameless());
     vec![
-        case("accepts-the-blameless", "A server that logs, shares and sells nothing.", blameless(), "accept", &[]),
-        case("accepts-explicit-tagging", "The draft leaves the tagging open: both are read.", blameless(), "accept", &[])
-            .raw(vec![(OID, false, explicit)]),
-        case("extension-missing", "Without a statement there is nothing to say.", blameless(), "abstain", &["extension-missing"])
-            .raw(vec![]),
-        case("extension-required", "Unless one is required.", blameless(), "reject", &["extension-missing"])
-            .raw(vec![])
-            .with(json!({"require-extension": true})),
-        case("extension-oid", "The object identifier is configurable.", blameless(), "accept", &[])
-            .raw(vec![(OTHER_OID, false, PrivacyStatement::Policy(blameless()).to_der().unwrap())])
-            .with(json!({"extension-oid": "1.3.6.1.4.1.32473.2"})),
-        case("extension-malformed", "What cannot be read is refused.", blameless(), "reject", &["extension-malformed"])
-            .raw(vec![(OID, false, seq(&[&tlv(1, &[0xff])]))]),
-        case("extension-repeated", "An extension stands once.", blameless(), "reject", &["extension-repeated"])
-            .raw(good().into_iter().chain(good()).collect()),
-        case("extension-critical", "It should not be critical.", blameless(), "accept", &["extension-critical"])
-            .raw(good().into_iter().map(|(oid, _, value)| (oid, true, value)).collect()),
-        case("no-privacy-policy", "The statement that there is no policy.", blameless(), "reject", &["no-privacy-policy"])
-            .raw(none()),
-        case("no-privacy-policy-accepted", "Unless the setting accepts it.", blameless(), "accept", &["no-privacy-policy"])
-            .raw(none())
-            .with(json!({"accept-no-policy": true})),
+        case(
+            "accepts-the-blameless",
+            "A server that logs, shares and sells nothing.",
+            blameless(),
+            "accept",
+            &[],
+        ),
+        case(
+            "accepts-explicit-tagging",
+            "The draft leaves the tagging open: both are read.",
+            blameless(),
+            "accept",
+            &[],
+        )
+        .raw(vec![(OID, false, explicit)]),
+        case(
+            "extension-missing",
+            "Without a statement there is nothing to say.",
+            blameless(),
+            "abstain",
+            &["extension-missing"],
+        )
+        .raw(vec![]),
+        case(
+            "extension-required",
+            "Unless one is required.",
+            blameless(),
+            "reject",
+            &["extension-missing"],
+        )
+        .raw(vec![])
+        .with(json!({"require-extension": true})),
+        case(
+            "extension-oid",
+            "The object identifier is configurable.",
+            blameless(),
+            "accept",
+            &[],
+        )
+        .raw(vec![(
+            OTHER_OID,
+            false,
+            PrivacyStatement::Policy(blameless()).to_der().unwrap(),
+        )])
+        .with(json!({"extension-oid": "1.3.6.1.4.1.32473.2"})),
+        case(
+            "extension-malformed",
+            "What cannot be read is refused.",
+            blameless(),
+            "reject",
+            &["extension-malformed"],
+        )
+        .raw(vec![(OID, false, seq(&[&tlv(1, &[0xff])]))]),
+        case(
+            "extension-repeated",
+            "An extension stands once.",
+            blameless(),
+            "reject",
+            &["extension-repeated"],
+        )
+        .raw(good().into_iter().chain(good()).collect()),
+        case(
+            "extension-critical",
+            "It should not be critical.",
+            blameless(),
+            "accept",
+            &["extension-critical"],
+        )
+        .raw(
+            good()
+                .into_iter()
+                .map(|(oid, _, value)| (oid, true, value))
+                .collect(),
+        ),
+        case(
+            "no-privacy-policy",
+            "The statement that there is no policy.",
+            blameless(),
+            "reject",
+            &["no-privacy-policy"],
+        )
+        .raw(none()),
+        case(
+            "no-privacy-policy-accepted",
+            "Unless the setting accepts it.",
+            blameless(),
+            "accept",
+            &["no-privacy-policy"],
+        )
+        .raw(none())
+        .with(json!({"accept-no-policy": true})),
         case(
             "logging-contradictory",
             "`none` beside other bits: the others count.",
@@ -132,8 +240,20 @@ fn extensions() -> Vec<Case> {
 
 fn durations() -> Vec<Case> {
     vec![
-        case("logging-within-limits", "As long as the limit and no longer.", logging(LoggingKind::All, Some(24)), "accept", &[]),
-        case("logging-all-too-long", "An hour more.", logging(LoggingKind::All, Some(25)), "reject", &["logging-all-too-long"]),
+        case(
+            "logging-within-limits",
+            "As long as the limit and no longer.",
+            logging(LoggingKind::All, Some(24)),
+            "accept",
+            &[],
+        ),
+        case(
+            "logging-all-too-long",
+            "An hour more.",
+            logging(LoggingKind::All, Some(25)),
+            "reject",
+            &["logging-all-too-long"],
+        ),
         case(
             "logging-without-duration",
             "A kind without a duration is without end.",
@@ -161,7 +281,10 @@ fn durations() -> Vec<Case> {
             "Nothing lasts for -2 hours.",
             logging(LoggingKind::NotifyUser, Some(-2)),
             "reject",
-            &["logging-notify-user-duration-invalid", "logging-notify-user-too-long"],
+            &[
+                "logging-notify-user-duration-invalid",
+                "logging-notify-user-too-long",
+            ],
         ),
         case(
             "logging-never",
@@ -189,12 +312,29 @@ fn durations() -> Vec<Case> {
 }
 
 fn clauses() -> Vec<Case> {
-    let address = PrivacyPolicy { ip_address_is_personal: false, ..blameless() };
-    let selling = PrivacyPolicy { transfers_data: true, ..blameless() };
-    let blocking = || PrivacyPolicy { blocks_domains: true, ..blameless() };
-    let silent = || PrivacyPolicy { policy_url: None, audit_url: None, ..blameless() };
+    let address = PrivacyPolicy {
+        ip_address_is_personal: false,
+        ..blameless()
+    };
+    let selling = PrivacyPolicy {
+        transfers_data: true,
+        ..blameless()
+    };
+    let blocking = || PrivacyPolicy {
+        blocks_domains: true,
+        ..blameless()
+    };
+    let silent = || PrivacyPolicy {
+        policy_url: None,
+        audit_url: None,
+        ..blameless()
+    };
     let denied = PrivacyPolicy {
-        sharing: Sharing { with_partners: false, partners: Some(vec!["A".into()]), anonymized: Some(true) },
+        sharing: Sharing {
+            with_partners: false,
+            partners: Some(vec!["A".into()]),
+            anonymized: Some(true),
+        },
         ..blameless()
     };
     let clear = PrivacyPolicy {
@@ -204,10 +344,28 @@ fn clauses() -> Vec<Case> {
     };
     let named = json!({"sharing": "partners", "partners": ["A"]});
     vec![
-        case("address-not-personal", "An address must be personal.", address, "reject", &["address-not-personal"])
-            .with(json!({"require-address-is-personal": true})),
-        case("sharing-anonymized", "Anonymized data may be shared.", sharing(None, Some(true)), "accept", &[]),
-        case("sharing-identifiable", "Other data may not.", sharing(None, Some(false)), "reject", &["sharing-identifiable"]),
+        case(
+            "address-not-personal",
+            "An address must be personal.",
+            address,
+            "reject",
+            &["address-not-personal"],
+        )
+        .with(json!({"require-address-is-personal": true})),
+        case(
+            "sharing-anonymized",
+            "Anonymized data may be shared.",
+            sharing(None, Some(true)),
+            "accept",
+            &[],
+        ),
+        case(
+            "sharing-identifiable",
+            "Other data may not.",
+            sharing(None, Some(false)),
+            "reject",
+            &["sharing-identifiable"],
+        ),
         case(
             "sharing-not-said-to-be-anonymized",
             "What is not said to be anonymized identifies people.",
@@ -215,10 +373,22 @@ fn clauses() -> Vec<Case> {
             "reject",
             &["sharing-identifiable"],
         ),
-        case("sharing", "Nothing may be shared.", sharing(None, Some(true)), "reject", &["sharing"])
-            .with(json!({"sharing": "none"})),
-        case("sharing-named", "With a partner that the settings name.", sharing(Some(&["A"]), None), "accept", &[])
-            .with(named.clone()),
+        case(
+            "sharing",
+            "Nothing may be shared.",
+            sharing(None, Some(true)),
+            "reject",
+            &["sharing"],
+        )
+        .with(json!({"sharing": "none"})),
+        case(
+            "sharing-named",
+            "With a partner that the settings name.",
+            sharing(Some(&["A"]), None),
+            "accept",
+            &[],
+        )
+        .with(named.clone()),
         case(
             "sharing-partner",
             "With others as well: each is a finding.",
@@ -242,13 +412,43 @@ fn clauses() -> Vec<Case> {
             "accept",
             &["partners-without-sharing"],
         ),
-        case("transfer-to-third-parties", "Data is sold.", selling, "reject", &["transfer-to-third-parties"]),
-        case("blocking-accepted", "Blocking is acceptable unless the settings say otherwise.", blocking(), "accept", &[]),
-        case("blocks-domains", "They say otherwise.", blocking(), "reject", &["blocks-domains"])
-            .with(json!({"accept-blocking": false})),
-        case("urls-required", "Policy and report are required.", silent(), "reject", &["policy-url-missing", "audit-report-missing"])
-            .with(json!({"require-policy-url": true, "require-audit-report": true})),
-        case("urls-not-https", "URLs are https.", clear, "reject", &["policy-url-not-https", "audit-report-not-https"]),
+        case(
+            "transfer-to-third-parties",
+            "Data is sold.",
+            selling,
+            "reject",
+            &["transfer-to-third-parties"],
+        ),
+        case(
+            "blocking-accepted",
+            "Blocking is acceptable unless the settings say otherwise.",
+            blocking(),
+            "accept",
+            &[],
+        ),
+        case(
+            "blocks-domains",
+            "They say otherwise.",
+            blocking(),
+            "reject",
+            &["blocks-domains"],
+        )
+        .with(json!({"accept-blocking": false})),
+        case(
+            "urls-required",
+            "Policy and report are required.",
+            silent(),
+            "reject",
+            &["policy-url-missing", "audit-report-missing"],
+        )
+        .with(json!({"require-policy-url": true, "require-audit-report": true})),
+        case(
+            "urls-not-https",
+            "URLs are https.",
+            clear,
+            "reject",
+            &["policy-url-not-https", "audit-report-not-https"],
+        ),
     ]
 }
 
@@ -256,10 +456,15 @@ fn request(case: &Case) -> Request {
     let key = key();
     let mut certificate = Certificate::bare("server", "server", &key);
     for (oid, critical, value) in &case.extensions {
-        certificate.extensions.push((oid.to_vec(), *critical, value.clone()));
+        certificate
+            .extensions
+            .push((oid.to_vec(), *critical, value.clone()));
     }
     Request {
-        presented: Presented { certificates: vec![certificate.sign(&key)], ocsp_response: None },
+        presented: Presented {
+            certificates: vec![certificate.sign(&key)],
+            ocsp_response: None,
+        },
         ..Request::new(Purpose::DnsServer, NOW)
     }
 }
@@ -271,15 +476,24 @@ fn every_privacy_case_holds() {
     for case in cases() {
         let settings = case.settings.to_string();
         let typed = serde_json::from_str(&settings).unwrap();
-        let verdict = native::evaluate(&request(&case), &settings, || resolvet_policy_privacy::assess(&typed));
+        let verdict = native::evaluate(&request(&case), &settings, || {
+            resolvet_policy_privacy::assess(&typed)
+        });
         let decision = match verdict.decision {
             Decision::Accept { .. } => "accept",
             Decision::Reject => "reject",
             Decision::Abstain => "abstain",
         };
-        let findings: Vec<_> = verdict.findings.iter().map(|finding| finding.code.as_str()).collect();
+        let findings: Vec<_> = verdict
+            .findings
+            .iter()
+            .map(|finding| finding.code.as_str())
+            .collect();
         if decision != case.decision || findings != case.findings {
-            wrong.push(format!("{}: {decision} {findings:?}, expected {} {:?}", case.name, case.decision, case.findings));
+            wrong.push(format!(
+                "{}: {decision} {findings:?}, expected {} {:?}",
+                case.name, case.decision, case.findings
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -1,13 +1,11 @@
 //! Rules for public certificates: the CA/Browser Forum's Baseline Requirements for TLS server certificates, where they
 //! are stricter than RFC 5280. By default they apply to paths that end at the system's anchors (implicit database).
 
-
 use crate::{
     certificate::{Certificate, oid},
     der::{self, Reader, Result, tag},
     general_name::{GeneralName, is_host_name, looks_like_ipv4},
-    identity,
-    name,
+    identity, name,
     profile::{Role, rsa},
     report::{Report, at, text, whole},
 };
@@ -20,14 +18,30 @@ pub(crate) fn check(certificate: &Certificate<'_>, role: Role, report: &mut Repo
         Role::Intermediate => Ok(()),
     };
     if outcome.is_err() {
-        let message = format!("an extension of the {}'s certificate is malformed", role.noun());
-        report.refuse("extension-malformed", message, "RFC 5280 4.2", whole(certificate));
+        let message = format!(
+            "an extension of the {}'s certificate is malformed",
+            role.noun()
+        );
+        report.refuse(
+            "extension-malformed",
+            message,
+            "RFC 5280 4.2",
+            whole(certificate),
+        );
     }
     if certificate.key_algorithm.get(2..11) == Some(oid::RSA_ENCRYPTION)
         && rsa(certificate.key).is_ok_and(|(bits, _)| bits % 8 != 0)
     {
-        let message = format!("the length of the {}'s RSA key is no multiple of 8 bits", role.noun());
-        report.refuse("baseline-key-size", message, "CA/B TLS BR 6.1.5", at(certificate, certificate.key_info));
+        let message = format!(
+            "the length of the {}'s RSA key is no multiple of 8 bits",
+            role.noun()
+        );
+        report.refuse(
+            "baseline-key-size",
+            message,
+            "CA/B TLS BR 6.1.5",
+            at(certificate, certificate.key_info),
+        );
     }
 }
 
@@ -35,11 +49,22 @@ fn end_entity(c: &Certificate<'_>, report: &mut Report) -> Result<()> {
     match c.extension(oid::EXTENDED_KEY_USAGE) {
         None => {
             let message = "a public server certificate must have an extended key usage".into();
-            report.refuse("extended-key-usage-missing", message, "CA/B TLS BR 7.1.2.7.6", whole(c));
+            report.refuse(
+                "extended-key-usage-missing",
+                message,
+                "CA/B TLS BR 7.1.2.7.6",
+                whole(c),
+            );
         }
         Some(extension) if extension.critical => {
-            let message = "the extended key usage of a public server certificate must not be critical".into();
-            report.refuse("baseline-criticality", message, "CA/B TLS BR 7.1.2.7.6", at(c, extension.whole));
+            let message =
+                "the extended key usage of a public server certificate must not be critical".into();
+            report.refuse(
+                "baseline-criticality",
+                message,
+                "CA/B TLS BR 7.1.2.7.6",
+                at(c, extension.whole),
+            );
         }
         Some(_) => {}
     }
@@ -68,8 +93,17 @@ pub(crate) fn common_name(c: &Certificate<'_>, refuses: bool, report: &mut Repor
         }
     })?;
     for value in strange {
-        let message = format!("the common name `{}` is none of the alternative names", text(value));
-        report.judge(refuses, "common-name-not-in-alt-names", message, "CA/B TLS BR 7.1.4.3", at(c, value));
+        let message = format!(
+            "the common name `{}` is none of the alternative names",
+            text(value)
+        );
+        report.judge(
+            refuses,
+            "common-name-not-in-alt-names",
+            message,
+            "CA/B TLS BR 7.1.4.3",
+            at(c, value),
+        );
     }
     Ok(())
 }
@@ -77,14 +111,27 @@ pub(crate) fn common_name(c: &Certificate<'_>, refuses: bool, report: &mut Repor
 fn anchor(c: &Certificate<'_>, report: &mut Report) -> Result<()> {
     if let Some(extension) = c.extension(oid::EXTENDED_KEY_USAGE) {
         let message = "a public root must not have an extended key usage".into();
-        report.refuse("baseline-root-profile", message, "CA/B TLS BR 7.1.2.1.2", at(c, extension.whole));
+        report.refuse(
+            "baseline-root-profile",
+            message,
+            "CA/B TLS BR 7.1.2.1.2",
+            at(c, extension.whole),
+        );
     }
-    let Some(extension) = c.extension(oid::AUTHORITY_KEY_IDENTIFIER) else { return Ok(()) };
+    let Some(extension) = c.extension(oid::AUTHORITY_KEY_IDENTIFIER) else {
+        return Ok(());
+    };
     let mut fields: Reader<'_> = der::only(extension.value, tag::SEQUENCE)?;
     let has_key = fields.optional(tag::implicit(0))?.is_some();
     if !has_key || !fields.is_empty() {
-        let message = "the authority key identifier of a public root must be a key identifier alone".into();
-        report.refuse("baseline-root-profile", message, "CA/B TLS BR 7.1.2.1.3", at(c, extension.whole));
+        let message =
+            "the authority key identifier of a public root must be a key identifier alone".into();
+        report.refuse(
+            "baseline-root-profile",
+            message,
+            "CA/B TLS BR 7.1.2.1.3",
+            at(c, extension.whole),
+        );
     }
     Ok(())
 }

@@ -4,5 +4,8 @@ use resolvet_guest::native::{CaseError, run_cases};
 
 #[test]
 fn all_cases_hold() -> Result<(), CaseError> {
-    run_cases(concat!(env!("CARGO_MANIFEST_DIR"), "/cases"), super::validate)
+    run_cases(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/cases"),
+        super::validate,
+    )
 }

@@ -1,6 +1,5 @@
 //! A certificate as this policy needs it: fields and extensions as slices of its DER.
 
-
 use crate::der::{self, Malformed, Reader, Result, tag};
 
 /// Object identifiers, content octets.
@@ -31,8 +30,11 @@ pub(crate) mod oid {
     pub(crate) const EMAIL_ADDRESS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1];
     pub(crate) const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
     pub(crate) const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
-    pub(crate) const CURVES: [&[u8]; 3] =
-        [&[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7], &[0x2b, 0x81, 4, 0, 34], &[0x2b, 0x81, 4, 0, 35]];
+    pub(crate) const CURVES: [&[u8]; 3] = [
+        &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7],
+        &[0x2b, 0x81, 4, 0, 34],
+        &[0x2b, 0x81, 4, 0, 35],
+    ];
     pub(crate) const EDWARDS: [&[u8]; 2] = [&[0x2b, 0x65, 0x70], &[0x2b, 0x65, 0x71]];
 }
 
@@ -177,7 +179,9 @@ impl<'a> Certificate<'a> {
 
     /// The extension with this object identifier.
     pub(crate) fn extension(&self, oid: &[u8]) -> Option<&Extension<'a>> {
-        self.extensions.iter().find(|extension| extension.oid == oid)
+        self.extensions
+            .iter()
+            .find(|extension| extension.oid == oid)
     }
 
     /// Whether subject and issuer are the same name, octet for octet.
@@ -205,7 +209,9 @@ impl<'a> Certificate<'a> {
 
     /// The key usage bits, where the extension is present.
     pub(crate) fn key_usage(&self) -> Result<Option<u16>> {
-        let Some(extension) = self.extension(oid::KEY_USAGE) else { return Ok(None) };
+        let Some(extension) = self.extension(oid::KEY_USAGE) else {
+            return Ok(None);
+        };
         let mut outer = Reader::new(extension.value);
         let bits = der::named_bits(outer.expect(tag::BIT_STRING)?.content)?;
         outer.end()?;
@@ -214,7 +220,9 @@ impl<'a> Certificate<'a> {
 
     /// Whether the extended key usage names this purpose; `None` where the extension is absent.
     pub(crate) fn has_purpose(&self, purpose: &[u8]) -> Result<Option<bool>> {
-        let Some(extension) = self.extension(oid::EXTENDED_KEY_USAGE) else { return Ok(None) };
+        let Some(extension) = self.extension(oid::EXTENDED_KEY_USAGE) else {
+            return Ok(None);
+        };
         let mut purposes = der::only(extension.value, tag::SEQUENCE)?;
         if purposes.is_empty() {
             return Err(Malformed);
@@ -228,7 +236,9 @@ impl<'a> Certificate<'a> {
 
     /// The subject key identifier.
     pub(crate) fn subject_key_identifier(&self) -> Result<Option<&'a [u8]>> {
-        let Some(extension) = self.extension(oid::SUBJECT_KEY_IDENTIFIER) else { return Ok(None) };
+        let Some(extension) = self.extension(oid::SUBJECT_KEY_IDENTIFIER) else {
+            return Ok(None);
+        };
         let mut outer = Reader::new(extension.value);
         let identifier = outer.expect(tag::OCTET_STRING)?.content;
         outer.end()?;
@@ -260,7 +270,12 @@ pub(crate) fn extensions(content: &[u8]) -> Result<Vec<Extension<'_>>> {
         };
         let value = fields.expect(tag::OCTET_STRING)?.content;
         fields.end()?;
-        extensions.push(Extension { oid, critical, value, whole: whole.whole });
+        extensions.push(Extension {
+            oid,
+            critical,
+            value,
+            whole: whole.whole,
+        });
     }
     Ok(extensions)
 }

@@ -3,7 +3,6 @@
 //! The tree of RFC 5280 grows exponentially with hostile mappings; RFC 9618 keeps each policy once at each depth, with
 //! links to its parents, and decides the same.
 
-
 use crate::{
     certificate::{Certificate, oid},
     der::{self, Malformed, Reader, Result, tag},
@@ -52,17 +51,31 @@ impl<'a> Graph<'a> {
 
     fn count(&mut self, nodes: usize) -> core::result::Result<(), Fault> {
         self.nodes += nodes;
-        if self.nodes > NODES { Err(Fault::TooMany) } else { Ok(()) }
+        if self.nodes > NODES {
+            Err(Fault::TooMany)
+        } else {
+            Ok(())
+        }
     }
 }
 
 /// Checks the certificate policies of a path; the end entity's certificate first, the trust anchor last.
-pub(crate) fn check(path: &[&Certificate<'_>], settings: &Settings) -> core::result::Result<(), Fault> {
-    let Some((_, certificates)) = path.split_last() else { return Ok(()) };
+pub(crate) fn check(
+    path: &[&Certificate<'_>],
+    settings: &Settings,
+) -> core::result::Result<(), Fault> {
+    let Some((_, certificates)) = path.split_last() else {
+        return Ok(());
+    };
     let uses = |certificate: &&Certificate<'_>| {
-        [oid::CERTIFICATE_POLICIES, oid::POLICY_CONSTRAINTS, oid::POLICY_MAPPINGS, oid::INHIBIT_ANY_POLICY]
-            .iter()
-            .any(|oid| certificate.extension(oid).is_some())
+        [
+            oid::CERTIFICATE_POLICIES,
+            oid::POLICY_CONSTRAINTS,
+            oid::POLICY_MAPPINGS,
+            oid::INHIBIT_ANY_POLICY,
+        ]
+        .iter()
+        .any(|oid| certificate.extension(oid).is_some())
     };
     if !settings.require_explicit_policy && !certificates.iter().any(uses) {
         return Ok(());
@@ -72,8 +85,15 @@ pub(crate) fn check(path: &[&Certificate<'_>], settings: &Settings) -> core::res
     let mut explicit = start(settings.require_explicit_policy);
     let mut mapping = start(settings.inhibit_policy_mapping);
     let mut any = start(settings.inhibit_any_policy);
-    let root = Node { policy: oid::ANY_POLICY, expected: vec![oid::ANY_POLICY], parents: Vec::new() };
-    let mut graph = Graph { depths: vec![vec![root]], nodes: 1 };
+    let root = Node {
+        policy: oid::ANY_POLICY,
+        expected: vec![oid::ANY_POLICY],
+        parents: Vec::new(),
+    };
+    let mut graph = Graph {
+        depths: vec![vec![root]],
+        nodes: 1,
+    };
 
     for (position, certificate) in certificates.iter().enumerate().rev() {
         let last = position == 0;
@@ -112,14 +132,23 @@ pub(crate) fn check(path: &[&Certificate<'_>], settings: &Settings) -> core::res
             value.end()?;
         }
     }
-    if explicit == 0 && !is_acceptable(&graph, settings) { Err(Fault::None) } else { Ok(()) }
+    if explicit == 0 && !is_acceptable(&graph, settings) {
+        Err(Fault::None)
+    } else {
+        Ok(())
+    }
 }
 
 /// The policies of the next depth (RFC 5280 section 6.1.3 (d)).
 fn descend<'a>(above: &[Node<'a>], policies: &[&'a [u8]], allow_any: bool) -> Vec<Node<'a>> {
     let parents_of = |policy: &[u8]| -> Vec<usize> {
         let expects = |node: &Node<'_>| node.expected.contains(&policy);
-        above.iter().enumerate().filter(|(_, node)| expects(node)).map(|(index, _)| index).collect()
+        above
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| expects(node))
+            .map(|(index, _)| index)
+            .collect()
     };
     let above_any = above.iter().position(|node| node.policy == oid::ANY_POLICY);
     let mut nodes: Vec<Node<'a>> = Vec::new();
@@ -129,13 +158,21 @@ fn descend<'a>(above: &[Node<'a>], policies: &[&'a [u8]], allow_any: bool) -> Ve
             parents.extend(above_any);
         }
         if !parents.is_empty() {
-            nodes.push(Node { policy, expected: vec![policy], parents });
+            nodes.push(Node {
+                policy,
+                expected: vec![policy],
+                parents,
+            });
         }
     }
     if allow_any && policies.contains(&oid::ANY_POLICY) {
         for policy in above.iter().flat_map(|node| node.expected.iter().copied()) {
             if nodes.len() < NODES && !nodes.iter().any(|node| node.policy == policy) {
-                nodes.push(Node { policy, expected: vec![policy], parents: parents_of(policy) });
+                nodes.push(Node {
+                    policy,
+                    expected: vec![policy],
+                    parents: parents_of(policy),
+                });
             }
         }
     }
@@ -143,7 +180,11 @@ fn descend<'a>(above: &[Node<'a>], policies: &[&'a [u8]], allow_any: bool) -> Ve
 }
 
 /// Policy mappings (RFC 5280 section 6.1.4 (a) and (b)).
-fn map<'a>(graph: &mut Graph<'a>, value: &'a [u8], allowed: bool) -> core::result::Result<(), Fault> {
+fn map<'a>(
+    graph: &mut Graph<'a>,
+    value: &'a [u8],
+    allowed: bool,
+) -> core::result::Result<(), Fault> {
     let mut list = der::only(value, tag::SEQUENCE)?;
     let mut mappings: Vec<(&[u8], Vec<&[u8]>)> = Vec::new();
     while !list.is_empty() {
@@ -165,7 +206,9 @@ fn map<'a>(graph: &mut Graph<'a>, value: &'a [u8], allowed: bool) -> core::resul
         .checked_sub(2)
         .and_then(|above| graph.depths.get(above))
         .and_then(|nodes| nodes.iter().position(|node| node.policy == oid::ANY_POLICY));
-    let Some(nodes) = graph.depths.last_mut() else { return Ok(()) };
+    let Some(nodes) = graph.depths.last_mut() else {
+        return Ok(());
+    };
     let any_here = nodes.iter().any(|node| node.policy == oid::ANY_POLICY);
     for (from, targets) in mappings {
         if !allowed {
@@ -173,7 +216,11 @@ fn map<'a>(graph: &mut Graph<'a>, value: &'a [u8], allowed: bool) -> core::resul
         } else if let Some(node) = nodes.iter_mut().find(|node| node.policy == from) {
             node.expected = targets;
         } else if any_here && let Some(parent) = any_above {
-            nodes.push(Node { policy: from, expected: targets, parents: vec![parent] });
+            nodes.push(Node {
+                policy: from,
+                expected: targets,
+                parents: vec![parent],
+            });
         }
     }
     Ok(())
@@ -185,7 +232,9 @@ fn is_acceptable(graph: &Graph<'_>, settings: &Settings) -> bool {
     if last.is_empty() {
         return false;
     }
-    if settings.certificate_policies.is_empty() || last.iter().any(|node| node.policy == oid::ANY_POLICY) {
+    if settings.certificate_policies.is_empty()
+        || last.iter().any(|node| node.policy == oid::ANY_POLICY)
+    {
         return true;
     }
     // Policies whose parent is anyPolicy are the ones in the terms of the trust anchor's domain.
@@ -194,10 +243,11 @@ fn is_acceptable(graph: &Graph<'_>, settings: &Settings) -> bool {
         let [above, here] = pair else { return false };
         let mut parents: Vec<usize> = Vec::new();
         for node in reached.iter().filter_map(|&index| here.get(index)) {
-            let below_any = node
-                .parents
-                .iter()
-                .any(|&parent| above.get(parent).is_some_and(|parent| parent.policy == oid::ANY_POLICY));
+            let below_any = node.parents.iter().any(|&parent| {
+                above
+                    .get(parent)
+                    .is_some_and(|parent| parent.policy == oid::ANY_POLICY)
+            });
             if below_any && settings.accepts_policy(node.policy) {
                 return true;
             }
@@ -231,10 +281,18 @@ fn policies(value: &[u8]) -> Result<Vec<&[u8]>> {
 
 /// `requireExplicitPolicy` and `inhibitPolicyMapping` (section 4.2.1.11).
 fn constraints(certificate: &Certificate<'_>) -> Result<(Option<u32>, Option<u32>)> {
-    let Some(extension) = certificate.extension(oid::POLICY_CONSTRAINTS) else { return Ok((None, None)) };
+    let Some(extension) = certificate.extension(oid::POLICY_CONSTRAINTS) else {
+        return Ok((None, None));
+    };
     let mut fields = der::only(extension.value, tag::SEQUENCE)?;
-    let require = fields.optional(tag::implicit(0))?.map(|value| der::small(value.content)).transpose()?;
-    let inhibit = fields.optional(tag::implicit(1))?.map(|value| der::small(value.content)).transpose()?;
+    let require = fields
+        .optional(tag::implicit(0))?
+        .map(|value| der::small(value.content))
+        .transpose()?;
+    let inhibit = fields
+        .optional(tag::implicit(1))?
+        .map(|value| der::small(value.content))
+        .transpose()?;
     fields.end()?;
     if require.is_none() && inhibit.is_none() {
         return Err(Malformed);

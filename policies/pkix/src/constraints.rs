@@ -1,6 +1,5 @@
 //! Name constraints (RFC 5280 sections 4.2.1.10 and 6.1.4, RFC 4985 section 4).
 
-
 use crate::{
     certificate::{Certificate, oid},
     der::{self, Malformed, Reader, Result, tag},
@@ -26,8 +25,12 @@ impl<'a> Subtrees<'a> {
         let excluded = fields.optional(tag::explicit(1))?;
         fields.end()?;
         let empty: &[u8] = &[];
-        let reader = |list: Option<der::Value<'a>>| Reader::new(list.map_or(empty, |value| value.content));
-        let subtrees = Self { permitted: reader(permitted), excluded: reader(excluded) };
+        let reader =
+            |list: Option<der::Value<'a>>| Reader::new(list.map_or(empty, |value| value.content));
+        let subtrees = Self {
+            permitted: reader(permitted),
+            excluded: reader(excluded),
+        };
         // Section 4.2.1.10: conforming CAs must not issue certificates where it is an empty sequence.
         if permitted.is_some_and(|list| list.content.is_empty())
             || excluded.is_some_and(|list| list.content.is_empty())
@@ -55,13 +58,18 @@ fn base<'a>(list: &mut Reader<'a>) -> Result<GeneralName<'a>> {
 /// What is wrong with the syntax of a base.
 fn base_fault(base: &GeneralName<'_>) -> Option<&'static str> {
     match base {
-        GeneralName::Dns(name) => {
-            (!name.is_empty() && !is_host_name(name)).then_some("is no DNS name (a leading period is not allowed)")
+        GeneralName::Dns(name) => (!name.is_empty() && !is_host_name(name))
+            .then_some("is no DNS name (a leading period is not allowed)"),
+        GeneralName::Ip(range) => {
+            (!is_address_range(range)).then_some("is no address range with a contiguous mask")
         }
-        GeneralName::Ip(range) => (!is_address_range(range)).then_some("is no address range with a contiguous mask"),
         GeneralName::Email(mailbox) => {
             let host = mailbox.strip_prefix(b".").unwrap_or(mailbox);
-            let good = if mailbox.contains(&b'@') { is_mailbox(mailbox) } else { is_host_name(host) };
+            let good = if mailbox.contains(&b'@') {
+                is_mailbox(mailbox)
+            } else {
+                is_host_name(host)
+            };
             (!good).then_some("is neither mailbox, host nor domain")
         }
         GeneralName::Uri(host) => {
@@ -74,7 +82,9 @@ fn base_fault(base: &GeneralName<'_>) -> Option<&'static str> {
 }
 
 fn is_address_range(range: &[u8]) -> bool {
-    let Some((_, mask)) = (range.len() == 8 || range.len() == 32).then(|| range.split_at(range.len() / 2)) else {
+    let Some((_, mask)) =
+        (range.len() == 8 || range.len() == 32).then(|| range.split_at(range.len() / 2))
+    else {
         return false;
     };
     let ones: u32 = mask.iter().map(|octet| octet.count_ones()).sum();
@@ -111,7 +121,11 @@ fn lies_in(name: &GeneralName<'_>, base: &GeneralName<'_>, wide: bool) -> Option
         (GeneralName::Ip(address), GeneralName::Ip(range)) => {
             let (network, mask) = range.split_at(range.len() / 2);
             address.len() == network.len()
-                && address.iter().zip(network).zip(mask).all(|((a, n), m)| a & m == n & m)
+                && address
+                    .iter()
+                    .zip(network)
+                    .zip(mask)
+                    .all(|((a, n), m)| a & m == n & m)
         }
         (GeneralName::Email(mailbox), GeneralName::Email(base)) => email_lies_in(mailbox, base),
         (GeneralName::Uri(uri), GeneralName::Uri(base)) => match uri_host(uri) {
@@ -119,19 +133,26 @@ fn lies_in(name: &GeneralName<'_>, base: &GeneralName<'_>, wide: bool) -> Option
             // RFC 5280 section 4.2.1.10: a URI without a host name in it is refused where URIs are constrained.
             None => return Some(Err(Malformed)),
         },
-        (GeneralName::Directory(name), GeneralName::Directory(base)) => return Some(name::is_within(name, base)),
+        (GeneralName::Directory(name), GeneralName::Directory(base)) => {
+            return Some(name::is_within(name, base));
+        }
         (GeneralName::Srv(name), GeneralName::Srv(base)) => srv_lies_in(name, base),
         // A form that cannot be compared: whoever constrains it does not get what it asked for.
-        (GeneralName::Other(a, x), GeneralName::Other(b, y)) if a == b && x == y => return Some(Err(Malformed)),
+        (GeneralName::Other(a, x), GeneralName::Other(b, y)) if a == b && x == y => {
+            return Some(Err(Malformed));
+        }
         _ => return None,
     }))
 }
 
 /// Whether `name` is `base` or has it as its last labels. The empty base holds everything.
 fn is_subdomain(name: &[u8], base: &[u8]) -> bool {
-    let Some(head) = name.len().checked_sub(base.len()) else { return false };
+    let Some(head) = name.len().checked_sub(base.len()) else {
+        return false;
+    };
     let (before, tail) = name.split_at(head);
-    tail.eq_ignore_ascii_case(base) && (base.is_empty() || before.last().is_none_or(|&octet| octet == b'.'))
+    tail.eq_ignore_ascii_case(base)
+        && (base.is_empty() || before.last().is_none_or(|&octet| octet == b'.'))
 }
 
 /// Whether `name` is one label below `parent`.
@@ -152,11 +173,17 @@ fn host_lies_in(host: &[u8], base: &[u8]) -> bool {
 
 fn email_lies_in(mailbox: &[u8], base: &[u8]) -> bool {
     let split = |text: &[u8]| text.iter().rposition(|&octet| octet == b'@');
-    let Some((local, host)) = split(mailbox).and_then(|at| mailbox.split_at_checked(at)) else { return false };
+    let Some((local, host)) = split(mailbox).and_then(|at| mailbox.split_at_checked(at)) else {
+        return false;
+    };
     let host = host.get(1..).unwrap_or_default();
     match split(base).and_then(|at| base.split_at_checked(at)) {
         Some((base_local, base_host)) => {
-            base_local == local && base_host.get(1..).unwrap_or_default().eq_ignore_ascii_case(host)
+            base_local == local
+                && base_host
+                    .get(1..)
+                    .unwrap_or_default()
+                    .eq_ignore_ascii_case(host)
         }
         None => host_lies_in(host, base),
     }
@@ -166,20 +193,28 @@ fn email_lies_in(mailbox: &[u8], base: &[u8]) -> bool {
 fn uri_host(uri: &[u8]) -> Option<&[u8]> {
     let colon = uri.iter().position(|&octet| octet == b':')?;
     let rest = uri.get(colon + 1..)?.strip_prefix(b"//")?;
-    let end = rest.iter().position(|octet| matches!(octet, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|octet| matches!(octet, b'/' | b'?' | b'#'))
+        .unwrap_or(rest.len());
     let authority = rest.get(..end)?;
     let host = match authority.iter().rposition(|&octet| octet == b'@') {
         Some(at) => authority.get(at + 1..)?,
         None => authority,
     };
-    let end = host.iter().position(|&octet| octet == b':').unwrap_or(host.len());
+    let end = host
+        .iter()
+        .position(|&octet| octet == b':')
+        .unwrap_or(host.len());
     let host = host.get(..end)?;
     is_host_name(host).then_some(host)
 }
 
 /// RFC 4985 section 4: a constraint has a service, a name or both; each part that it has must agree.
 fn srv_lies_in(name: &[u8], base: &[u8]) -> bool {
-    let Some((service, host)) = split_srv(name) else { return false };
+    let Some((service, host)) = split_srv(name) else {
+        return false;
+    };
     match base.strip_prefix(b"_") {
         None => is_subdomain(host, base),
         Some(wanted) if !wanted.contains(&b'.') => service.eq_ignore_ascii_case(wanted),
@@ -193,11 +228,18 @@ fn srv_lies_in(name: &[u8], base: &[u8]) -> bool {
 pub(crate) fn check(path: &[&Certificate<'_>], report: &mut Report) {
     let mut budget = COMPARISONS;
     for (depth, &authority) in path.iter().enumerate() {
-        let Some(extension) = authority.extension(oid::NAME_CONSTRAINTS) else { continue };
+        let Some(extension) = authority.extension(oid::NAME_CONSTRAINTS) else {
+            continue;
+        };
         if depth == 0 {
             let message = "the end entity's certificate carries name constraints, which only an authority's may".into();
             let evidence = at(authority, extension.whole);
-            report.refuse("name-constraints-misplaced", message, "RFC 5280 4.2.1.10", evidence);
+            report.refuse(
+                "name-constraints-misplaced",
+                message,
+                "RFC 5280 4.2.1.10",
+                evidence,
+            );
             continue;
         }
         let below = path.get(..depth).unwrap_or_default();
@@ -217,9 +259,15 @@ pub(crate) fn check(path: &[&Certificate<'_>], report: &mut Report) {
         if outcome.is_err() {
             let evidence = at(authority, extension.whole);
             let (code, message) = if budget == 0 {
-                ("too-much-work", format!("more than {COMPARISONS} comparisons of names with constraints"))
+                (
+                    "too-much-work",
+                    format!("more than {COMPARISONS} comparisons of names with constraints"),
+                )
             } else {
-                ("name-constraints-malformed", "name constraints cannot be read or cannot be evaluated".into())
+                (
+                    "name-constraints-malformed",
+                    "name constraints cannot be read or cannot be evaluated".into(),
+                )
             };
             report.refuse(code, message, "RFC 5280 4.2.1.10", evidence);
         }
@@ -259,13 +307,25 @@ fn check_certificate(
 ) -> Result<()> {
     let mut check = |name: &GeneralName<'_>, part: &[u8], report: &mut Report| {
         if !conforms(subtrees, name, budget)? {
-            let message = format!("name `{}` violates the constraints of an authority above it", describe(name));
-            report.refuse("name-constraints-violated", message, "RFC 5280 6.1.3", at(certificate, part));
+            let message = format!(
+                "name `{}` violates the constraints of an authority above it",
+                describe(name)
+            );
+            report.refuse(
+                "name-constraints-violated",
+                message,
+                "RFC 5280 6.1.3",
+                at(certificate, part),
+            );
         }
         Ok(())
     };
     if !name::is_empty(certificate.subject) {
-        check(&GeneralName::Directory(certificate.subject), certificate.subject, report)?;
+        check(
+            &GeneralName::Directory(certificate.subject),
+            certificate.subject,
+            report,
+        )?;
     }
     let mut has_email = false;
     if let Some(mut names) = certificate.alt_names()? {
@@ -316,9 +376,10 @@ fn conforms(subtrees: &Subtrees<'_>, name: &GeneralName<'_>, budget: &mut u32) -
 
 fn describe(name: &GeneralName<'_>) -> String {
     match name {
-        GeneralName::Dns(octets) | GeneralName::Email(octets) | GeneralName::Uri(octets) | GeneralName::Srv(octets) => {
-            text(octets)
-        }
+        GeneralName::Dns(octets)
+        | GeneralName::Email(octets)
+        | GeneralName::Uri(octets)
+        | GeneralName::Srv(octets) => text(octets),
         GeneralName::Ip(octets) => crate::identity::address_text(octets),
         GeneralName::Directory(_) => "directory name".into(),
         GeneralName::Other(..) => "other name".into(),
@@ -340,7 +401,9 @@ mod tests {
     #[test]
     fn a_wildcard_must_lie_wholly_inside_and_may_not_reach_into_an_exclusion() {
         let within = |name: &[u8], base: &[u8], wide| {
-            lies_in(&GeneralName::Dns(name), &GeneralName::Dns(base), wide).unwrap().unwrap()
+            lies_in(&GeneralName::Dns(name), &GeneralName::Dns(base), wide)
+                .unwrap()
+                .unwrap()
         };
         assert!(within(b"*.example.com", b"example.com", false));
         assert!(!within(b"*.example.com", b"foo.example.com", false));
@@ -374,7 +437,10 @@ mod tests {
         assert!(email_lies_in(b"a@b.example.com", b".example.com"));
         assert!(!email_lies_in(b"a@example.com", b".example.com"));
         assert!(!email_lies_in(b"user@example.com", b"*@example.com"));
-        assert_eq!(uri_host(b"https://u@a.example:8443/x"), Some(&b"a.example"[..]));
+        assert_eq!(
+            uri_host(b"https://u@a.example:8443/x"),
+            Some(&b"a.example"[..])
+        );
         assert_eq!(uri_host(b"urn:x"), None);
         assert_eq!(uri_host(b"https://192.0.2.1/"), None);
     }

@@ -1,6 +1,5 @@
 //! Certificate revocation lists (RFC 5280 section 5), read without copying.
 
-
 use crate::{
     certificate::{Certificate, Extension, extensions, oid},
     der::{self, Malformed, Reader, Result, tag},
@@ -73,7 +72,9 @@ impl<'a> Crl<'a> {
         let issuer = fields.expect(tag::SEQUENCE)?.whole;
         let this_update = der::time(&fields.value()?)?;
         let next_update = der::time(&fields.value()?)?;
-        let revoked = fields.optional(tag::SEQUENCE)?.map_or(&[][..], |list| list.content);
+        let revoked = fields
+            .optional(tag::SEQUENCE)?
+            .map_or(&[][..], |list| list.content);
         let extensions = extensions(fields.expect(tag::explicit(0))?.content)?;
         fields.end()?;
         let find = |oid: &[u8]| extensions.iter().find(|extension| extension.oid == oid);
@@ -85,7 +86,9 @@ impl<'a> Crl<'a> {
         };
         let number = find(CRL_NUMBER).ok_or(Malformed)?;
         let unprocessed = |extension: &&Extension<'_>| {
-            extension.critical && extension.oid != DELTA_INDICATOR && extension.oid != ISSUING_DISTRIBUTION_POINT
+            extension.critical
+                && extension.oid != DELTA_INDICATOR
+                && extension.oid != ISSUING_DISTRIBUTION_POINT
         };
         if extensions.iter().any(|extension| unprocessed(&extension)) {
             return Err(Malformed);
@@ -101,7 +104,10 @@ impl<'a> Crl<'a> {
             revoked,
             number: integer(number)?,
             base_number: find(DELTA_INDICATOR).map(integer).transpose()?,
-            scope: point.map(|extension| scope(extension.value)).transpose()?.unwrap_or_default(),
+            scope: point
+                .map(|extension| scope(extension.value))
+                .transpose()?
+                .unwrap_or_default(),
             scope_value: point.map_or(&[], |extension| extension.value),
         })
     }
@@ -112,7 +118,8 @@ impl<'a> Crl<'a> {
 
     /// Whether this is a delta of that complete CRL (section 6.3.3 (c)): same issuer and scope, begun at or before it.
     pub(crate) fn is_delta_of(&self, base: &Self) -> bool {
-        self.base_number.is_some_and(|number| !greater(number, base.number))
+        self.base_number
+            .is_some_and(|number| !greater(number, base.number))
             && !greater(base.number, self.number)
             && self.issuer == base.issuer
             && self.scope_value == base.scope_value
@@ -120,7 +127,12 @@ impl<'a> Crl<'a> {
 
     /// The reasons for which this CRL would list the certificate; 0 when it is not about it (section 6.3.3 (b)).
     pub(crate) fn reasons_for(&self, certificate: &Certificate<'_>, role: Role) -> Result<u16> {
-        let Scope { names, users_only, authorities_only, reasons } = &self.scope;
+        let Scope {
+            names,
+            users_only,
+            authorities_only,
+            reasons,
+        } = &self.scope;
         let is_authority = role != Role::EndEntity || certificate.basic_constraints()?.ca;
         if (*users_only && is_authority) || (*authorities_only && !is_authority) {
             return Ok(0);
@@ -134,7 +146,10 @@ impl<'a> Crl<'a> {
         while !points.is_empty() {
             let mut point = points.nested(tag::SEQUENCE)?;
             let name = point.optional(tag::explicit(0))?;
-            let point_reasons = point.optional(tag::implicit(1))?.map(|bits| der::named_bits(bits.content)).transpose()?;
+            let point_reasons = point
+                .optional(tag::implicit(1))?
+                .map(|bits| der::named_bits(bits.content))
+                .transpose()?;
             let indirect = point.optional(tag::explicit(2))?.is_some();
             point.end()?;
             let matches = match (names, name) {
@@ -146,7 +161,11 @@ impl<'a> Crl<'a> {
                 covered |= own & point_reasons.unwrap_or(ALL_REASONS) & ALL_REASONS;
             }
         }
-        Ok(if names.is_none() && covered == 0 { own & ALL_REASONS } else { covered })
+        Ok(if names.is_none() && covered == 0 {
+            own & ALL_REASONS
+        } else {
+            covered
+        })
     }
 
     /// What the list says about this serial number. An entry with a critical extension that is not processed spoils the
@@ -164,7 +183,12 @@ impl<'a> Crl<'a> {
                 for extension in extensions(whole)? {
                     if extension.oid == REASON_CODE {
                         let mut value = Reader::new(extension.value);
-                        reason = value.expect(tag::ENUMERATED)?.content.first().copied().unwrap_or(0);
+                        reason = value
+                            .expect(tag::ENUMERATED)?
+                            .content
+                            .first()
+                            .copied()
+                            .unwrap_or(0);
                     } else if extension.critical && extension.oid != INVALIDITY_DATE {
                         return Err(Malformed);
                     }
@@ -172,7 +196,11 @@ impl<'a> Crl<'a> {
             }
             fields.end()?;
             if number == serial {
-                found = if reason == REMOVE_FROM_CRL { Entry::Removed } else { Entry::Revoked };
+                found = if reason == REMOVE_FROM_CRL {
+                    Entry::Removed
+                } else {
+                    Entry::Revoked
+                };
             }
         }
         Ok(found)
@@ -181,7 +209,10 @@ impl<'a> Crl<'a> {
 
 /// The issuer that a CRL names, `Name` with tag and length, whatever else is wrong with it.
 pub(crate) fn issuer(der: &[u8]) -> Option<&[u8]> {
-    let mut fields = der::only(der, tag::SEQUENCE).ok()?.nested(tag::SEQUENCE).ok()?;
+    let mut fields = der::only(der, tag::SEQUENCE)
+        .ok()?
+        .nested(tag::SEQUENCE)
+        .ok()?;
     fields.optional(tag::INTEGER).ok()?;
     fields.expect(tag::SEQUENCE).ok()?;
     fields.expect(tag::SEQUENCE).ok().map(|issuer| issuer.whole)
@@ -197,7 +228,10 @@ fn scope(value: &[u8]) -> Result<Scope<'_>> {
     };
     let users_only = flag(1)?;
     let authorities_only = flag(2)?;
-    let reasons = fields.optional(tag::implicit(3))?.map(|bits| der::named_bits(bits.content)).transpose()?;
+    let reasons = fields
+        .optional(tag::implicit(3))?
+        .map(|bits| der::named_bits(bits.content))
+        .transpose()?;
     let mut flag = |number| match fields.optional(tag::implicit(number)) {
         Ok(None) => Ok(false),
         Ok(Some(value)) => der::boolean(value.content),
@@ -209,7 +243,12 @@ fn scope(value: &[u8]) -> Result<Scope<'_>> {
     if indirect || attributes_only || (users_only && authorities_only) {
         return Err(Malformed);
     }
-    Ok(Scope { names: point.map(|point| Reader::new(point.content)), users_only, authorities_only, reasons })
+    Ok(Scope {
+        names: point.map(|point| Reader::new(point.content)),
+        users_only,
+        authorities_only,
+        reasons,
+    })
 }
 
 /// Whether two `DistributionPointName`s have a name in common. One that is relative to the CRL's issuer counts with the

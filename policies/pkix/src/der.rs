@@ -81,27 +81,44 @@ impl<'a> Reader<'a> {
                 return Err(Malformed);
             }
             let (digits, after) = after.split_at_checked(octets).ok_or(Malformed)?;
-            let length = digits.iter().fold(0_usize, |sum, &octet| (sum << 8) | usize::from(octet));
+            let length = digits
+                .iter()
+                .fold(0_usize, |sum, &octet| (sum << 8) | usize::from(octet));
             if length < 0x80 || digits.first() == Some(&0) {
                 return Err(Malformed);
             }
             (length, after)
         };
         let (content, rest) = after.split_at_checked(length).ok_or(Malformed)?;
-        let whole = self.rest.get(..self.rest.len() - rest.len()).ok_or(Malformed)?;
+        let whole = self
+            .rest
+            .get(..self.rest.len() - rest.len())
+            .ok_or(Malformed)?;
         self.rest = rest;
-        Ok(Value { tag, content, whole })
+        Ok(Value {
+            tag,
+            content,
+            whole,
+        })
     }
 
     /// The next value, which must have this tag.
     pub(crate) fn expect(&mut self, tag: u8) -> Result<Value<'a>> {
         let value = self.value()?;
-        if value.tag == tag { Ok(value) } else { Err(Malformed) }
+        if value.tag == tag {
+            Ok(value)
+        } else {
+            Err(Malformed)
+        }
     }
 
     /// The next value if it has this tag.
     pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Value<'a>>> {
-        if self.peek() == Some(tag) { self.value().map(Some) } else { Ok(None) }
+        if self.peek() == Some(tag) {
+            self.value().map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// A reader of the content of the next value, which must have this tag.
@@ -111,7 +128,11 @@ impl<'a> Reader<'a> {
 
     /// Nothing may be left.
     pub(crate) fn end(&self) -> Result<()> {
-        if self.is_empty() { Ok(()) } else { Err(Malformed) }
+        if self.is_empty() {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
     }
 }
 
@@ -140,7 +161,9 @@ pub(crate) fn small(content: &[u8]) -> Result<u32> {
         [0, second, ..] if second & 0x80 == 0 => Err(Malformed),
         _ => Ok(content
             .iter()
-            .try_fold(0_u32, |sum, &octet| sum.checked_mul(256)?.checked_add(u32::from(octet)))
+            .try_fold(0_u32, |sum, &octet| {
+                sum.checked_mul(256)?.checked_add(u32::from(octet))
+            })
             .unwrap_or(u32::MAX)),
     }
 }
@@ -172,12 +195,19 @@ pub(crate) fn time(value: &Value<'_>) -> Result<u64> {
         tag::GENERALIZED_TIME if value.content.len() == 15 => (4, 1),
         _ => return Err(Malformed),
     };
-    let (digits, zone) = value.content.split_at_checked(year_digits + 10).ok_or(Malformed)?;
+    let (digits, zone) = value
+        .content
+        .split_at_checked(year_digits + 10)
+        .ok_or(Malformed)?;
     if zone != b"Z" || !digits.iter().all(u8::is_ascii_digit) {
         return Err(Malformed);
     }
     let number = |from: usize, count: usize| {
-        digits.iter().skip(from).take(count).fold(0_u64, |sum, d| sum * 10 + u64::from(d - b'0'))
+        digits
+            .iter()
+            .skip(from)
+            .take(count)
+            .fold(0_u64, |sum, d| sum * 10 + u64::from(d - b'0'))
     };
     let year = match (factor, number(0, year_digits)) {
         (0, year @ 0..50) => 2000 + year,
@@ -201,7 +231,11 @@ pub(crate) fn time(value: &Value<'_>) -> Result<u64> {
         return Ok(0);
     }
     // Days since 1970-01-01, counting years from March so that the leap day is a year's last.
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (y, m) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
     let days = days.saturating_sub(719_468);
     Ok(((days * 24 + hour) * 60 + minute) * 60 + second)
@@ -213,7 +247,14 @@ mod tests {
 
     #[test]
     fn lengths_must_be_minimal_and_definite() {
-        for bad in [&[0x30, 0x80, 0, 0][..], &[4, 0x81, 1, 0], &[4, 0x82, 0, 0x80], &[4, 2, 0], &[4], &[0x1f, 1, 0]] {
+        for bad in [
+            &[0x30, 0x80, 0, 0][..],
+            &[4, 0x81, 1, 0],
+            &[4, 0x82, 0, 0x80],
+            &[4, 2, 0],
+            &[4],
+            &[0x1f, 1, 0],
+        ] {
             assert_eq!(Reader::new(bad).value().err(), Some(Malformed), "{bad:?}");
         }
         let mut reader = Reader::new(&[4, 1, 7, 5, 0]);
@@ -224,12 +265,24 @@ mod tests {
 
     #[test]
     fn times_are_seconds_since_1970() {
-        let read = |tag, content: &[u8]| time(&Value { tag, content, whole: content });
+        let read = |tag, content: &[u8]| {
+            time(&Value {
+                tag,
+                content,
+                whole: content,
+            })
+        };
         assert_eq!(read(tag::UTC_TIME, b"700101000000Z"), Ok(0));
         assert_eq!(read(tag::UTC_TIME, b"491231235959Z"), Ok(2_524_607_999));
         assert_eq!(read(tag::UTC_TIME, b"500101000000Z"), Ok(0));
-        assert_eq!(read(tag::GENERALIZED_TIME, b"20240229120000Z"), Ok(1_709_208_000));
-        assert_eq!(read(tag::GENERALIZED_TIME, b"20230229120000Z"), Err(Malformed));
+        assert_eq!(
+            read(tag::GENERALIZED_TIME, b"20240229120000Z"),
+            Ok(1_709_208_000)
+        );
+        assert_eq!(
+            read(tag::GENERALIZED_TIME, b"20230229120000Z"),
+            Err(Malformed)
+        );
         assert_eq!(read(tag::UTC_TIME, b"7001010000Z"), Err(Malformed));
         assert_eq!(read(tag::UTC_TIME, b"700101000000+"), Err(Malformed));
     }

@@ -1,6 +1,5 @@
 //! The facts of the request that the rules share.
 
-
 use resolvet_guest::{
     anchors,
     context::{self, ReferenceIdentifier},
@@ -72,8 +71,18 @@ impl Facts<'_> {
     /// A time to give to webpki, which knows no clock but the right one: now, moved into every presented certificate's
     /// validity where the time does not bind.
     pub(crate) fn effective_time(&self) -> u64 {
-        let begin = self.presented.iter().map(|certificate| certificate.not_before).max().unwrap_or(0);
-        let end = self.presented.iter().map(|certificate| certificate.not_after).min().unwrap_or(u64::MAX);
+        let begin = self
+            .presented
+            .iter()
+            .map(|certificate| certificate.not_before)
+            .max()
+            .unwrap_or(0);
+        let end = self
+            .presented
+            .iter()
+            .map(|certificate| certificate.not_after)
+            .min()
+            .unwrap_or(u64::MAX);
         match self.time {
             Time::Known => self.now,
             Time::LowerBound => self.now.max(begin),
@@ -84,7 +93,9 @@ impl Facts<'_> {
 
 /// The presented certificates, DER.
 pub(crate) fn presented_certificates() -> Vec<Vec<u8>> {
-    (0..presented::count()).map_while(presented::certificate).collect()
+    (0..presented::count())
+        .map_while(presented::certificate)
+        .collect()
 }
 
 /// The CRLs, DER.
@@ -92,7 +103,9 @@ pub(crate) fn crls(settings: &Settings) -> Vec<Vec<u8>> {
     if settings.revocation == Use::Ignore {
         return Vec::new();
     }
-    (0..revocation::count()).map_while(revocation::crl).collect()
+    (0..revocation::count())
+        .map_while(revocation::crl)
+        .collect()
 }
 
 /// The anchors whose subject is the issuer of a presented certificate, with their positions. A system has many anchors,
@@ -101,7 +114,10 @@ pub(crate) fn anchor_certificates(presented: &[Certificate<'_>]) -> Vec<(u32, Ve
     let mut found: Vec<(u32, Vec<u8>)> = Vec::new();
     for (position, certificate) in presented.iter().enumerate() {
         let before = presented.get(..position).unwrap_or_default();
-        if before.iter().any(|other| other.issuer == certificate.issuer) {
+        if before
+            .iter()
+            .any(|other| other.issuer == certificate.issuer)
+        {
             continue;
         }
         for index in anchors::for_subject(certificate.issuer) {

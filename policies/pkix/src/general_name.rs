@@ -60,7 +60,11 @@ impl<'a> GeneralName<'a> {
 
 /// An IA5String's octets.
 fn ascii(octets: &[u8]) -> Result<&[u8]> {
-    if octets.is_ascii() { Ok(octets) } else { Err(Malformed) }
+    if octets.is_ascii() {
+        Ok(octets)
+    } else {
+        Err(Malformed)
+    }
 }
 
 /// What is wrong with a presented name's syntax, if anything (RFC 5280 section 4.2.1.6, RFC 9525 section 6.3).
@@ -90,7 +94,10 @@ pub(crate) fn is_host_name(name: &[u8]) -> bool {
     !name.is_empty()
         && name.len() <= 253
         && name.split(|&octet| octet == b'.').all(is_label)
-        && name.rsplit(|&octet| octet == b'.').next().is_some_and(|last| !last.iter().all(u8::is_ascii_digit))
+        && name
+            .rsplit(|&octet| octet == b'.')
+            .next()
+            .is_some_and(|last| !last.iter().all(u8::is_ascii_digit))
 }
 
 fn is_label(label: &[u8]) -> bool {
@@ -98,13 +105,17 @@ fn is_label(label: &[u8]) -> bool {
         && label.len() <= 63
         && label.first() != Some(&b'-')
         && label.last() != Some(&b'-')
-        && label.iter().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+        && label
+            .iter()
+            .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
 }
 
 /// Whether this has the look of an IPv4 address: four numbers with points between.
 pub(crate) fn looks_like_ipv4(name: &[u8]) -> bool {
     name.split(|&octet| octet == b'.').count() == 4
-        && name.split(|&octet| octet == b'.').all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit))
+        && name
+            .split(|&octet| octet == b'.')
+            .all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit))
 }
 
 /// Whether this is `local@host`, with one `@` and a host name behind it.
@@ -127,7 +138,8 @@ pub(crate) fn split_srv(name: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Second-level names that registries of country codes keep for registrations below them. No complete list of public
 /// suffixes fits into a policy; these are the ones that nearly all of such registries use.
 const REGISTRY_LABELS: [&[u8]; 16] = [
-    b"ac", b"co", b"com", b"edu", b"gob", b"gov", b"gouv", b"govt", b"id", b"mil", b"ne", b"net", b"nom", b"or", b"org", b"sch",
+    b"ac", b"co", b"com", b"edu", b"gob", b"gov", b"gouv", b"govt", b"id", b"mil", b"ne", b"net",
+    b"nom", b"or", b"org", b"sch",
 ];
 
 /// Whether names directly below this one belong to different registrants: a single label, or a registry's second level
@@ -138,7 +150,10 @@ pub(crate) fn is_registry_controlled(base: &[u8]) -> bool {
     match (labels.next(), labels.next()) {
         (None, _) => true,
         (Some(second), None) => {
-            top.len() == 2 && REGISTRY_LABELS.iter().any(|label| label.eq_ignore_ascii_case(second))
+            top.len() == 2
+                && REGISTRY_LABELS
+                    .iter()
+                    .any(|label| label.eq_ignore_ascii_case(second))
         }
         _ => false,
     }
@@ -150,17 +165,38 @@ mod tests {
 
     #[test]
     fn host_names() {
-        for good in ["a", "dns.example.net", "xn--bcher-kva.example", "_x.example", "1.example"] {
+        for good in [
+            "a",
+            "dns.example.net",
+            "xn--bcher-kva.example",
+            "_x.example",
+            "1.example",
+        ] {
             assert!(is_host_name(good.as_bytes()), "{good}");
         }
-        for bad in ["", ".", "a.", ".a", "a..b", "-a.b", "a-.b", "a b", "*.a", "192.0.2.1", "ä.example"] {
+        for bad in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "-a.b",
+            "a-.b",
+            "a b",
+            "*.a",
+            "192.0.2.1",
+            "ä.example",
+        ] {
             assert!(!is_host_name(bad.as_bytes()), "{bad}");
         }
     }
 
     #[test]
     fn srv_names_have_two_parts() {
-        assert_eq!(split_srv(b"_domain-s.example.net"), Some((&b"domain-s"[..], &b"example.net"[..])));
+        assert_eq!(
+            split_srv(b"_domain-s.example.net"),
+            Some((&b"domain-s"[..], &b"example.net"[..]))
+        );
         assert_eq!(split_srv(b"domain-s.example.net"), None);
         assert_eq!(split_srv(b"_domain-s"), None);
         assert_eq!(split_srv(b"_.example.net"), None);

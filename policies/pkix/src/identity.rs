@@ -27,10 +27,18 @@ pub(crate) fn presented<'a>(certificate: &Certificate<'a>) -> Result<Vec<General
 /// Whether one of the presented identifiers answers to this reference identifier.
 pub(crate) fn answers(presented: &[GeneralName<'_>], reference: &ReferenceIdentifier) -> bool {
     presented.iter().any(|name| match (name, reference) {
-        (GeneralName::Dns(name), ReferenceIdentifier::DnsId(wanted)) => dns_matches(name, wanted.as_bytes()),
-        (GeneralName::Ip(address), ReferenceIdentifier::IpId(IpAddr::V4(wanted))) => *address == wanted.octets(),
-        (GeneralName::Ip(address), ReferenceIdentifier::IpId(IpAddr::V6(wanted))) => *address == wanted.octets(),
-        (GeneralName::Srv(name), ReferenceIdentifier::SrvId(wanted)) => srv_matches(name, wanted.as_bytes()),
+        (GeneralName::Dns(name), ReferenceIdentifier::DnsId(wanted)) => {
+            dns_matches(name, wanted.as_bytes())
+        }
+        (GeneralName::Ip(address), ReferenceIdentifier::IpId(IpAddr::V4(wanted))) => {
+            *address == wanted.octets()
+        }
+        (GeneralName::Ip(address), ReferenceIdentifier::IpId(IpAddr::V6(wanted))) => {
+            *address == wanted.octets()
+        }
+        (GeneralName::Srv(name), ReferenceIdentifier::SrvId(wanted)) => {
+            srv_matches(name, wanted.as_bytes())
+        }
         _ => false,
     })
 }
@@ -45,7 +53,9 @@ fn dns_matches(presented: &[u8], wanted: &[u8]) -> bool {
     let Some(base) = presented.strip_prefix(b"*.") else {
         return is_host_name(presented) && presented.eq_ignore_ascii_case(wanted);
     };
-    let Some(point) = wanted.iter().position(|&octet| octet == b'.') else { return false };
+    let Some(point) = wanted.iter().position(|&octet| octet == b'.') else {
+        return false;
+    };
     let rest = wanted.get(point + 1..).unwrap_or_default();
     is_host_name(base) && !is_registry_controlled(base) && base.eq_ignore_ascii_case(rest)
 }
@@ -84,7 +94,11 @@ pub(crate) fn describe(presented: &[GeneralName<'_>]) -> String {
         }
         words.push_str(&word);
     }
-    if words.is_empty() { "no identifier".into() } else { words }
+    if words.is_empty() {
+        "no identifier".into()
+    } else {
+        words
+    }
 }
 
 /// An address in text; octets in hexadecimal if it is none.
@@ -95,7 +109,11 @@ pub(crate) fn address_text(octets: &[u8]) -> String {
     if let Ok(sixteen) = <[u8; 16]>::try_from(octets) {
         return format!("{}", Ipv6Addr::from(sixteen));
     }
-    octets.iter().take(32).map(|octet| format!("{octet:02x}")).collect()
+    octets
+        .iter()
+        .take(32)
+        .map(|octet| format!("{octet:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -118,22 +136,47 @@ mod tests {
             ("*.example.net", "*.example.net", false),
             (".example.net", "dns.example.net", false),
         ] {
-            assert_eq!(dns_matches(presented.as_bytes(), wanted.as_bytes()), expected, "{presented} {wanted}");
+            assert_eq!(
+                dns_matches(presented.as_bytes(), wanted.as_bytes()),
+                expected,
+                "{presented} {wanted}"
+            );
         }
     }
 
     #[test]
     fn both_parts_of_an_srv_id_match_in_the_same_identifier() {
-        let presented = [GeneralName::Srv(b"_domain-s.example.org"), GeneralName::Srv(b"_imap.example.net")];
-        assert!(!answers(&presented, &ReferenceIdentifier::SrvId("_domain-s.example.net".into())));
-        assert!(answers(&presented, &ReferenceIdentifier::SrvId("_DOMAIN-S.Example.ORG".into())));
-        assert!(!answers(&[GeneralName::Srv(b"_domain-s.*.net")], &ReferenceIdentifier::SrvId("_domain-s.*.net".into())));
+        let presented = [
+            GeneralName::Srv(b"_domain-s.example.org"),
+            GeneralName::Srv(b"_imap.example.net"),
+        ];
+        assert!(!answers(
+            &presented,
+            &ReferenceIdentifier::SrvId("_domain-s.example.net".into())
+        ));
+        assert!(answers(
+            &presented,
+            &ReferenceIdentifier::SrvId("_DOMAIN-S.Example.ORG".into())
+        ));
+        assert!(!answers(
+            &[GeneralName::Srv(b"_domain-s.*.net")],
+            &ReferenceIdentifier::SrvId("_domain-s.*.net".into())
+        ));
     }
 
     #[test]
     fn an_address_is_compared_octet_for_octet() {
-        let presented = [GeneralName::Ip(&[192, 0, 2, 1]), GeneralName::Dns(b"192.0.2.2")];
-        assert!(answers(&presented, &ReferenceIdentifier::IpId("192.0.2.1".parse().unwrap())));
-        assert!(!answers(&presented, &ReferenceIdentifier::IpId("192.0.2.2".parse().unwrap())));
+        let presented = [
+            GeneralName::Ip(&[192, 0, 2, 1]),
+            GeneralName::Dns(b"192.0.2.2"),
+        ];
+        assert!(answers(
+            &presented,
+            &ReferenceIdentifier::IpId("192.0.2.1".parse().unwrap())
+        ));
+        assert!(!answers(
+            &presented,
+            &ReferenceIdentifier::IpId("192.0.2.2".parse().unwrap())
+        ));
     }
 }

@@ -49,8 +49,14 @@
 //! # Known limits
 //! Indirect CRLs, X.400 and EDI party names, DSA, and internationalized mailboxes (RFC 8398) are not processed; a path
 //! that depends on one is refused. Public suffixes are known by their usual shapes, not by the public suffix list.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly"))]
-
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may fail loudly"
+    )
+)]
 
 mod baseline;
 mod certificate;
@@ -72,10 +78,10 @@ mod search;
 mod settings;
 mod sha1;
 
-
 use resolvet_guest::{
-    CertificateSet, Decision, Evidence, Verdict, anchors, context, context::ReferenceIdentifier, conveyed,
-    presented, server,
+    CertificateSet, Decision, Evidence, Verdict, anchors, context,
+    context::ReferenceIdentifier,
+    conveyed, presented, server,
     words::{AnchorDatabase, Clock, Purpose, Transport, UsageProfile},
 };
 pub use settings::{Baseline, Settings, Strictness, UnsynchronizedClock, Use};
@@ -115,9 +121,15 @@ pub fn validate(settings: &Settings) -> Verdict {
 fn binds() -> bool {
     let conveyed = !matches!(
         conveyed::state(),
-        conveyed::State::NotEnrolled | conveyed::State::None { anchors_suffice: true }
+        conveyed::State::NotEnrolled
+            | conveyed::State::None {
+                anchors_suffice: true
+            }
     );
-    let profiled = matches!(server::transport(), None | Some(Transport::Dot | Transport::Dtls | Transport::Doq));
+    let profiled = matches!(
+        server::transport(),
+        None | Some(Transport::Dot | Transport::Dtls | Transport::Doq)
+    );
     conveyed || !profiled || context::usage_profile() != UsageProfile::Opportunistic
 }
 
@@ -126,11 +138,16 @@ fn conclude(report: Report, binding: bool, now: u64) -> Verdict {
         (true, true) => Decision::Reject,
         (true, false) => Decision::Abstain,
         (false, _) => {
-            let left = report.ends.map(|end| u32::try_from(end.saturating_sub(now)).unwrap_or(u32::MAX));
+            let left = report
+                .ends
+                .map(|end| u32::try_from(end.saturating_sub(now)).unwrap_or(u32::MAX));
             Decision::Accept { lifetime: left }
         }
     };
-    Verdict { findings: report.findings, ..Verdict::new(decision) }
+    Verdict {
+        findings: report.findings,
+        ..Verdict::new(decision)
+    }
 }
 
 /// The draft's section 7: the presented end-entity certificate is one of those that were conveyed.
@@ -139,25 +156,39 @@ fn conveyed_match(report: &mut Report) {
     match conveyed::state() {
         conveyed::State::NotEnrolled => {}
         conveyed::State::Certificates => {
-            let Some(end_entity) = presented::certificate(0) else { return };
+            let Some(end_entity) = presented::certificate(0) else {
+                return;
+            };
             if !conveyed::certificates().any(|certificate| certificate == end_entity) {
                 let message = format!(
                     "the presented certificate is none of the {} that the enrolment conveyed",
                     conveyed::count()
                 );
-                report.refuse("conveyed-mismatch", message, REFERENCE, report::presented(0));
+                report.refuse(
+                    "conveyed-mismatch",
+                    message,
+                    REFERENCE,
+                    report::presented(0),
+                );
             }
         }
-        conveyed::State::None { anchors_suffice: true } => {
-            let message = "the enrolment conveyed no certificate; its profile lets its trust anchors suffice".into();
+        conveyed::State::None {
+            anchors_suffice: true,
+        } => {
+            let message =
+                "the enrolment conveyed no certificate; its profile lets its trust anchors suffice"
+                    .into();
             report.note("conveyed-anchors-only", message, REFERENCE, None);
         }
-        conveyed::State::None { anchors_suffice: false } => {
+        conveyed::State::None {
+            anchors_suffice: false,
+        } => {
             let message = "the enrolment conveyed no certificate of a DNS server".into();
             report.refuse("conveyed-none", message, REFERENCE, None);
         }
         state => {
-            let message = format!("what the enrolment conveyed is in a state that is not known: {state:?}");
+            let message =
+                format!("what the enrolment conveyed is in a state that is not known: {state:?}");
             report.refuse("conveyed-unknown", message, REFERENCE, None);
         }
     }
@@ -171,22 +202,38 @@ fn path_and_name(purpose: Purpose, now: u64, settings: &Settings, report: &mut R
             Ok(certificate) => certificates.push(certificate),
             Err(_) if index == 0 => {
                 let message = "the end entity's certificate is malformed".into();
-                report.refuse("certificate-malformed", message, "RFC 5280 4.1", report::presented(0));
+                report.refuse(
+                    "certificate-malformed",
+                    message,
+                    "RFC 5280 4.1",
+                    report::presented(0),
+                );
                 return;
             }
             Err(_) => {
                 let message = "a presented certificate is malformed and was not used".into();
-                report.warn("certificate-malformed", message, "RFC 5280 4.1", report::presented(index));
+                report.warn(
+                    "certificate-malformed",
+                    message,
+                    "RFC 5280 4.1",
+                    report::presented(index),
+                );
             }
         }
     }
     let Some(end_entity) = certificates.first() else {
-        report.refuse("no-certificate", "no certificate was presented".into(), "RFC 8446 4.4.2", None);
+        report.refuse(
+            "no-certificate",
+            "no certificate was presented".into(),
+            "RFC 8446 4.4.2",
+            None,
+        );
         return;
     };
     let clock = context::clock();
     if clock != Clock::Synchronized {
-        let message = format!("the time is known as `{clock}`: validity dates say less than they should");
+        let message =
+            format!("the time is known as `{clock}`: validity dates say less than they should");
         report.note("clock-not-trusted", message, "RFC 8995 2.6.1", None);
     }
     let database = anchors::database();
@@ -205,7 +252,12 @@ fn path_and_name(purpose: Purpose, now: u64, settings: &Settings, report: &mut R
     identity(end_entity, &facts, settings, report);
     if facts.database == AnchorDatabase::None || anchors::count() == 0 {
         let message = "there are no trust anchors to validate the certificate with".into();
-        report.refuse("no-trust-anchors", message, "RFC 5280 6.1.1 (d)", whole(end_entity));
+        report.refuse(
+            "no-trust-anchors",
+            message,
+            "RFC 5280 6.1.1 (d)",
+            whole(end_entity),
+        );
         return;
     }
     path(end_entity, &facts, settings, report);
@@ -214,7 +266,12 @@ fn path_and_name(purpose: Purpose, now: u64, settings: &Settings, report: &mut R
 fn path(end_entity: &Certificate<'_>, facts: &Facts<'_>, settings: &Settings, report: &mut Report) {
     if facts.purpose == Purpose::Registrar && is_pinned(end_entity) {
         let message = "the registrar's own key is a trust anchor".into();
-        report.note("end-entity-pinned", message, "RFC 8995 5.6.2", whole(end_entity));
+        report.note(
+            "end-entity-pinned",
+            message,
+            "RFC 8995 5.6.2",
+            whole(end_entity),
+        );
         report.absorb(rules::check(&[end_entity], facts, settings));
         return;
     }
@@ -231,7 +288,12 @@ fn path(end_entity: &Certificate<'_>, facts: &Facts<'_>, settings: &Settings, re
                     length: 0,
                 };
                 let message = "a trust anchor is malformed and was not used".into();
-                report.warn("anchor-malformed", message, "RFC 5280 4.1", Some(Evidence::Certificate(span)));
+                report.warn(
+                    "anchor-malformed",
+                    message,
+                    "RFC 5280 4.1",
+                    Some(Evidence::Certificate(span)),
+                );
             }
         }
     }
@@ -239,7 +301,11 @@ fn path(end_entity: &Certificate<'_>, facts: &Facts<'_>, settings: &Settings, re
     let mut accepts = |path: &[&Certificate<'_>]| {
         let report = rules::check(path, facts, settings);
         let accepted = !report.refused;
-        if best.as_ref().is_none_or(|best| best.findings.len() > report.findings.len()) || accepted {
+        if best
+            .as_ref()
+            .is_none_or(|best| best.findings.len() > report.findings.len())
+            || accepted
+        {
             best = Some(report);
         }
         accepted
@@ -278,40 +344,79 @@ fn no_path(search: &Search<'_, '_>, end_entity: &Certificate<'_>, report: &mut R
         let message = "a signature is by an algorithm or key that is not acceptable".into();
         let certificate = presented(position);
         let evidence = at(certificate, certificate.signature_algorithm);
-        report.refuse("signature-algorithm-unsupported", message, "RFC 9325 4.5", evidence);
+        report.refuse(
+            "signature-algorithm-unsupported",
+            message,
+            "RFC 9325 4.5",
+            evidence,
+        );
     } else if let Some(position) = obstacles.bad_signature {
         let message = "a signature is not by the key of the issuer that it names".into();
         let certificate = presented(position);
-        report.refuse("signature-invalid", message, "RFC 5280 6.1.3 (a)(1)", at(certificate, certificate.signature));
+        report.refuse(
+            "signature-invalid",
+            message,
+            "RFC 5280 6.1.3 (a)(1)",
+            at(certificate, certificate.signature),
+        );
     } else {
-        let message = "no certification path leads from the presented certificates to a trust anchor".into();
-        report.refuse("issuer-unknown", message, "RFC 5280 6.1", at(end_entity, end_entity.issuer));
+        let message =
+            "no certification path leads from the presented certificates to a trust anchor".into();
+        report.refuse(
+            "issuer-unknown",
+            message,
+            "RFC 5280 6.1",
+            at(end_entity, end_entity.issuer),
+        );
     }
 }
 
 /// RFC 8995 section 5.6.2: what a voucher pins may be the registrar's own certificate; its key counts.
 fn is_pinned(end_entity: &Certificate<'_>) -> bool {
-    anchors::for_subject(end_entity.subject).into_iter().filter_map(anchors::certificate).any(|der| {
-        Certificate::read(&der, Place::Elsewhere).is_ok_and(|anchor| anchor.key_info == end_entity.key_info)
-    })
+    anchors::for_subject(end_entity.subject)
+        .into_iter()
+        .filter_map(anchors::certificate)
+        .any(|der| {
+            Certificate::read(&der, Place::Elsewhere)
+                .is_ok_and(|anchor| anchor.key_info == end_entity.key_info)
+        })
 }
 
 /// RFC 9525 section 6: one reference identifier is among the presented identifiers.
-fn identity(end_entity: &Certificate<'_>, facts: &Facts<'_>, settings: &Settings, report: &mut Report) {
+fn identity(
+    end_entity: &Certificate<'_>,
+    facts: &Facts<'_>,
+    settings: &Settings,
+    report: &mut Report,
+) {
     let Ok(names) = identity::presented(end_entity) else {
         let message = "the end entity's subject alternative name is malformed".into();
-        let part = end_entity.extension(oid::SUBJECT_ALT_NAME).map_or(&[][..], |extension| extension.whole);
-        report.refuse("alt-name-malformed", message, "RFC 5280 4.2.1.6", at(end_entity, part));
+        let part = end_entity
+            .extension(oid::SUBJECT_ALT_NAME)
+            .map_or(&[][..], |extension| extension.whole);
+        report.refuse(
+            "alt-name-malformed",
+            message,
+            "RFC 5280 4.2.1.6",
+            at(end_entity, part),
+        );
         return;
     };
     let references = &facts.reference_identifiers;
-    let named = references.iter().any(|reference| identity::answers(&names, reference));
+    let named = references
+        .iter()
+        .any(|reference| identity::answers(&names, reference));
     match facts.purpose {
         Purpose::ConveyedEndEntity => {
             if !identity::has_service(&names, b"domain-s") {
                 let message = "the certificate carries no SRV-ID `_domain-s`, so no DNS server can be known by it".into();
                 let reference = "draft-reddy-dprive-bootstrap-dns-server-04 4";
-                report.warn("conveyed-without-srv-id", message, reference, whole(end_entity));
+                report.warn(
+                    "conveyed-without-srv-id",
+                    message,
+                    reference,
+                    whole(end_entity),
+                );
             }
             if references.is_empty() {
                 return;
@@ -324,7 +429,12 @@ fn identity(end_entity: &Certificate<'_>, facts: &Facts<'_>, settings: &Settings
             }
             if facts.purpose == Purpose::Registrar && references.is_empty() {
                 let message = "the registrar's certificate lacks id-kp-cmcRA, or the trust anchors are not explicit".into();
-                report.refuse("registrar-not-authorized", message, "RFC 7030 3.6.1", whole(end_entity));
+                report.refuse(
+                    "registrar-not-authorized",
+                    message,
+                    "RFC 7030 3.6.1",
+                    whole(end_entity),
+                );
                 return;
             }
         }
@@ -339,7 +449,9 @@ fn identity(end_entity: &Certificate<'_>, facts: &Facts<'_>, settings: &Settings
             let message = "there is no reference identifier to match the certificate with".into();
             report.refuse("no-reference-identifier", message, "RFC 9525 6.1", None);
         } else {
-            let message = "no reference identifier: the server is authenticated by its pinned key alone".into();
+            let message =
+                "no reference identifier: the server is authenticated by its pinned key alone"
+                    .into();
             report.note("authenticated-by-pin", message, "RFC 8310 5.1", None);
         }
         return;
@@ -350,7 +462,9 @@ fn identity(end_entity: &Certificate<'_>, facts: &Facts<'_>, settings: &Settings
         wanted.join(", "),
         identity::describe(&names)
     );
-    let part = end_entity.extension(oid::SUBJECT_ALT_NAME).map_or(&[][..], |extension| extension.whole);
+    let part = end_entity
+        .extension(oid::SUBJECT_ALT_NAME)
+        .map_or(&[][..], |extension| extension.whole);
     report.refuse("name-mismatch", message, "RFC 9525 6", at(end_entity, part));
 }
 

@@ -84,7 +84,12 @@ fn same_value(a: &Value<'_>, b: &Value<'_>) -> bool {
     if a.whole == b.whole {
         return true;
     }
-    let folds = |tag| matches!(tag, tag::PRINTABLE_STRING | tag::UTF8_STRING | tag::IA5_STRING | tag::T61_STRING);
+    let folds = |tag| {
+        matches!(
+            tag,
+            tag::PRINTABLE_STRING | tag::UTF8_STRING | tag::IA5_STRING | tag::T61_STRING
+        )
+    };
     folds(a.tag) && folds(b.tag) && folded(a.content).eq(folded(b.content))
 }
 
@@ -102,7 +107,11 @@ fn folded(text: &[u8]) -> impl Iterator<Item = u8> + '_ {
 }
 
 /// Calls `each` with every attribute of this type. Refuses a name that cannot be read.
-pub(crate) fn attributes<'a>(name: &'a [u8], kind: &[u8], mut each: impl FnMut(Value<'a>)) -> Result<()> {
+pub(crate) fn attributes<'a>(
+    name: &'a [u8],
+    kind: &[u8],
+    mut each: impl FnMut(Value<'a>),
+) -> Result<()> {
     let mut rdns = der::only(name, tag::SEQUENCE)?;
     while !rdns.is_empty() {
         let mut set = rdns.nested(tag::SET)?;
@@ -130,7 +139,21 @@ mod tests {
 
     fn name(tag: u8, text: &[u8]) -> Vec<u8> {
         let n = u8::try_from(text.len()).unwrap();
-        let mut der = vec![0x30, n + 11, 0x31, n + 9, 0x30, n + 7, 6, 3, 0x55, 4, 3, tag, n];
+        let mut der = vec![
+            0x30,
+            n + 11,
+            0x31,
+            n + 9,
+            0x30,
+            n + 7,
+            6,
+            3,
+            0x55,
+            4,
+            3,
+            tag,
+            n,
+        ];
         der.extend_from_slice(text);
         der
     }

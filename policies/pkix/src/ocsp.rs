@@ -1,6 +1,5 @@
 //! A stapled OCSP response (RFC 6960 section 4.2).
 
-
 use resolvet_guest::crypto::{self, DigestAlgorithm};
 
 use crate::{
@@ -78,7 +77,9 @@ pub(crate) fn status(
     let produced = der::time(&data_fields.expect(tag::GENERALIZED_TIME)?)?;
     let responses = data_fields.nested(tag::SEQUENCE)?;
     if let Some(explicit) = data_fields.optional(tag::explicit(1))?
-        && extensions(explicit.content)?.iter().any(|extension| extension.critical)
+        && extensions(explicit.content)?
+            .iter()
+            .any(|extension| extension.critical)
     {
         return Err(Problem::Malformed);
     }
@@ -90,7 +91,15 @@ pub(crate) fn status(
         return Err(Problem::NotCurrent);
     }
     if signed_by_issuer(&responder, algorithm, data.whole, signature, issuer)
-        || signed_by_delegate(&responder, algorithm, data.whole, signature, certificates, issuer, facts)?
+        || signed_by_delegate(
+            &responder,
+            algorithm,
+            data.whole,
+            signature,
+            certificates,
+            issuer,
+            facts,
+        )?
     {
         Ok(status)
     } else {
@@ -147,10 +156,14 @@ fn answer(mut single: Reader<'_>, facts: &Facts<'_>) -> Result<(Status, bool), P
     let this_update = der::time(&single.expect(tag::GENERALIZED_TIME)?)?;
     let next_update = match single.optional(tag::explicit(0))? {
         None => None,
-        Some(explicit) => Some(der::time(&Reader::new(explicit.content).expect(tag::GENERALIZED_TIME)?)?),
+        Some(explicit) => Some(der::time(
+            &Reader::new(explicit.content).expect(tag::GENERALIZED_TIME)?,
+        )?),
     };
     if let Some(explicit) = single.optional(tag::explicit(1))?
-        && extensions(explicit.content)?.iter().any(|extension| extension.critical)
+        && extensions(explicit.content)?
+            .iter()
+            .any(|extension| extension.critical)
     {
         return Err(Problem::Malformed);
     }
@@ -197,7 +210,9 @@ fn signed_by_delegate(
     issuer: &Certificate<'_>,
     facts: &Facts<'_>,
 ) -> Result<bool, Problem> {
-    let Some(certificates) = certificates else { return Ok(false) };
+    let Some(certificates) = certificates else {
+        return Ok(false);
+    };
     let mut list = der::only(certificates.content, tag::SEQUENCE)?;
     for _ in 0..RESPONDERS {
         if list.is_empty() {
@@ -213,7 +228,13 @@ fn signed_by_delegate(
             && !facts.validity_counts_from(delegate.not_before)
             && !facts.validity_counts_to(delegate.not_after)
             && name::matches(delegate.issuer, issuer.subject)
-            && verify(delegate.signature_algorithm, delegate.signed, delegate.signature, issuer).is_ok()
+            && verify(
+                delegate.signature_algorithm,
+                delegate.signed,
+                delegate.signature,
+                issuer,
+            )
+            .is_ok()
             && verify(algorithm, data, signature, &delegate).is_ok()
         {
             return Ok(true);

@@ -15,11 +15,22 @@ pub(crate) fn check(path: &[&Certificate<'_>], settings: &Settings, report: &mut
     }
     let pinned = |certificate: &&Certificate<'_>| {
         crypto::digest(DigestAlgorithm::Sha256, certificate.key_info).is_ok_and(|digest| {
-            settings.spki_pins.iter().filter_map(|pin| pin_octets(pin)).any(|pin| digest.as_slice() == pin)
+            settings
+                .spki_pins
+                .iter()
+                .filter_map(|pin| pin_octets(pin))
+                .any(|pin| digest.as_slice() == pin)
         })
     };
     if !path.iter().any(pinned) {
-        let message = "no key of the certification path is among the pinned ones (setting `spki-pins`)".into();
-        report.refuse("pin-mismatch", message, "RFC 7858 4.2", path.first().and_then(|leaf| whole(leaf)));
+        let message =
+            "no key of the certification path is among the pinned ones (setting `spki-pins`)"
+                .into();
+        report.refuse(
+            "pin-mismatch",
+            message,
+            "RFC 7858 4.2",
+            path.first().and_then(|leaf| whole(leaf)),
+        );
     }
 }

@@ -1,6 +1,5 @@
 //! What is found on the way to a verdict.
 
-
 use resolvet_guest::{CertificateSet, CertificateSpan, Evidence, Finding, Severity};
 
 use crate::certificate::{Certificate, Place};
@@ -19,18 +18,36 @@ pub(crate) struct Report {
 
 impl Report {
     /// A reason to reject.
-    pub(crate) fn refuse(&mut self, code: &str, message: String, reference: &str, evidence: Option<Evidence>) {
+    pub(crate) fn refuse(
+        &mut self,
+        code: &str,
+        message: String,
+        reference: &str,
+        evidence: Option<Evidence>,
+    ) {
         self.refused = true;
         self.add(Severity::Error, code, message, reference, evidence);
     }
 
     /// Worth a person's attention.
-    pub(crate) fn warn(&mut self, code: &str, message: String, reference: &str, evidence: Option<Evidence>) {
+    pub(crate) fn warn(
+        &mut self,
+        code: &str,
+        message: String,
+        reference: &str,
+        evidence: Option<Evidence>,
+    ) {
         self.add(Severity::Warning, code, message, reference, evidence);
     }
 
     /// Worth knowing.
-    pub(crate) fn note(&mut self, code: &str, message: String, reference: &str, evidence: Option<Evidence>) {
+    pub(crate) fn note(
+        &mut self,
+        code: &str,
+        message: String,
+        reference: &str,
+        evidence: Option<Evidence>,
+    ) {
         self.add(Severity::Note, code, message, reference, evidence);
     }
 
@@ -99,7 +116,9 @@ pub(crate) fn at(certificate: &Certificate<'_>, part: &[u8]) -> Option<Evidence>
     let (set, index) = match certificate.place {
         Place::Presented(index) => (CertificateSet::Presented, index),
         Place::Anchor(index) => (CertificateSet::Anchors, index),
-        Place::Elsewhere => return Some(Evidence::Other("certificate in the OCSP response".into())),
+        Place::Elsewhere => {
+            return Some(Evidence::Other("certificate in the OCSP response".into()));
+        }
     };
     let offset = (part.as_ptr() as usize).wrapping_sub(certificate.der.as_ptr() as usize);
     let inside = offset <= certificate.der.len() && part.len() <= certificate.der.len() - offset;
@@ -107,22 +126,35 @@ pub(crate) fn at(certificate: &Certificate<'_>, part: &[u8]) -> Option<Evidence>
         (true, Ok(offset), Ok(length)) => (offset, length),
         _ => (0, 0),
     };
-    Some(Evidence::Certificate(CertificateSpan { set, index, offset, length }))
+    Some(Evidence::Certificate(CertificateSpan {
+        set,
+        index,
+        offset,
+        length,
+    }))
 }
 
 /// Evidence that points at a whole certificate.
 pub(crate) fn whole(certificate: &Certificate<'_>) -> Option<Evidence> {
-    at(certificate, &[])
-        .map(|evidence| match evidence {
-            Evidence::Certificate(span) => Evidence::Certificate(CertificateSpan { offset: 0, length: 0, ..span }),
-            other => other,
-        })
+    at(certificate, &[]).map(|evidence| match evidence {
+        Evidence::Certificate(span) => Evidence::Certificate(CertificateSpan {
+            offset: 0,
+            length: 0,
+            ..span
+        }),
+        other => other,
+    })
 }
 
 /// Evidence that points at a presented certificate that may be no certificate at all.
 pub(crate) fn presented(index: u32) -> Option<Evidence> {
     let set = CertificateSet::Presented;
-    Some(Evidence::Certificate(CertificateSpan { set, index, offset: 0, length: 0 }))
+    Some(Evidence::Certificate(CertificateSpan {
+        set,
+        index,
+        offset: 0,
+        length: 0,
+    }))
 }
 
 /// Octets that should be text, for a message: what is not printable ASCII becomes `?`, and it ends after 80 octets.
@@ -130,6 +162,12 @@ pub(crate) fn text(octets: &[u8]) -> String {
     octets
         .iter()
         .take(80)
-        .map(|&octet| if octet.is_ascii_graphic() || octet == b' ' { char::from(octet) } else { '?' })
+        .map(|&octet| {
+            if octet.is_ascii_graphic() || octet == b' ' {
+                char::from(octet)
+            } else {
+                '?'
+            }
+        })
         .collect()
 }

@@ -4,7 +4,6 @@
 //! one; but CRLs in the name of the issuer that settle nothing (forged, old, not about this certificate) are a refusal,
 //! because that is what withholding a revocation looks like.
 
-
 use crate::{
     certificate::{Certificate, key_usage},
     crl::{self, ALL_REASONS, Crl, Entry},
@@ -32,8 +31,17 @@ enum Status {
 }
 
 /// Checks every certificate of the path but the anchor.
-pub(crate) fn check(path: &[&Certificate<'_>], facts: &Facts<'_>, settings: &Settings, report: &mut Report) {
-    let stapled = if settings.stapled_ocsp == Use::Ignore { None } else { facts.ocsp_response };
+pub(crate) fn check(
+    path: &[&Certificate<'_>],
+    facts: &Facts<'_>,
+    settings: &Settings,
+    report: &mut Report,
+) {
+    let stapled = if settings.stapled_ocsp == Use::Ignore {
+        None
+    } else {
+        facts.ocsp_response
+    };
     let mut answered = false;
     match (stapled, path) {
         (Some(response), [end_entity, issuer, ..]) => {
@@ -45,7 +53,9 @@ pub(crate) fn check(path: &[&Certificate<'_>], facts: &Facts<'_>, settings: &Set
         }
         _ => {}
     }
-    if settings.revocation == Use::Ignore || (facts.crls.is_empty() && settings.revocation != Use::Require) {
+    if settings.revocation == Use::Ignore
+        || (facts.crls.is_empty() && settings.revocation != Use::Require)
+    {
         return;
     }
     let lists = Lists::read(facts);
@@ -56,21 +66,38 @@ pub(crate) fn check(path: &[&Certificate<'_>], facts: &Facts<'_>, settings: &Set
             Status::Good(until) => report.until(Some(until)),
             Status::Revoked => {
                 let message = format!("the {}'s certificate is revoked", role.noun());
-                report.refuse("revoked", message, "RFC 5280 6.3.3", at(certificate, certificate.serial));
+                report.refuse(
+                    "revoked",
+                    message,
+                    "RFC 5280 6.3.3",
+                    at(certificate, certificate.serial),
+                );
             }
             Status::Undetermined => {
                 let message = format!(
                     "the CRLs by the {}'s issuer settle nothing: none is complete, current, rightly signed and about it",
                     role.noun()
                 );
-                report.refuse("crl-unusable", message, "RFC 5280 6.3.3", whole(certificate));
+                report.refuse(
+                    "crl-unusable",
+                    message,
+                    "RFC 5280 6.3.3",
+                    whole(certificate),
+                );
             }
-            Status::Unknown if settings.revocation == Use::Require && !(position == 0 && answered) => {
+            Status::Unknown
+                if settings.revocation == Use::Require && !(position == 0 && answered) =>
+            {
                 let message = format!(
                     "nothing says whether the {}'s certificate is revoked (setting `revocation`)",
                     role.noun()
                 );
-                report.refuse("revocation-unknown", message, "RFC 5280 6.1.3 (a)(3)", whole(certificate));
+                report.refuse(
+                    "revocation-unknown",
+                    message,
+                    "RFC 5280 6.1.3 (a)(3)",
+                    whole(certificate),
+                );
             }
             Status::Unknown => {}
         }
@@ -93,7 +120,12 @@ fn stapled_response(
         }
         Ok(ocsp::Status::Revoked) => {
             let message = "the stapled OCSP response says that the certificate is revoked".into();
-            report.refuse("revoked", message, "RFC 6960 2.2", at(end_entity, end_entity.serial));
+            report.refuse(
+                "revoked",
+                message,
+                "RFC 6960 2.2",
+                at(end_entity, end_entity.serial),
+            );
             return false;
         }
         Ok(ocsp::Status::Unknown) => "does not know the certificate",
@@ -101,7 +133,13 @@ fn stapled_response(
     };
     let message = format!("the stapled OCSP response {problem}");
     let refuses = settings.stapled_ocsp == Use::Require;
-    report.judge(refuses, "ocsp-unusable", message, "RFC 6960 3.2", whole(end_entity));
+    report.judge(
+        refuses,
+        "ocsp-unusable",
+        message,
+        "RFC 6960 3.2",
+        whole(end_entity),
+    );
     false
 }
 
@@ -121,23 +159,49 @@ impl<'s, 'a> Lists<'s, 'a> {
                 Err(_) => unusable.extend(crl::issuer(der)),
             }
         }
-        Self { lists, unusable, facts }
+        Self {
+            lists,
+            unusable,
+            facts,
+        }
     }
 
     /// `authorities` are the certificates above this one in its path, its issuer first.
-    fn status(&self, certificate: &Certificate<'_>, role: Role, authorities: &[&Certificate<'a>], depth: u32) -> Status {
-        let by_issuer: Vec<&Crl<'a>> =
-            self.lists.iter().filter(|list| name::matches(list.issuer, certificate.issuer)).collect();
+    fn status(
+        &self,
+        certificate: &Certificate<'_>,
+        role: Role,
+        authorities: &[&Certificate<'a>],
+        depth: u32,
+    ) -> Status {
+        let by_issuer: Vec<&Crl<'a>> = self
+            .lists
+            .iter()
+            .filter(|list| name::matches(list.issuer, certificate.issuer))
+            .collect();
         if by_issuer.is_empty() {
-            let unusable = self.unusable.iter().any(|issuer| name::matches(issuer, certificate.issuer));
-            return if unusable { Status::Undetermined } else { Status::Unknown };
+            let unusable = self
+                .unusable
+                .iter()
+                .any(|issuer| name::matches(issuer, certificate.issuer));
+            return if unusable {
+                Status::Undetermined
+            } else {
+                Status::Unknown
+            };
         }
-        let usable: Vec<&Crl<'a>> =
-            by_issuer.into_iter().filter(|list| self.is_current(list) && self.is_signed(list, authorities, depth)).collect();
+        let usable: Vec<&Crl<'a>> = by_issuer
+            .into_iter()
+            .filter(|list| self.is_current(list) && self.is_signed(list, authorities, depth))
+            .collect();
         let (mut reasons, mut until, mut revoked) = (0_u16, u64::MAX, false);
         for base in usable.iter().filter(|list| !list.is_delta()) {
-            let Ok(covered @ 1..) = base.reasons_for(certificate, role) else { continue };
-            let Ok(mut entry) = base.entry(certificate.serial) else { continue };
+            let Ok(covered @ 1..) = base.reasons_for(certificate, role) else {
+                continue;
+            };
+            let Ok(mut entry) = base.entry(certificate.serial) else {
+                continue;
+            };
             for delta in usable.iter().filter(|list| list.is_delta_of(base)) {
                 match delta.entry(certificate.serial) {
                     Ok(Entry::Absent) => {}
@@ -159,7 +223,8 @@ impl<'s, 'a> Lists<'s, 'a> {
     }
 
     fn is_current(&self, list: &Crl<'_>) -> bool {
-        !self.facts.validity_counts_from(list.this_update) && !self.facts.validity_counts_to(list.next_update)
+        !self.facts.validity_counts_from(list.this_update)
+            && !self.facts.validity_counts_to(list.next_update)
     }
 
     /// Whether the issuer signed the list: by the key that signed the certificate, or by another of its keys whose
@@ -168,7 +233,13 @@ impl<'s, 'a> Lists<'s, 'a> {
         let signed_by = |signer: &Certificate<'_>| {
             may_sign(signer)
                 && name::matches(signer.subject, list.issuer)
-                && verify(list.signature_algorithm, list.signed, list.signature, signer).is_ok()
+                && verify(
+                    list.signature_algorithm,
+                    list.signed,
+                    list.signature,
+                    signer,
+                )
+                .is_ok()
         };
         if authorities.first().is_some_and(|issuer| signed_by(issuer)) {
             return true;
@@ -181,7 +252,13 @@ impl<'s, 'a> Lists<'s, 'a> {
                         && !self.facts.validity_counts_from(signer.not_before)
                         && !self.facts.validity_counts_to(signer.not_after)
                         && signed_by(signer)
-                        && verify(signer.signature_algorithm, signer.signed, signer.signature, authority).is_ok()
+                        && verify(
+                            signer.signature_algorithm,
+                            signer.signed,
+                            signer.signature,
+                            authority,
+                        )
+                        .is_ok()
                         && !matches!(
                             self.status(signer, Role::Intermediate, above, depth - 1),
                             Status::Revoked | Status::Undetermined

@@ -1,6 +1,5 @@
 //! Every rule that a path must keep beside its signatures (RFC 5280 section 6.1).
 
-
 use resolvet_guest::words::{AnchorDatabase, Purpose};
 
 use crate::{
@@ -9,8 +8,7 @@ use crate::{
     certificate_policies::{self, Fault},
     constraints,
     facts::Facts,
-    name,
-    pins,
+    name, pins,
     profile::{self, Role},
     report::{Report, at, whole},
     revocation,
@@ -39,9 +37,16 @@ pub(crate) fn check(path: &[&Certificate<'_>], facts: &Facts<'_>, settings: &Set
         validity(certificate, role, facts, settings, &mut report);
         if public {
             baseline::check(certificate, role, &mut report);
-        } else if role == Role::EndEntity && baseline::common_name(certificate, false, &mut report).is_err() {
+        } else if role == Role::EndEntity
+            && baseline::common_name(certificate, false, &mut report).is_err()
+        {
             let message = "the end entity's subject is malformed".into();
-            report.refuse("extension-malformed", message, "RFC 5280 4.1.2.6", at(certificate, certificate.subject));
+            report.refuse(
+                "extension-malformed",
+                message,
+                "RFC 5280 4.1.2.6",
+                at(certificate, certificate.subject),
+            );
         }
         if role != Role::Anchor {
             version(certificate, role, &mut report);
@@ -66,16 +71,34 @@ fn version(certificate: &Certificate<'_>, role: Role, report: &mut Report) {
             role.noun(),
             certificate.version
         );
-        report.refuse("version-unsupported", message, "RFC 5280 4.1.2.1", whole(certificate));
+        report.refuse(
+            "version-unsupported",
+            message,
+            "RFC 5280 4.1.2.1",
+            whole(certificate),
+        );
     }
 }
 
-fn validity(c: &Certificate<'_>, role: Role, facts: &Facts<'_>, settings: &Settings, report: &mut Report) {
-    let lenient = role == Role::Anchor && settings.anchor_certificates == crate::settings::Strictness::Warn;
+fn validity(
+    c: &Certificate<'_>,
+    role: Role,
+    facts: &Facts<'_>,
+    settings: &Settings,
+    report: &mut Report,
+) {
+    let lenient =
+        role == Role::Anchor && settings.anchor_certificates == crate::settings::Strictness::Warn;
     let evidence = || at(c, c.validity);
     if c.not_before > c.not_after {
         let message = format!("the {}'s certificate ends before it begins", role.noun());
-        report.judge(!lenient, "validity-inverted", message, "RFC 5280 4.1.2.5", evidence());
+        report.judge(
+            !lenient,
+            "validity-inverted",
+            message,
+            "RFC 5280 4.1.2.5",
+            evidence(),
+        );
     } else if facts.validity_counts_from(c.not_before) {
         let message = format!(
             "the {}'s certificate is not valid yet: it begins at {}, the time is {}",
@@ -83,7 +106,13 @@ fn validity(c: &Certificate<'_>, role: Role, facts: &Facts<'_>, settings: &Setti
             c.not_before,
             facts.now
         );
-        report.judge(!lenient, "not-yet-valid", message, "RFC 5280 6.1.3 (a)(2)", evidence());
+        report.judge(
+            !lenient,
+            "not-yet-valid",
+            message,
+            "RFC 5280 6.1.3 (a)(2)",
+            evidence(),
+        );
     } else if facts.validity_counts_to(c.not_after) {
         let message = format!(
             "the {}'s certificate has expired: it ended at {}, the time is {}",
@@ -91,42 +120,89 @@ fn validity(c: &Certificate<'_>, role: Role, facts: &Facts<'_>, settings: &Setti
             c.not_after,
             facts.now
         );
-        let code = if role == Role::Anchor { "anchor-expired" } else { "expired" };
+        let code = if role == Role::Anchor {
+            "anchor-expired"
+        } else {
+            "expired"
+        };
         report.judge(!lenient, code, message, "RFC 5280 6.1.3 (a)(2)", evidence());
     }
     report.until(Some(c.not_after));
 }
 
-fn extended_key_usage(c: &Certificate<'_>, role: Role, facts: &Facts<'_>, settings: &Settings, report: &mut Report) {
+fn extended_key_usage(
+    c: &Certificate<'_>,
+    role: Role,
+    facts: &Facts<'_>,
+    settings: &Settings,
+    report: &mut Report,
+) {
     let wanted = purposes(&facts.purpose);
-    let extension = c.extension(oid::EXTENDED_KEY_USAGE).map_or(&[][..], |extension| extension.whole);
-    let named = wanted.iter().try_fold(None, |found: Option<bool>, purpose| {
-        let named = c.has_purpose(purpose)?;
-        Ok::<_, crate::der::Malformed>(named.map(|named| named || found.unwrap_or(false)))
-    });
+    let extension = c
+        .extension(oid::EXTENDED_KEY_USAGE)
+        .map_or(&[][..], |extension| extension.whole);
+    let named = wanted
+        .iter()
+        .try_fold(None, |found: Option<bool>, purpose| {
+            let named = c.has_purpose(purpose)?;
+            Ok::<_, crate::der::Malformed>(named.map(|named| named || found.unwrap_or(false)))
+        });
     let any = c.has_purpose(oid::ANY_EXTENDED_KEY_USAGE);
     let (Ok(named), Ok(any)) = (named, any) else {
-        let message = format!("the {}'s extended key usage is malformed or empty", role.noun());
-        report.refuse("extension-malformed", message, "RFC 5280 4.2.1.12", at(c, extension));
+        let message = format!(
+            "the {}'s extended key usage is malformed or empty",
+            role.noun()
+        );
+        report.refuse(
+            "extension-malformed",
+            message,
+            "RFC 5280 4.2.1.12",
+            at(c, extension),
+        );
         return;
     };
     match named {
         None if role == Role::EndEntity && settings.require_extended_key_usage => {
-            let message = "the end entity has no extended key usage (setting `require-extended-key-usage`)".to_string();
-            report.refuse("extended-key-usage-missing", message, "RFC 5280 4.2.1.12", whole(c));
+            let message =
+                "the end entity has no extended key usage (setting `require-extended-key-usage`)"
+                    .to_string();
+            report.refuse(
+                "extended-key-usage-missing",
+                message,
+                "RFC 5280 4.2.1.12",
+                whole(c),
+            );
         }
         None => {}
-        Some(_) if role == Role::EndEntity && any == Some(true) && !settings.accept_any_extended_key_usage => {
-            let message = "the end entity's extended key usage says anyExtendedKeyUsage".to_string();
-            report.refuse("any-extended-key-usage", message, "RFC 5280 4.2.1.12", at(c, extension));
+        Some(_)
+            if role == Role::EndEntity
+                && any == Some(true)
+                && !settings.accept_any_extended_key_usage =>
+        {
+            let message =
+                "the end entity's extended key usage says anyExtendedKeyUsage".to_string();
+            report.refuse(
+                "any-extended-key-usage",
+                message,
+                "RFC 5280 4.2.1.12",
+                at(c, extension),
+            );
         }
-        Some(named) => {
-            if !named && any != Some(true) {
-                let expected = if wanted.len() > 1 { "serverAuth or id-kp-cmcRA" } else { "serverAuth" };
-                let message = format!("the {}'s extended key usage lacks {expected}", role.noun());
-                report.refuse("purpose-not-allowed", message, "RFC 5280 4.2.1.12", at(c, extension));
-            }
+        Some(false) if any != Some(true) => {
+            let expected = if wanted.len() > 1 {
+                "serverAuth or id-kp-cmcRA"
+            } else {
+                "serverAuth"
+            };
+            let message = format!("the {}'s extended key usage lacks {expected}", role.noun());
+            report.refuse(
+                "purpose-not-allowed",
+                message,
+                "RFC 5280 4.2.1.12",
+                at(c, extension),
+            );
         }
+        Some(_) => {}
     }
 }
 
@@ -135,13 +211,24 @@ fn extended_key_usage(c: &Certificate<'_>, role: Role, facts: &Facts<'_>, settin
 fn path_length(path: &[&Certificate<'_>], settings: &Settings, report: &mut Report) {
     let mut below = 0_u32;
     for (position, certificate) in path.iter().enumerate().skip(1) {
-        let limit = certificate.basic_constraints().ok().and_then(|constraints| constraints.path_length);
+        let limit = certificate
+            .basic_constraints()
+            .ok()
+            .and_then(|constraints| constraints.path_length);
         if let Some(limit) = limit
             && below > limit
         {
             let role = Role::of(position, path.len());
-            let message = format!("the {} allows {limit} authorities below it, there are {below}", role.noun());
-            report.refuse("path-too-long", message, "RFC 5280 6.1.4 (l)", whole(certificate));
+            let message = format!(
+                "the {} allows {limit} authorities below it, there are {below}",
+                role.noun()
+            );
+            report.refuse(
+                "path-too-long",
+                message,
+                "RFC 5280 6.1.4 (l)",
+                whole(certificate),
+            );
         }
         if Role::of(position, path.len()) == Role::Intermediate
             && !name::matches(certificate.subject, certificate.issuer)
@@ -154,16 +241,30 @@ fn path_length(path: &[&Certificate<'_>], settings: &Settings, report: &mut Repo
             "the path has {below} intermediate authorities: expected at most {} (setting `most-intermediates`)",
             settings.most_intermediates
         );
-        report.refuse("path-too-long", message, "RFC 5280 6.1", path.first().and_then(|leaf| whole(leaf)));
+        report.refuse(
+            "path-too-long",
+            message,
+            "RFC 5280 6.1",
+            path.first().and_then(|leaf| whole(leaf)),
+        );
     }
 }
 
 fn policies(path: &[&Certificate<'_>], settings: &Settings, report: &mut Report) {
     let (code, message) = match certificate_policies::check(path, settings) {
         Ok(()) => return,
-        Err(Fault::Malformed) => ("extension-malformed", "an extension about certificate policies is malformed"),
-        Err(Fault::None) => ("certificate-policies", "no acceptable certificate policy holds along the path"),
-        Err(Fault::TooMany) => ("too-much-work", "the path has more certificate policies than are processed"),
+        Err(Fault::Malformed) => (
+            "extension-malformed",
+            "an extension about certificate policies is malformed",
+        ),
+        Err(Fault::None) => (
+            "certificate-policies",
+            "no acceptable certificate policy holds along the path",
+        ),
+        Err(Fault::TooMany) => (
+            "too-much-work",
+            "the path has more certificate policies than are processed",
+        ),
     };
     let evidence = path.first().and_then(|leaf| whole(leaf));
     report.refuse(code, message.into(), "RFC 5280 6.1.5", evidence);

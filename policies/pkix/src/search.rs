@@ -7,10 +7,11 @@
 
 use core::cell::RefCell;
 
-use resolvet_guest::crypto::{self, CryptoError};
 use resolvet_guest::certificate::algorithm::{SignatureAlgorithm, TABLE};
+use resolvet_guest::crypto::{self, CryptoError};
 use rustls_pki_types::{
-    AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm, TrustAnchor, UnixTime,
+    AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm,
+    TrustAnchor, UnixTime,
 };
 use webpki::{EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter};
 
@@ -31,10 +32,21 @@ const LENGTH: usize = 18;
 struct Row(&'static SignatureAlgorithm);
 
 impl SignatureVerificationAlgorithm for Row {
-    fn verify_signature(&self, key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
+    fn verify_signature(
+        &self,
+        key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
         let Self(row) = self;
-        crypto::verify_signature(row.signature.as_ref(), row.key.as_ref(), key, message, signature)
-            .map_err(|_| InvalidSignature)
+        crypto::verify_signature(
+            row.signature.as_ref(),
+            row.key.as_ref(),
+            key,
+            message,
+            signature,
+        )
+        .map_err(|_| InvalidSignature)
     }
 
     fn public_key_alg_id(&self) -> AlgorithmIdentifier {
@@ -57,11 +69,20 @@ impl ExtendedKeyUsageValidator for Purposes<'_> {
         for purpose in purposes {
             absent = false;
             let purpose = purpose?;
-            if purpose == any || self.0.iter().any(|wanted| KeyPurposeId::new(wanted) == purpose) {
+            if purpose == any
+                || self
+                    .0
+                    .iter()
+                    .any(|wanted| KeyPurposeId::new(wanted) == purpose)
+            {
                 return Ok(());
             }
         }
-        if absent { Ok(()) } else { Err(Error::EndEntityUsedAsCa) }
+        if absent {
+            Ok(())
+        } else {
+            Err(Error::EndEntityUsedAsCa)
+        }
     }
 }
 
@@ -80,11 +101,16 @@ pub(crate) fn by_webpki<'a>(
     let (end_entity, others) = presented.split_first().ok_or(Error::UnknownIssuer)?;
     let der = CertificateDer::from(end_entity.der);
     let leaf = EndEntityCert::try_from(&der)?;
-    let intermediates: Vec<CertificateDer<'_>> = others.iter().map(|other| CertificateDer::from(other.der)).collect();
+    let intermediates: Vec<CertificateDer<'_>> = others
+        .iter()
+        .map(|other| CertificateDer::from(other.der))
+        .collect();
     let roots: Vec<TrustAnchor<'_>> = anchors.iter().map(trust_anchor).collect();
     let rows: Vec<Row> = TABLE.iter().map(Row).collect();
-    let algorithms: Vec<&dyn SignatureVerificationAlgorithm> =
-        rows.iter().map(|row| row as &dyn SignatureVerificationAlgorithm).collect();
+    let algorithms: Vec<&dyn SignatureVerificationAlgorithm> = rows
+        .iter()
+        .map(|row| row as &dyn SignatureVerificationAlgorithm)
+        .collect();
     let accepts = RefCell::new(accepts);
     let judge = |path: &webpki::VerifiedPath<'_>| {
         let mut certificates = Vec::with_capacity(presented.len() + 1);
@@ -94,9 +120,19 @@ pub(crate) fn by_webpki<'a>(
             let same = |other: &&Certificate<'a>| core::ptr::eq(other.der.as_ptr(), der.as_ptr());
             certificates.push(others.iter().find(same).ok_or(Error::UnknownIssuer)?);
         }
-        let position = roots.iter().position(|root| core::ptr::eq(root, path.anchor()));
-        certificates.push(position.and_then(|index| anchors.get(index)).ok_or(Error::UnknownIssuer)?);
-        if (accepts.borrow_mut())(&certificates) { Ok(()) } else { Err(Error::UnknownIssuer) }
+        let position = roots
+            .iter()
+            .position(|root| core::ptr::eq(root, path.anchor()));
+        certificates.push(
+            position
+                .and_then(|index| anchors.get(index))
+                .ok_or(Error::UnknownIssuer)?,
+        );
+        if (accepts.borrow_mut())(&certificates) {
+            Ok(())
+        } else {
+            Err(Error::UnknownIssuer)
+        }
     };
     leaf.verify_for_usage(
         &algorithms,
@@ -113,7 +149,10 @@ pub(crate) fn by_webpki<'a>(
 /// An anchor's name and key. Its name constraints are judged with everybody else's in [`crate::constraints`].
 fn trust_anchor<'a>(anchor: &Certificate<'a>) -> TrustAnchor<'a> {
     let content = |value: &'a [u8]| {
-        crate::der::Reader::new(value).value().map_or(value, |value| value.content).into()
+        crate::der::Reader::new(value)
+            .value()
+            .map_or(value, |value| value.content)
+            .into()
     };
     TrustAnchor {
         subject: content(anchor.subject),
@@ -144,12 +183,23 @@ pub(crate) struct Search<'s, 'a> {
 
 impl<'s, 'a> Search<'s, 'a> {
     pub(crate) fn new(presented: &'s [Certificate<'a>], anchors: &'s [Certificate<'a>]) -> Self {
-        Self { presented, anchors, obstacles: Obstacles::default(), signatures: SIGNATURES, steps: STEPS }
+        Self {
+            presented,
+            anchors,
+            obstacles: Obstacles::default(),
+            signatures: SIGNATURES,
+            steps: STEPS,
+        }
     }
 
     /// As [`by_webpki`].
-    pub(crate) fn by_depth(&mut self, accepts: &mut dyn FnMut(&[&Certificate<'a>]) -> bool) -> bool {
-        let Some(end_entity) = self.presented.first() else { return false };
+    pub(crate) fn by_depth(
+        &mut self,
+        accepts: &mut dyn FnMut(&[&Certificate<'a>]) -> bool,
+    ) -> bool {
+        let Some(end_entity) = self.presented.first() else {
+            return false;
+        };
         let mut path = Vec::with_capacity(LENGTH);
         path.push(end_entity);
         self.extend(&mut path, accepts)
@@ -160,7 +210,9 @@ impl<'s, 'a> Search<'s, 'a> {
         path: &mut Vec<&'s Certificate<'a>>,
         accepts: &mut dyn FnMut(&[&Certificate<'a>]) -> bool,
     ) -> bool {
-        let Some(&head) = path.last() else { return false };
+        let Some(&head) = path.last() else {
+            return false;
+        };
         for anchor in self.anchors {
             if self.issued(head, anchor, path.len() - 1) {
                 path.push(anchor);
@@ -176,7 +228,8 @@ impl<'s, 'a> Search<'s, 'a> {
         }
         for issuer in self.presented.iter().skip(1) {
             let used = path.iter().any(|step| {
-                core::ptr::eq(*step, issuer) || (step.subject == issuer.subject && step.key_info == issuer.key_info)
+                core::ptr::eq(*step, issuer)
+                    || (step.subject == issuer.subject && step.key_info == issuer.key_info)
             });
             if !used && self.issued(head, issuer, path.len() - 1) {
                 path.push(issuer);
@@ -190,7 +243,12 @@ impl<'s, 'a> Search<'s, 'a> {
         false
     }
 
-    fn issued(&mut self, certificate: &Certificate<'_>, issuer: &Certificate<'_>, position: usize) -> bool {
+    fn issued(
+        &mut self,
+        certificate: &Certificate<'_>,
+        issuer: &Certificate<'_>,
+        position: usize,
+    ) -> bool {
         let Some(left) = self.steps.checked_sub(1) else {
             self.obstacles.gave_up = true;
             return false;
@@ -204,7 +262,12 @@ impl<'s, 'a> Search<'s, 'a> {
             return false;
         };
         self.signatures = left;
-        match verify(certificate.signature_algorithm, certificate.signed, certificate.signature, issuer) {
+        match verify(
+            certificate.signature_algorithm,
+            certificate.signed,
+            certificate.signature,
+            issuer,
+        ) {
             Ok(()) => true,
             Err(CryptoError::UnsupportedAlgorithm) => {
                 self.obstacles.unsupported = Some(position);
@@ -225,5 +288,11 @@ pub(crate) fn verify(
     signature: &[u8],
     signer: &Certificate<'_>,
 ) -> Result<(), CryptoError> {
-    crypto::verify_signature(algorithm, signer.key_algorithm, signer.key, message, signature)
+    crypto::verify_signature(
+        algorithm,
+        signer.key_algorithm,
+        signer.key,
+        message,
+        signature,
+    )
 }

@@ -1,6 +1,5 @@
 //! What an administrator may set. The crate's head documents each.
 
-
 use serde::Deserialize;
 
 /// When a known rule of RFC 5280 for authorities is broken in a way that some deployed authorities break.
@@ -50,7 +49,10 @@ pub enum UnsynchronizedClock {
 /// The settings of this policy; the crate's head says what each means.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "the crate's head has one table for administrators; it is not repeated here")]
+#[allow(
+    missing_docs,
+    reason = "the crate's head has one table for administrators; it is not repeated here"
+)]
 pub struct Settings {
     pub spki_pins: Vec<String>,
     pub revocation: Use,
@@ -109,13 +111,22 @@ impl Settings {
             }
         }
         if self.spki_pins.len() > 64 {
-            return Err(format!("`spki-pins`: expected at most 64 pins, presented {}", self.spki_pins.len()));
+            return Err(format!(
+                "`spki-pins`: expected at most 64 pins, presented {}",
+                self.spki_pins.len()
+            ));
         }
         if !(2_048..=8_192).contains(&self.least_rsa_bits) {
-            return Err(format!("`least-rsa-bits`: expected 2048 to 8192, presented {}", self.least_rsa_bits));
+            return Err(format!(
+                "`least-rsa-bits`: expected 2048 to 8192, presented {}",
+                self.least_rsa_bits
+            ));
         }
         if self.most_intermediates > 15 {
-            return Err(format!("`most-intermediates`: expected 0 to 15, presented {}", self.most_intermediates));
+            return Err(format!(
+                "`most-intermediates`: expected 0 to 15, presented {}",
+                self.most_intermediates
+            ));
         }
         for policy in &self.certificate_policies {
             if oid_octets(policy).is_none() {
@@ -129,7 +140,9 @@ impl Settings {
 
     /// Whether this certificate policy, content octets, is one that the settings accept.
     pub(crate) fn accepts_policy(&self, policy: &[u8]) -> bool {
-        self.certificate_policies.iter().any(|wanted| oid_octets(wanted).as_deref() == Some(policy))
+        self.certificate_policies
+            .iter()
+            .any(|wanted| oid_octets(wanted).as_deref() == Some(policy))
     }
 }
 
@@ -193,7 +206,12 @@ mod tests {
         let pin = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
         let expected: Vec<u8> = (0..32).collect();
         assert_eq!(pin_octets(pin).unwrap().as_slice(), expected);
-        for bad in ["", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=", "!AECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="] {
+        for bad in [
+            "",
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=",
+            "!AECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        ] {
             assert_eq!(pin_octets(bad), None, "{bad}");
         }
     }
@@ -201,7 +219,10 @@ mod tests {
     #[test]
     fn object_identifiers_in_dotted_form() {
         assert_eq!(oid_octets("2.5.29.32.0").unwrap(), [0x55, 0x1d, 32, 0]);
-        assert_eq!(oid_octets("1.2.840.113549").unwrap(), [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d]);
+        assert_eq!(
+            oid_octets("1.2.840.113549").unwrap(),
+            [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d]
+        );
         for bad in ["", "1", "3.1", "1.40", "a.b", "1.2."] {
             assert_eq!(oid_octets(bad), None, "{bad}");
         }
@@ -209,11 +230,27 @@ mod tests {
 
     #[test]
     fn unusable_settings_are_named() {
-        let pins = Settings { spki_pins: vec!["x".into()], ..Settings::default() };
-        assert!(pins.check().unwrap_err().starts_with("`spki-pins`: expected the base64"));
-        let bits = Settings { least_rsa_bits: 512, ..Settings::default() };
-        assert_eq!(bits.check().unwrap_err(), "`least-rsa-bits`: expected 2048 to 8192, presented 512");
-        let deep = Settings { most_intermediates: 16, ..Settings::default() };
+        let pins = Settings {
+            spki_pins: vec!["x".into()],
+            ..Settings::default()
+        };
+        assert!(
+            pins.check()
+                .unwrap_err()
+                .starts_with("`spki-pins`: expected the base64")
+        );
+        let bits = Settings {
+            least_rsa_bits: 512,
+            ..Settings::default()
+        };
+        assert_eq!(
+            bits.check().unwrap_err(),
+            "`least-rsa-bits`: expected 2048 to 8192, presented 512"
+        );
+        let deep = Settings {
+            most_intermediates: 16,
+            ..Settings::default()
+        };
         assert!(deep.check().is_err());
         assert_eq!(Settings::default().check(), Ok(()));
     }

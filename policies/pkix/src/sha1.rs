@@ -3,7 +3,13 @@
 
 /// The digest of `data`.
 pub(crate) fn sha1(data: &[u8]) -> [u8; 20] {
-    let mut state = [0x6745_2301_u32, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
+    let mut state = [
+        0x6745_2301_u32,
+        0xefcd_ab89,
+        0x98ba_dcfe,
+        0x1032_5476,
+        0xc3d2_e1f0,
+    ];
     let (blocks, rest) = data.as_chunks::<64>();
     for block in blocks {
         compress(&mut state, block);
@@ -23,7 +29,10 @@ pub(crate) fn sha1(data: &[u8]) -> [u8; 20] {
         compress(&mut state, block);
     }
     let mut digest = [0; 20];
-    for (slot, octet) in digest.iter_mut().zip(state.iter().flat_map(|word| word.to_be_bytes())) {
+    for (slot, octet) in digest
+        .iter_mut()
+        .zip(state.iter().flat_map(|word| word.to_be_bytes()))
+    {
         *slot = octet;
     }
     digest
@@ -36,7 +45,9 @@ fn compress(state: &mut [u32; 5], block: &[u8; 64]) {
     }
     let [mut a, mut b, mut c, mut d, mut e] = *state;
     for round in 0_usize..80 {
-        let word = |back: usize, window: &[u32; 16]| window.get((round + 16 - back) % 16).copied().unwrap_or(0);
+        let word = |back: usize, window: &[u32; 16]| {
+            window.get((round + 16 - back) % 16).copied().unwrap_or(0)
+        };
         if round >= 16 {
             let mixed = word(3, &window) ^ word(8, &window) ^ word(14, &window) ^ word(0, &window);
             if let Some(slot) = window.get_mut(round % 16) {
@@ -67,7 +78,10 @@ mod tests {
     use super::*;
 
     fn hex(data: &[u8]) -> String {
-        sha1(data).iter().map(|octet| format!("{octet:02x}")).collect()
+        sha1(data)
+            .iter()
+            .map(|octet| format!("{octet:02x}"))
+            .collect()
     }
 
     #[test]
@@ -77,7 +91,10 @@ mod tests {
             hex(b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
             "84983e441c3bd26ebaae4aa1f95129e5e54670f1"
         );
-        assert_eq!(hex(&vec![b'a'; 1_000_000]), "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+        assert_eq!(
+            hex(&vec![b'a'; 1_000_000]),
+            "34aa973cd4c4daa4f61eeb2bdbad27316534016f"
+        );
         assert_eq!(hex(b""), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
     }
 }

@@ -10,7 +10,8 @@ use crate::settings::{Settings, Sharing, setting};
 /// Adds a finding for each clause that is not acceptable, or not what the draft allows.
 pub(crate) fn check(policy: &PrivacyPolicy, settings: &Settings, findings: &mut Vec<Finding>) {
     if settings.require_address_is_personal && !policy.ip_address_is_personal {
-        let message = "a client's address is not treated as personal (setting `require-address-is-personal`)";
+        let message =
+            "a client's address is not treated as personal (setting `require-address-is-personal`)";
         findings.push(Finding::error("address-not-personal", message));
     }
     logging(policy, settings, findings);
@@ -23,17 +24,25 @@ pub(crate) fn check(policy: &PrivacyPolicy, settings: &Settings, findings: &mut 
         let message = "domains are blocked (setting `accept-blocking`)";
         findings.push(Finding::error("blocks-domains", message));
     }
-    let policy_url = ("policy-url", policy.policy_url.as_deref(), settings.require_policy_url);
-    let audit_url = ("audit-report", policy.audit_url.as_deref(), settings.require_audit_report);
+    let policy_url = (
+        "policy-url",
+        policy.policy_url.as_deref(),
+        settings.require_policy_url,
+    );
+    let audit_url = (
+        "audit-report",
+        policy.audit_url.as_deref(),
+        settings.require_audit_report,
+    );
     for (noun, url, required) in [policy_url, audit_url] {
         match url {
             None if required => {
                 let message = format!("no URL is stated (setting `require-{noun}`)");
-                findings.push(Finding::error(&format!("{noun}-missing"), message));
+                findings.push(Finding::error(format!("{noun}-missing"), message));
             }
             Some(url) if !is_https(url) => {
                 let message = format!("`{}` is no https URL", clipped(url));
-                findings.push(Finding::error(&format!("{noun}-not-https"), message));
+                findings.push(Finding::error(format!("{noun}-not-https"), message));
             }
             _ => {}
         }
@@ -42,8 +51,13 @@ pub(crate) fn check(policy: &PrivacyPolicy, settings: &Settings, findings: &mut 
 
 /// The scheme is https and there is a host.
 fn is_https(url: &str) -> bool {
-    let scheme = url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
-    let host = url.get(8..).and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    let scheme = url
+        .get(..8)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+    let host = url
+        .get(8..)
+        .and_then(|rest| rest.split(['/', '?', '#']).next())
+        .unwrap_or_default();
     scheme && !host.is_empty() && url.chars().all(|c| c.is_ascii_graphic())
 }
 
@@ -66,12 +80,19 @@ fn logging(policy: &PrivacyPolicy, settings: &Settings, findings: &mut Vec<Findi
         let duration = logging.duration(kind);
         if let Some(hours @ ..-1) = duration {
             let message = format!("logging `{word}` for {hours} hours: expected -1 or more");
-            findings.push(Finding::error(&format!("logging-{word}-duration-invalid"), message));
+            findings.push(Finding::error(
+                format!("logging-{word}-duration-invalid"),
+                message,
+            ));
         }
         let logs = logging.logs(kind);
         if !logs && duration.is_some_and(|hours| hours != 0) {
-            let message = format!("a duration is stated for logging `{word}`, which is not stated to happen");
-            findings.push(Finding::warning(&format!("logging-{word}-not-stated"), message));
+            let message =
+                format!("a duration is stated for logging `{word}`, which is not stated to happen");
+            findings.push(Finding::warning(
+                format!("logging-{word}-not-stated"),
+                message,
+            ));
         } else if !logs {
             continue;
         }
@@ -81,11 +102,20 @@ fn logging(policy: &PrivacyPolicy, settings: &Settings, findings: &mut Vec<Findi
         if longest == -1 || hours.is_some_and(|hours| hours <= longest) {
             continue;
         }
-        let stated = hours.map_or_else(|| "without end".into(), |hours| format!("for {hours} hours"));
-        let limit = if longest == 0 { "never".into() } else { format!("at most {longest} hours") };
-        let message =
-            format!("logging `{word}` {stated}: expected {limit} (setting `{}`)", setting(kind));
-        findings.push(Finding::error(&format!("logging-{word}-too-long"), message));
+        let stated = hours.map_or_else(
+            || "without end".into(),
+            |hours| format!("for {hours} hours"),
+        );
+        let limit = if longest == 0 {
+            "never".into()
+        } else {
+            format!("at most {longest} hours")
+        };
+        let message = format!(
+            "logging `{word}` {stated}: expected {limit} (setting `{}`)",
+            setting(kind)
+        );
+        findings.push(Finding::error(format!("logging-{word}-too-long"), message));
     }
 }
 
@@ -109,18 +139,29 @@ fn sharing(policy: &PrivacyPolicy, settings: &Settings, findings: &mut Vec<Findi
         Sharing::Anonymized if anonymized => {}
         Sharing::Anonymized => {
             let message = match sharing.anonymized {
-                Some(_) => "data that identifies people is shared with partners (setting `sharing`)",
-                None => "it is not stated that shared data is anonymized, so it identifies people (setting `sharing`)",
+                Some(_) => {
+                    "data that identifies people is shared with partners (setting `sharing`)"
+                }
+                None => {
+                    "it is not stated that shared data is anonymized, so it identifies people (setting `sharing`)"
+                }
             };
             findings.push(Finding::error("sharing-identifiable", message));
         }
         Sharing::Partners => {
             if named.is_empty() {
-                let message = "data is shared with partners that are not named (setting `partners`)";
+                let message =
+                    "data is shared with partners that are not named (setting `partners`)";
                 findings.push(Finding::error("sharing-partner-unnamed", message));
             }
-            for partner in named.iter().filter(|partner| !settings.partners.contains(partner)) {
-                let message = format!("data is shared with `{}` (setting `partners`)", clipped(partner));
+            for partner in named
+                .iter()
+                .filter(|partner| !settings.partners.contains(partner))
+            {
+                let message = format!(
+                    "data is shared with `{}` (setting `partners`)",
+                    clipped(partner)
+                );
                 findings.push(Finding::error("sharing-partner", message));
             }
         }

@@ -1,6 +1,8 @@
 //! Where the privacy extension stands in the end entity's certificate.
 
-use der::{Decode, Header, Reader as _, SliceReader, Tag, asn1::ObjectIdentifier, asn1::OctetStringRef};
+use der::{
+    Decode, Header, Reader as _, SliceReader, Tag, asn1::ObjectIdentifier, asn1::OctetStringRef,
+};
 use resolvet_guest::certificate::privacy::{PrivacyError, PrivacyStatement};
 
 /// `[3]`, the extensions of a certificate.
@@ -78,7 +80,9 @@ fn fields(extension: &[u8]) -> Option<(ObjectIdentifier, bool, &[u8])> {
     let oid = ObjectIdentifier::decode(&mut fields).ok()?;
     let critical = fields.peek_byte()? == 0x01 && bool::decode(&mut fields).ok()?;
     let value: &OctetStringRef = Decode::decode(&mut fields).ok()?;
-    fields.is_finished().then_some((oid, critical, value.as_bytes()))
+    fields
+        .is_finished()
+        .then_some((oid, critical, value.as_bytes()))
 }
 
 /// The content of the next value, a SEQUENCE.

@@ -27,7 +27,14 @@
 //! | `accept-blocking` | `true` | blocking of domains is acceptable |
 //! | `require-policy-url` | `false` | a URL of the privacy policy must be stated |
 //! | `require-audit-report` | `false` | a URL of an auditor's report must be stated |
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly"))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may fail loudly"
+    )
+)]
 
 mod clauses;
 mod extension;
@@ -59,9 +66,11 @@ pub fn assess(settings: &Settings) -> Verdict {
     match found.as_slice() {
         [] => missing(settings),
         [extension] => judge(extension, settings),
-        [first, ..] => {
-            Verdict::reject().because(malformed(&PrivacyError::Repeated, first.offset, first.length))
-        }
+        [first, ..] => Verdict::reject().because(malformed(
+            &PrivacyError::Repeated,
+            first.offset,
+            first.length,
+        )),
     }
 }
 
@@ -70,9 +79,17 @@ fn missing(settings: &Settings) -> Verdict {
     let message = format!("the certificate has no privacy extension `{oid}`");
     if settings.require_extension {
         let message = format!("{message} (setting `require-extension`)");
-        Verdict::reject().because(Finding::error("extension-missing", message).reference(SYNTAX).evidence(at(0, 0)))
+        Verdict::reject().because(
+            Finding::error("extension-missing", message)
+                .reference(SYNTAX)
+                .evidence(at(0, 0)),
+        )
     } else {
-        Verdict::abstain().because(Finding::note("extension-missing", message).reference(SYNTAX).evidence(at(0, 0)))
+        Verdict::abstain().because(
+            Finding::note("extension-missing", message)
+                .reference(SYNTAX)
+                .evidence(at(0, 0)),
+        )
     }
 }
 
@@ -82,7 +99,9 @@ fn malformed(error: &PrivacyError, offset: u32, length: u32) -> Finding {
         PrivacyError::Certificate => "certificate-malformed",
         _ => "extension-malformed",
     };
-    Finding::error(code, error.to_string()).reference(SYNTAX).evidence(at(offset, length))
+    Finding::error(code, error.to_string())
+        .reference(SYNTAX)
+        .evidence(at(offset, length))
 }
 
 fn judge(extension: &Extension, settings: &Settings) -> Verdict {
@@ -95,16 +114,26 @@ fn judge(extension: &Extension, settings: &Settings) -> Verdict {
     match &extension.statement {
         Err(error) => findings.push(malformed(error, offset, length)),
         Ok(PrivacyStatement::None) if settings.accept_no_policy => {
-            findings.push(Finding::note("no-privacy-policy", "the server states that it has no privacy policy"));
+            findings.push(Finding::note(
+                "no-privacy-policy",
+                "the server states that it has no privacy policy",
+            ));
         }
         Ok(PrivacyStatement::None) => {
-            let message = "the server states that it has no privacy policy (setting `accept-no-policy`)";
+            let message =
+                "the server states that it has no privacy policy (setting `accept-no-policy`)";
             findings.push(Finding::error("no-privacy-policy", message));
         }
         Ok(PrivacyStatement::Policy(policy)) => clauses::check(policy, settings, &mut findings),
     }
-    let refused = findings.iter().any(|finding| finding.severity == Severity::Error);
-    let verdict = if refused { Verdict::reject() } else { Verdict::accept() };
+    let refused = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    let verdict = if refused {
+        Verdict::reject()
+    } else {
+        Verdict::accept()
+    };
     findings.into_iter().fold(verdict, |verdict, mut finding| {
         if finding.evidence.is_empty() {
             finding.evidence.push(at(offset, length));
@@ -118,7 +147,12 @@ fn judge(extension: &Extension, settings: &Settings) -> Verdict {
 
 /// Evidence: octets of the end entity's certificate.
 fn at(offset: u32, length: u32) -> Evidence {
-    Evidence::Certificate(CertificateSpan { set: CertificateSet::Presented, index: 0, offset, length })
+    Evidence::Certificate(CertificateSpan {
+        set: CertificateSet::Presented,
+        index: 0,
+        offset,
+        length,
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What an administrator may set. The crate's head documents each.
 
-use resolvet_guest::{certificate::privacy::DEFAULT_OID, certificate::privacy::LoggingKind, prelude::*};
+use resolvet_guest::{
+    certificate::privacy::DEFAULT_OID, certificate::privacy::LoggingKind, prelude::*,
+};
 
 /// With whom a server may share data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -19,7 +21,10 @@ pub enum Sharing {
 /// The settings of this policy; the crate's head says what each means.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the crate's head has one table for administrators; it is not repeated here")]
+#[expect(
+    missing_docs,
+    reason = "the crate's head has one table for administrators; it is not repeated here"
+)]
 pub struct Settings {
     pub extension_oid: String,
     pub require_extension: bool,
@@ -76,14 +81,20 @@ impl Settings {
             let hours = self.longest(kind);
             if hours < -1 {
                 let name = setting(kind);
-                return Err(format!("`{name}`: expected hours, 0 for never or -1 for no limit, presented {hours}"));
+                return Err(format!(
+                    "`{name}`: expected hours, 0 for never or -1 for no limit, presented {hours}"
+                ));
             }
         }
         if self.sharing == Sharing::Partners && self.partners.is_empty() {
-            return Err("`partners`: expected at least one name, since `sharing` is `partners`".into());
+            return Err(
+                "`partners`: expected at least one name, since `sharing` is `partners`".into(),
+            );
         }
         if self.sharing != Sharing::Partners && !self.partners.is_empty() {
-            return Err("`partners`: expected none, since only `sharing = \"partners\"` uses them".into());
+            return Err(
+                "`partners`: expected none, since only `sharing = \"partners\"` uses them".into(),
+            );
         }
         Ok(())
     }
@@ -123,9 +134,18 @@ mod tests {
         assert_eq!(check("{}"), Ok(()));
         assert_eq!(check(r#"{"sharing":"partners","partners":["A"]}"#), Ok(()));
         for (json, start) in [
-            (r#"{"extension-oid":"1.3.x"}"#, "`extension-oid`: expected a dotted object identifier"),
-            (r#"{"longest-logging-analytics":-2}"#, "`longest-logging-analytics`: expected hours"),
-            (r#"{"sharing":"partners"}"#, "`partners`: expected at least one"),
+            (
+                r#"{"extension-oid":"1.3.x"}"#,
+                "`extension-oid`: expected a dotted object identifier",
+            ),
+            (
+                r#"{"longest-logging-analytics":-2}"#,
+                "`longest-logging-analytics`: expected hours",
+            ),
+            (
+                r#"{"sharing":"partners"}"#,
+                "`partners`: expected at least one",
+            ),
             (r#"{"partners":["A"]}"#, "`partners`: expected none"),
         ] {
             let error = check(json).unwrap_err();

@@ -9,8 +9,17 @@ use crate::{
 #[test]
 fn malformed_names_refuse() {
     let w = World::new();
-    for bad in ["domain-s.example.net", "_domain-s", "_.example.net", "_domain-s.", "_domain-s.*.example.net"] {
-        rejects(&w.request(&w.server_named(&[dns(SERVER), srv(bad)])), "alt-name-malformed");
+    for bad in [
+        "domain-s.example.net",
+        "_domain-s",
+        "_.example.net",
+        "_domain-s.",
+        "_domain-s.*.example.net",
+    ] {
+        rejects(
+            &w.request(&w.server_named(&[dns(SERVER), srv(bad)])),
+            "alt-name-malformed",
+        );
     }
 }
 
@@ -18,5 +27,8 @@ fn malformed_names_refuse() {
 #[test]
 fn an_srv_name_is_no_host_name() {
     let w = World::new();
-    rejects(&w.request(&w.server_named(&[srv("_domain-s.dns.example.net")])), "name-mismatch");
+    rejects(
+        &w.request(&w.server_named(&[srv("_domain-s.dns.example.net")])),
+        "name-mismatch",
+    );
 }

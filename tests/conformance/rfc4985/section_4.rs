@@ -19,9 +19,17 @@ fn service_name_or_both() {
     ] {
         let permitted = w.authority().name_constraints(&[srv(base)], &[]);
         let request = w.request_of(&w.server(), &permitted, &w.root());
-        if holds { accepts(&request) } else { rejects(&request, "name-constraints-violated") }
+        if holds {
+            accepts(&request)
+        } else {
+            rejects(&request, "name-constraints-violated")
+        }
         let excluded = w.authority().name_constraints(&[], &[srv(base)]);
         let request = w.request_of(&w.server(), &excluded, &w.root());
-        if holds { rejects(&request, "name-constraints-violated") } else { accepts(&request) }
+        if holds {
+            rejects(&request, "name-constraints-violated")
+        } else {
+            accepts(&request)
+        }
     }
 }

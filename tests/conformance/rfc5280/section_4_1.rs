@@ -9,7 +9,10 @@ use crate::{
 #[test]
 fn both_signature_algorithms_are_equal() {
     let w = World::new();
-    let server = Certificate { inner_algorithm: ECDSA_SHA1.to_vec(), ..w.server() };
+    let server = Certificate {
+        inner_algorithm: ECDSA_SHA1.to_vec(),
+        ..w.server()
+    };
     rejects(&w.request(&server), "signature-algorithm-mismatch");
 }
 
@@ -24,8 +27,15 @@ fn serial_numbers_are_positive_and_at_most_twenty_octets() {
         (vec![0x80], false),
         (vec![0, 0x80], true),
     ] {
-        let request = w.request(&Certificate { serial: serial.clone(), ..w.server() });
-        if good { accepts(&request) } else { rejects(&request, "serial-number-invalid") }
+        let request = w.request(&Certificate {
+            serial: serial.clone(),
+            ..w.server()
+        });
+        if good {
+            accepts(&request)
+        } else {
+            rejects(&request, "serial-number-invalid")
+        }
     }
 }
 
@@ -33,15 +43,30 @@ fn serial_numbers_are_positive_and_at_most_twenty_octets() {
 #[test]
 fn an_issuer_has_a_name() {
     let w = World::new();
-    let root = Certificate { issuer: name(""), ..w.root() };
-    rejects(&w.request_of(&w.server(), &w.authority(), &root.authority_key_identifier(&w.root)), "issuer-empty");
+    let root = Certificate {
+        issuer: name(""),
+        ..w.root()
+    };
+    rejects(
+        &w.request_of(
+            &w.server(),
+            &w.authority(),
+            &root.authority_key_identifier(&w.root),
+        ),
+        "issuer-empty",
+    );
 }
 
 /// 4.1.2.5: the period is inclusive of both its ends.
 #[test]
 fn both_ends_of_the_validity_belong_to_it() {
     let w = World::new();
-    let valid = |from, to| w.request(&Certificate { validity: (from, to), ..w.server() });
+    let valid = |from, to| {
+        w.request(&Certificate {
+            validity: (from, to),
+            ..w.server()
+        })
+    };
     accepts(&valid(NOW, NOW));
     rejects(&valid(NOW + 1, NOW + 2), "not-yet-valid");
     rejects(&valid(NOW - 2, NOW - 1), "expired");

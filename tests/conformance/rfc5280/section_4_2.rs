@@ -24,19 +24,31 @@ fn unknown_critical_extensions_refuse() {
     let w = World::new();
     let unknown: &[u8] = &[0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, 7];
     accepts(&w.request(&w.server().extension(unknown, false, tlv(5, &[]))));
-    rejects(&w.request(&w.server().extension(unknown, true, tlv(5, &[]))), "critical-extension-unknown");
+    rejects(
+        &w.request(&w.server().extension(unknown, true, tlv(5, &[]))),
+        "critical-extension-unknown",
+    );
     let root = w.root().extension(unknown, true, tlv(5, &[]));
-    rejects(&w.request_of(&w.server(), &w.authority(), &root), "critical-extension-unknown");
+    rejects(
+        &w.request_of(&w.server(), &w.authority(), &root),
+        "critical-extension-unknown",
+    );
 }
 
 /// 4.2.1.1 and 4.2.1.2: key identifiers are there and not critical.
 #[test]
 fn key_identifiers() {
     let w = World::new();
-    rejects(&w.request(&w.server().without(&id_ce(35))), "authority-key-identifier-missing");
+    rejects(
+        &w.request(&w.server().without(&id_ce(35))),
+        "authority-key-identifier-missing",
+    );
     accepts(&w.request(&w.server().without(&id_ce(14))));
     let authority = w.authority().without(&id_ce(14));
-    rejects(&w.request_of(&w.server(), &authority, &w.root()), "subject-key-identifier-missing");
+    rejects(
+        &w.request_of(&w.server(), &authority, &w.root()),
+        "subject-key-identifier-missing",
+    );
     let critical = w.server().extension(&id_ce(14), true, tlv(4, &[1]));
     rejects(&w.request(&critical), "extension-criticality");
     accepts(&w.request_of(&w.server(), &w.authority(), &w.root().without(&id_ce(35))));
@@ -46,9 +58,15 @@ fn key_identifiers() {
 #[test]
 fn key_usage() {
     let w = World::new();
-    rejects(&w.request(&w.server().key_usage(&[0b1000_0100])), "key-usage-cert-sign");
+    rejects(
+        &w.request(&w.server().key_usage(&[0b1000_0100])),
+        "key-usage-cert-sign",
+    );
     let authority = w.authority().key_usage(&[0b1000_0010]);
-    rejects(&w.request_of(&w.server(), &authority, &w.root()), "key-usage-no-cert-sign");
+    rejects(
+        &w.request_of(&w.server(), &authority, &w.root()),
+        "key-usage-no-cert-sign",
+    );
     accepts(&w.request(&w.server().without(&id_ce(15))));
 }
 
@@ -56,12 +74,25 @@ fn key_usage() {
 #[test]
 fn alternative_names() {
     let w = World::new();
-    let nameless = Certificate { subject: seq(&[]), ..w.server() };
+    let nameless = Certificate {
+        subject: seq(&[]),
+        ..w.server()
+    };
     rejects(&w.request(&nameless), "alt-name-not-critical");
     let critical = nameless.extension(&id_ce(17), true, seq(&[&dns(SERVER)]));
     accepts(&w.request(&critical));
-    for bad in ["192.0.2.1", "", " ", ".dns.example.net", "a..b", "-a.example"] {
-        rejects(&w.request(&w.server_named(&[dns(SERVER), dns(bad)])), "alt-name-malformed");
+    for bad in [
+        "192.0.2.1",
+        "",
+        " ",
+        ".dns.example.net",
+        "a..b",
+        "-a.example",
+    ] {
+        rejects(
+            &w.request(&w.server_named(&[dns(SERVER), dns(bad)])),
+            "alt-name-malformed",
+        );
     }
 }
 
@@ -69,9 +100,17 @@ fn alternative_names() {
 #[test]
 fn basic_constraints() {
     let w = World::new();
-    let uncritical = w.authority().extension(&id_ce(19), false, seq(&[&tlv(1, &[0xff])]));
-    rejects(&w.request_of(&w.server(), &uncritical, &w.root()), "extension-criticality");
-    rejects(&w.request(&w.server().basic_constraints(false, Some(0))), "path-length-misplaced");
+    let uncritical = w
+        .authority()
+        .extension(&id_ce(19), false, seq(&[&tlv(1, &[0xff])]));
+    rejects(
+        &w.request_of(&w.server(), &uncritical, &w.root()),
+        "extension-criticality",
+    );
+    rejects(
+        &w.request(&w.server().basic_constraints(false, Some(0))),
+        "path-length-misplaced",
+    );
 }
 
 /// 4.2.1.12: where the extension is present, the certificate MUST only be used for one of its purposes.
@@ -80,9 +119,22 @@ fn extended_key_usage() {
     let w = World::new();
     accepts(&w.request(&w.server().without(&id_ce(37))));
     accepts(&w.request(&w.server().extended_key_usage(&[CLIENT_AUTH, SERVER_AUTH])));
-    rejects(&w.request(&w.server().extended_key_usage(&[CLIENT_AUTH])), "purpose-not-allowed");
-    rejects(&w.request(&w.server().extended_key_usage(&[ANY_PURPOSE])), "any-extended-key-usage");
+    rejects(
+        &w.request(&w.server().extended_key_usage(&[CLIENT_AUTH])),
+        "purpose-not-allowed",
+    );
+    rejects(
+        &w.request(&w.server().extended_key_usage(&[ANY_PURPOSE])),
+        "any-extended-key-usage",
+    );
     let authority = w.authority().extended_key_usage(&[CLIENT_AUTH]);
-    rejects(&w.request_of(&w.server(), &authority, &w.root()), "purpose-not-allowed");
-    accepts(&w.request_of(&w.server(), &w.authority().extended_key_usage(&[ANY_PURPOSE]), &w.root()));
+    rejects(
+        &w.request_of(&w.server(), &authority, &w.root()),
+        "purpose-not-allowed",
+    );
+    accepts(&w.request_of(
+        &w.server(),
+        &w.authority().extended_key_usage(&[ANY_PURPOSE]),
+        &w.root(),
+    ));
 }

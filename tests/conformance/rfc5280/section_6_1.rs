@@ -13,7 +13,10 @@ fn signatures_are_verified() {
     let w = World::new();
     let stranger = key();
     let chain = |server: &rcgen::KeyPair, authority: &rcgen::KeyPair| {
-        request(vec![w.server().sign(server), w.authority().sign(authority)], vec![w.root().sign(&w.root)])
+        request(
+            vec![w.server().sign(server), w.authority().sign(authority)],
+            vec![w.root().sign(&w.root)],
+        )
     };
     accepts(&chain(&w.authority, &w.root));
     rejects(&chain(&stranger, &w.root), "signature-invalid");
@@ -25,10 +28,19 @@ fn signatures_are_verified() {
 fn every_certificate_is_valid_now() {
     let w = World::new();
     let old = (NOW - 200, NOW - 100);
-    let authority = Certificate { validity: old, ..w.authority() };
+    let authority = Certificate {
+        validity: old,
+        ..w.authority()
+    };
     rejects(&w.request_of(&w.server(), &authority, &w.root()), "expired");
-    let root = Certificate { validity: old, ..w.root() };
-    rejects(&w.request_of(&w.server(), &w.authority(), &root), "anchor-expired");
+    let root = Certificate {
+        validity: old,
+        ..w.root()
+    };
+    rejects(
+        &w.request_of(&w.server(), &w.authority(), &root),
+        "anchor-expired",
+    );
 }
 
 /// 6.1.3 (a)(4): issuer and subject chain.
@@ -43,10 +55,22 @@ fn names_chain() {
 #[test]
 fn issuers_are_authorities() {
     let w = World::new();
-    let request = w.request_of(&w.server(), &w.authority().basic_constraints(false, None).key_usage(&[0b1000_0000]), &w.root());
+    let request = w.request_of(
+        &w.server(),
+        &w.authority()
+            .basic_constraints(false, None)
+            .key_usage(&[0b1000_0000]),
+        &w.root(),
+    );
     let verdict = judge(&request);
     assert_eq!(verdict.decision, Decision::Reject);
-    assert!(verdict.findings.iter().any(|finding| finding.code == "not-an-authority"), "{verdict:#?}");
+    assert!(
+        verdict
+            .findings
+            .iter()
+            .any(|finding| finding.code == "not-an-authority"),
+        "{verdict:#?}"
+    );
 }
 
 /// 6.1.4 (l) and (m): path lengths bind, and self-issued certificates do not count.
@@ -55,13 +79,23 @@ fn path_lengths() {
     let w = World::new();
     let (lower, renewed) = (key(), key());
     let anchors = || vec![w.root().sign(&w.root)];
-    let limited = |limit| w.authority().basic_constraints(true, Some(limit)).sign(&w.root);
-    let below = Certificate::authority("lower", "authority", &lower, &w.authority).sign(&w.authority);
+    let limited = |limit| {
+        w.authority()
+            .basic_constraints(true, Some(limit))
+            .sign(&w.root)
+    };
+    let below =
+        Certificate::authority("lower", "authority", &lower, &w.authority).sign(&w.authority);
     let server = Certificate::end_entity(&[dns(SERVER)], "lower", &w.server, &lower).sign(&lower);
-    rejects(&request(vec![server.clone(), below.clone(), limited(0)], anchors()), "path-too-long");
+    rejects(
+        &request(vec![server.clone(), below.clone(), limited(0)], anchors()),
+        "path-too-long",
+    );
     accepts(&request(vec![server, below, limited(1)], anchors()));
-    let again = Certificate::authority("authority", "authority", &renewed, &w.authority).sign(&w.authority);
-    let server = Certificate::end_entity(&[dns(SERVER)], "authority", &w.server, &renewed).sign(&renewed);
+    let again =
+        Certificate::authority("authority", "authority", &renewed, &w.authority).sign(&w.authority);
+    let server =
+        Certificate::end_entity(&[dns(SERVER)], "authority", &w.server, &renewed).sign(&renewed);
     accepts(&request(vec![server, again, limited(0)], anchors()));
 }
 
@@ -77,7 +111,10 @@ fn names_are_compared_folded() {
 #[test]
 fn an_accept_ends_with_the_path() {
     let w = World::new();
-    let authority = Certificate { validity: (0, NOW + 77), ..w.authority() };
+    let authority = Certificate {
+        validity: (0, NOW + 77),
+        ..w.authority()
+    };
     let verdict = judge(&w.request_of(&w.server(), &authority, &w.root()));
     assert_eq!(verdict.decision, Decision::Accept { lifetime: Some(77) });
 }
@@ -87,6 +124,12 @@ fn an_accept_ends_with_the_path() {
 fn another_path_is_tried() {
     let w = World::new();
     let chain = vec![w.server().sign(&w.authority), w.authority().sign(&w.root)];
-    let expired = Certificate { validity: (0, NOW - 1), ..w.root() };
-    accepts(&request(chain, vec![expired.sign(&w.root), w.root().sign(&w.root)]));
+    let expired = Certificate {
+        validity: (0, NOW - 1),
+        ..w.root()
+    };
+    accepts(&request(
+        chain,
+        vec![expired.sign(&w.root), w.root().sign(&w.root)],
+    ));
 }

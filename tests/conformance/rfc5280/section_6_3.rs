@@ -8,14 +8,20 @@ use crate::{
 };
 
 fn with(w: &World, revoked: &[&[u8]], until: u64, signer: &rcgen::KeyPair) -> Request {
-    Request { crls: vec![crl("authority", revoked, until, signer)], ..w.request(&w.server()) }
+    Request {
+        crls: vec![crl("authority", revoked, until, signer)],
+        ..w.request(&w.server())
+    }
 }
 
 /// 6.3.3 (i): a certificate on the complete CRL is revoked.
 #[test]
 fn what_is_listed_is_revoked() {
     let w = World::new();
-    rejects(&with(&w, &[&[0x10], &[0x11]], NOW + 9, &w.authority), "revoked");
+    rejects(
+        &with(&w, &[&[0x10], &[0x11]], NOW + 9, &w.authority),
+        "revoked",
+    );
 }
 
 /// The accept ends when the CRL does.
@@ -40,7 +46,13 @@ fn the_issuer_may_sign_crls() {
     let w = World::new();
     let authority = w.authority().key_usage(&[0b0000_0100]);
     let crls = vec![crl("authority", &[], NOW + 9, &w.authority)];
-    rejects(&Request { crls, ..w.request_of(&w.server(), &authority, &w.root()) }, "crl-unusable");
+    rejects(
+        &Request {
+            crls,
+            ..w.request_of(&w.server(), &authority, &w.root())
+        },
+        "crl-unusable",
+    );
 }
 
 /// A CRL by somebody else says nothing about the certificate.
@@ -48,6 +60,12 @@ fn the_issuer_may_sign_crls() {
 fn other_issuers_crls_say_nothing() {
     let w = World::new();
     let crls = vec![crl("somebody", &[&[0x11]], NOW + 9, &key())];
-    let verdict = judge(&Request { crls, ..w.request(&w.server()) });
-    assert!(matches!(verdict.decision, Decision::Accept { .. }), "{verdict:#?}");
+    let verdict = judge(&Request {
+        crls,
+        ..w.request(&w.server())
+    });
+    assert!(
+        matches!(verdict.decision, Decision::Accept { .. }),
+        "{verdict:#?}"
+    );
 }

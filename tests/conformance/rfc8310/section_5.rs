@@ -10,7 +10,11 @@ use crate::{
 fn failing(w: &World, profile: UsageProfile, transport: Transport) -> Request {
     Request {
         usage_profile: profile,
-        server: Some(Server { transport, address: [192, 0, 2, 1].into(), port: 853 }),
+        server: Some(Server {
+            transport,
+            address: [192, 0, 2, 1].into(),
+            port: 853,
+        }),
         ..w.request(&w.server_named(&[dns("other.example.net")]))
     }
 }
@@ -22,17 +26,45 @@ fn what_a_failure_means() {
     let relaxed = UsageProfile::Other("relaxed".into());
     for (profile, transport, expected) in [
         (UsageProfile::Strict, Transport::Dot, Decision::Reject),
-        (UsageProfile::Opportunistic, Transport::Dot, Decision::Abstain),
-        (UsageProfile::Opportunistic, Transport::Dtls, Decision::Abstain),
-        (UsageProfile::Opportunistic, Transport::Doq, Decision::Abstain),
-        (UsageProfile::Opportunistic, Transport::Doh, Decision::Reject),
-        (UsageProfile::Opportunistic, Transport::Doh3, Decision::Reject),
-        (UsageProfile::Opportunistic, Transport::Other("carrier-pigeon".into()), Decision::Reject),
+        (
+            UsageProfile::Opportunistic,
+            Transport::Dot,
+            Decision::Abstain,
+        ),
+        (
+            UsageProfile::Opportunistic,
+            Transport::Dtls,
+            Decision::Abstain,
+        ),
+        (
+            UsageProfile::Opportunistic,
+            Transport::Doq,
+            Decision::Abstain,
+        ),
+        (
+            UsageProfile::Opportunistic,
+            Transport::Doh,
+            Decision::Reject,
+        ),
+        (
+            UsageProfile::Opportunistic,
+            Transport::Doh3,
+            Decision::Reject,
+        ),
+        (
+            UsageProfile::Opportunistic,
+            Transport::Other("carrier-pigeon".into()),
+            Decision::Reject,
+        ),
         (relaxed, Transport::Dot, Decision::Reject),
     ] {
         let request = failing(&w, profile, transport);
         let verdict = judge(&request);
-        assert_eq!(verdict.decision, expected, "{:?} {:?}", request.usage_profile, request.server);
+        assert_eq!(
+            verdict.decision, expected,
+            "{:?} {:?}",
+            request.usage_profile, request.server
+        );
         assert_eq!(verdict.findings[0].code, "name-mismatch");
     }
 }
@@ -42,10 +74,16 @@ fn what_a_failure_means() {
 fn what_was_conveyed_binds_under_every_profile() {
     let w = World::new();
     let mut request = failing(&w, UsageProfile::Opportunistic, Transport::Dot);
-    request.conveyed = Conveyed::Certificates { certificates: request.presented.certificates[..1].to_vec() };
+    request.conveyed = Conveyed::Certificates {
+        certificates: request.presented.certificates[..1].to_vec(),
+    };
     assert_eq!(judge(&request).decision, Decision::Reject);
-    request.conveyed = Conveyed::None { anchors_suffice: false };
+    request.conveyed = Conveyed::None {
+        anchors_suffice: false,
+    };
     assert_eq!(judge(&request).decision, Decision::Reject);
-    request.conveyed = Conveyed::None { anchors_suffice: true };
+    request.conveyed = Conveyed::None {
+        anchors_suffice: true,
+    };
     assert_eq!(judge(&request).decision, Decision::Abstain);
 }

@@ -24,27 +24,45 @@ fn any_key_of_the_path_may_be_pinned() {
     let request = w.request(&w.server());
     for key in [&w.server, &w.authority, &w.root] {
         let verdict = pinned(&request, &[key]);
-        assert!(matches!(verdict.decision, Decision::Accept { .. }), "{verdict:#?}");
+        assert!(
+            matches!(verdict.decision, Decision::Accept { .. }),
+            "{verdict:#?}"
+        );
     }
     let verdict = pinned(&request, &[&key()]);
-    assert_eq!((verdict.decision, verdict.findings[0].code.as_str()), (Decision::Reject, "pin-mismatch"));
+    assert_eq!(
+        (verdict.decision, verdict.findings[0].code.as_str()),
+        (Decision::Reject, "pin-mismatch")
+    );
 }
 
 /// Where a name and pins are configured, both must succeed.
 #[test]
 fn name_and_pin_must_both_hold() {
     let w = World::new();
-    let verdict = pinned(&w.request(&w.server_named(&[dns("other.example.net")])), &[&w.server]);
-    assert_eq!((verdict.decision, verdict.findings[0].code.as_str()), (Decision::Reject, "name-mismatch"));
+    let verdict = pinned(
+        &w.request(&w.server_named(&[dns("other.example.net")])),
+        &[&w.server],
+    );
+    assert_eq!(
+        (verdict.decision, verdict.findings[0].code.as_str()),
+        (Decision::Reject, "name-mismatch")
+    );
 }
 
 /// A pinned key alone authenticates where no name is configured.
 #[test]
 fn a_pin_alone_authenticates() {
     let w = World::new();
-    let request = Request { reference_ids: vec![], ..w.request(&w.server()) };
+    let request = Request {
+        reference_ids: vec![],
+        ..w.request(&w.server())
+    };
     let verdict = pinned(&request, &[&w.server, &key()]);
-    assert!(matches!(verdict.decision, Decision::Accept { .. }), "{verdict:#?}");
+    assert!(
+        matches!(verdict.decision, Decision::Accept { .. }),
+        "{verdict:#?}"
+    );
     assert_eq!(verdict.findings[0].code, "authenticated-by-pin");
 }
 
@@ -52,6 +70,12 @@ fn a_pin_alone_authenticates() {
 #[test]
 fn the_adn_is_matched_with_alternative_names_only() {
     let w = World::new();
-    let server = crate::forge::Certificate { subject: crate::forge::name(crate::world::SERVER), ..w.server_named(&[dns("x.example")]) };
-    assert_eq!(judge_with(&w.request(&server), "{}").decision, Decision::Reject);
+    let server = crate::forge::Certificate {
+        subject: crate::forge::name(crate::world::SERVER),
+        ..w.server_named(&[dns("x.example")])
+    };
+    assert_eq!(
+        judge_with(&w.request(&server), "{}").decision,
+        Decision::Reject
+    );
 }

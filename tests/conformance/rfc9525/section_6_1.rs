@@ -21,7 +21,9 @@ fn there_is_a_reference_identifier() {
 fn any_one_suffices() {
     let w = World::new();
     let mut request = w.request(&w.server());
-    request.reference_ids.insert(0, ReferenceId::DnsId("other.example.net".into()));
+    request
+        .reference_ids
+        .insert(0, ReferenceId::DnsId("other.example.net".into()));
     accepts(&request);
 }
 
@@ -29,6 +31,9 @@ fn any_one_suffices() {
 #[test]
 fn the_subject_does_not_count() {
     let w = World::new();
-    let server = Certificate { subject: name(SERVER), ..w.server_named(&[dns("other.example.net")]) };
+    let server = Certificate {
+        subject: name(SERVER),
+        ..w.server_named(&[dns("other.example.net")])
+    };
     rejects(&w.request(&server), "name-mismatch");
 }

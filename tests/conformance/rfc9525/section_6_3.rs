@@ -10,7 +10,12 @@ use crate::{
 fn every_label_matches() {
     let w = World::new();
     accepts(&w.request(&w.server_named(&[dns("DNS.Example.NET")])));
-    for other in ["example.net", "a.dns.example.net", "dns.example.org", "xdns.example.net"] {
+    for other in [
+        "example.net",
+        "a.dns.example.net",
+        "dns.example.org",
+        "xdns.example.net",
+    ] {
         rejects(&w.request(&w.server_named(&[dns(other)])), "name-mismatch");
     }
 }
@@ -20,9 +25,14 @@ fn every_label_matches() {
 fn a_wildcard_is_the_left_most_label() {
     let w = World::new();
     accepts(&w.request(&w.server_named(&[dns("*.example.net")])));
-    rejects(&w.request(&w.server_named(&[dns("*.dns.example.net")])), "name-mismatch");
+    rejects(
+        &w.request(&w.server_named(&[dns("*.dns.example.net")])),
+        "name-mismatch",
+    );
     let mut deeper = w.request(&w.server_named(&[dns("*.example.net")]));
-    deeper.reference_ids = vec![resolvet_proto::judgement::ReferenceId::DnsId("a.dns.example.net".into())];
+    deeper.reference_ids = vec![resolvet_proto::judgement::ReferenceId::DnsId(
+        "a.dns.example.net".into(),
+    )];
     rejects(&deeper, "name-mismatch");
 }
 
@@ -34,7 +44,10 @@ fn other_wildcards_are_malformed() {
         let mut request = w.request(&w.server_named(&[dns(bad), dns("dns.example.net")]));
         rejects(&request, "alt-name-malformed");
         request.reference_ids = vec![resolvet_proto::judgement::ReferenceId::DnsId(bad.into())];
-        assert_eq!(crate::world::judge(&request).decision, resolvet_proto::judgement::Decision::Reject);
+        assert_eq!(
+            crate::world::judge(&request).decision,
+            resolvet_proto::judgement::Decision::Reject
+        );
     }
 }
 
@@ -44,7 +57,14 @@ fn wildcards_below_registries_are_too_wide() {
     let w = World::new();
     for wide in ["*.net", "*.co.uk", "*"] {
         let request = w.request(&w.server_named(&[dns(wide), dns("dns.example.net")]));
-        let codes: Vec<_> = crate::world::judge(&request).findings.into_iter().map(|finding| finding.code).collect();
-        assert!(codes.contains(&"wildcard-too-wide".to_owned()), "{wide}: {codes:?}");
+        let codes: Vec<_> = crate::world::judge(&request)
+            .findings
+            .into_iter()
+            .map(|finding| finding.code)
+            .collect();
+        assert!(
+            codes.contains(&"wildcard-too-wide".to_owned()),
+            "{wide}: {codes:?}"
+        );
     }
 }

@@ -15,11 +15,21 @@ fn both_parts_match_in_the_same_identifier() {
     for (presented, good) in [
         (vec![srv("_domain-s.dns.example.net")], true),
         (vec![srv("_DOMAIN-S.DNS.example.net")], true),
-        (vec![srv("_domain-s.other.example.net"), srv("_imap.dns.example.net")], false),
+        (
+            vec![
+                srv("_domain-s.other.example.net"),
+                srv("_imap.dns.example.net"),
+            ],
+            false,
+        ),
         (vec![srv("_domain.dns.example.net")], false),
     ] {
         let mut request = w.request(&w.server_named(&presented));
         request.reference_ids = reference();
-        if good { accepts(&request) } else { rejects(&request, "name-mismatch") }
+        if good {
+            accepts(&request)
+        } else {
+            rejects(&request, "name-mismatch")
+        }
     }
 }

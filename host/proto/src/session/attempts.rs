@@ -1,159 +1,17 @@
-//! The session while it chooses a server and connects.
+//! The session while it connects, and what counts as a judgement of a server.
 
-use alloc::{collections::BTreeSet, format, string::ToString as _, sync::Arc};
+use alloc::{format, string::ToString as _, sync::Arc};
 
 use super::{
     Action, ConnectionFailure, ConnectionFailureKind, Failure, FailureKind, Session, Step,
     Timestamp, WithdrawReason,
     config::ATTEMPTS,
     limits::REPETITIONS,
-    machine::{Held, Peer, Phase},
+    machine::{Peer, Phase},
 };
-use crate::judgement::{
-    Answer, Digest, Judgement, Outcome, Presented, Ranking, Request, Stage, Transport, Verdict,
-};
+use crate::judgement::{Answer, Digest, Judgement, Outcome, Presented, Request, Stage, Verdict};
 
 impl Session {
-    /// Asks the selectors about all candidates, under the configured profile; for the `times`-th time in a row because something changed.
-    pub(super) fn select(&mut self, times: u32, now: Timestamp) {
-        let request = Arc::new(self.base_request(&Transport::Dot, now));
-        self.act(Action::Select {
-            request: Arc::clone(&request),
-        });
-        let evidence = self.evidence;
-        // A server in use does not wait longer than its own judgement may take.
-        let in_use = self.held.as_ref().filter(|held| held.expires.is_some());
-        let deadline = in_use.map_or_else(|| Self::patience(now), |held| held.deadline);
-        self.phase = Phase::Selecting {
-            request,
-            evidence,
-            times,
-            deadline,
-        };
-    }
-
-    /// See [`super::Event::Selected`].
-    pub(super) fn selected(&mut self, judgement: Judgement<Ranking>, now: Timestamp) {
-        let Phase::Selecting {
-            request,
-            evidence,
-            times,
-            ..
-        } = &self.phase
-        else {
-            return;
-        };
-        let (digest, evidence, times) = (request.digest(), *evidence, *times);
-        self.tell(now, Step::Selection(judgement.clone()));
-        if !self.is_ours(None, &judgement, Stage::Selection, digest, now) {
-            let message = "a selection of another request came";
-            return self.end(FailureKind::PolicyFault, message, now);
-        }
-        if judgement.generation < self.generation || evidence != self.evidence {
-            let reason = "policies or evidence changed while the selectors were asked".into();
-            self.tell(
-                now,
-                Step::Discounted {
-                    attempt: None,
-                    reason,
-                },
-            );
-            if times >= REPETITIONS {
-                let message =
-                    "policies or evidence changed too often while the selectors were asked";
-                return self.end(FailureKind::PolicyFault, message, now);
-            }
-            return self.select(times.saturating_add(1), now);
-        }
-        self.generation = judgement.generation;
-        let count = self.discovered.candidates.len();
-        match judgement.outcome {
-            Outcome::Faulted => {
-                return self.end(FailureKind::PolicyFault, "a selector failed", now);
-            }
-            Outcome::Rejected | Outcome::NoAuthority => {
-                let message = format!("the selectors left none of {count} candidates");
-                return self.end(FailureKind::SelectionRefused, message, now);
-            }
-            Outcome::Accepted => {}
-        }
-        let mut seen = BTreeSet::new();
-        self.queue = judgement
-            .order(count)
-            .into_iter()
-            .filter(|candidate| seen.insert(*candidate) && !self.excluded.contains(candidate))
-            .filter(|candidate| (*candidate as usize) < count)
-            .collect();
-        if let Some(preferred) = self
-            .preferred
-            .take()
-            .filter(|position| self.queue.contains(position))
-        {
-            self.queue.retain(|position| *position != preferred);
-            self.queue.push_front(preferred);
-        }
-        if self.queue.is_empty() {
-            let message = format!("the selectors left none of {count} candidates");
-            self.worsen(FailureKind::SelectionRefused, message);
-        }
-        self.attempts_left = self.config.attempts.min(ATTEMPTS);
-        if self.keep_held(now) {
-            return;
-        }
-        self.try_next(now);
-    }
-
-    /// A server that was vetted before discovery or selection was repeated is judged again instead of being connected to
-    /// anew: after a swap if it may still be chosen, after discovery if it is still the first choice. Otherwise it is
-    /// given up.
-    fn keep_held(&mut self, now: Timestamp) -> bool {
-        let Some(Held {
-            peer,
-            expires,
-            deadline,
-        }) = self.held.take()
-        else {
-            return false;
-        };
-        let candidates = &self.discovered.candidates;
-        let found = self.queue.iter().enumerate().find_map(|(place, position)| {
-            let candidate = candidates.get(*position as usize)?;
-            let end = self.discovered.ends.get(*position as usize)?;
-            (candidate.server() == peer.server)
-                .then(|| (place, *position, candidate.target.clone(), *end))
-        });
-        match (found, expires) {
-            (Some((_, candidate, target, end)), Some(expires)) => {
-                let peer = Peer {
-                    candidate,
-                    target,
-                    end,
-                    ..peer
-                };
-                self.rejudge_until(deadline, peer, Some(expires), "policies were swapped", now);
-                true
-            }
-            (Some((0, candidate, target, end)), None) => {
-                let peer = Peer {
-                    candidate,
-                    target,
-                    end,
-                    ..peer
-                };
-                self.rejudge(peer, None, "discovery was repeated", now);
-                true
-            }
-            (_, None) => {
-                self.withdraw(peer.attempt, WithdrawReason::Replaced, now);
-                false
-            }
-            (None, Some(_)) => {
-                self.withdraw(peer.attempt, WithdrawReason::SelectionRefused, now);
-                false
-            }
-        }
-    }
-
     /// Connects to the next candidate, or ends.
     pub(super) fn try_next(&mut self, now: Timestamp) {
         while let Some(position) = self.queue.pop_front() {

@@ -24,6 +24,7 @@ mod failure;
 pub mod limits;
 mod lookups;
 mod machine;
+mod selection;
 mod serving;
 mod story;
 mod transcript;

@@ -463,3 +463,17 @@ fn the_earliest_end_of_the_chain_bounds() {
         assert_eq!((vetted.expires().unix, vetted.bound()), (expires, bound));
     }
 }
+
+#[test]
+fn a_judgement_of_older_evidence_does_not_save_a_server() {
+    let mut play = Play::standard();
+    play.serve();
+    let before = rejudging(&play.event(changed(None, Some(Clock::Unsynchronized))));
+    let after = rejudging(&play.event(changed(None, Some(Clock::LowerBound))));
+    assert!(
+        play.rejudged(&before, accept).is_empty(),
+        "it was made over other facts"
+    );
+    assert_eq!(play.session.state(), State::Rejudging);
+    serving(&play.rejudged(&after, accept));
+}

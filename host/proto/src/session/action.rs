@@ -24,8 +24,9 @@ pub enum Action {
         /// The type's number.
         rtype: u16,
     },
-    /// Evaluate the selectors over this request. Issued when discovery is complete and yielded candidates. Answered by
-    /// [`super::Event::Selected`].
+    /// Evaluate the selectors over this request. Issued when discovery is complete and yielded candidates, and again before
+    /// anything is chosen anew: after a swap, when a server that was in use is refused, when its connection was lost. A
+    /// server in use goes on serving meanwhile, unless it was withdrawn. Answered by [`super::Event::Selected`].
     Select {
         /// The request, whole.
         request: Arc<Request>,

@@ -73,6 +73,17 @@ pub(crate) struct CandidateReport {
     pub(crate) findings: Vec<FindingReport>,
 }
 
+impl CandidateReport {
+    /// Where it is.
+    pub(crate) fn server(&self) -> Server {
+        Server {
+            transport: self.transport.clone(),
+            address: self.address,
+            port: self.port,
+        }
+    }
+}
+
 /// A finding and who found it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -271,11 +282,7 @@ impl Reading {
             "encrypted, not authenticated: the opportunistic profile takes it"
         };
         self.set(candidate, Status::Vetted, why.into());
-        let server = self.at(candidate).map(|report| Server {
-            transport: report.transport.clone(),
-            address: report.address,
-            port: report.port,
-        });
+        let server = self.at(candidate).map(|report| report.server());
         self.vetted = server;
     }
 

@@ -1,11 +1,11 @@
 //! `resolvet discover DOMAIN`.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use comfy_table::Cell;
-use resolvet::Client;
+use resolvet::{AttachError, Attachment, Client};
 use resolvet_proto::{
-    judgement::{Request, Server},
+    judgement::{Request, Server, UsageProfile},
     session::{Entry, Step},
 };
 
@@ -31,18 +31,51 @@ pub(super) async fn run(
     journey: Journey,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    let Travelled { report, .. } = travel(domain, all, journey, output).await?;
-    let exit = report
-        .outcome
-        .failure
-        .as_ref()
-        .map_or(Exit::Done, |failure| failure.kind.into());
+    let travelled = travel(domain, all, journey, output).await?;
     if output.is_json() {
-        output.document(&report)?;
+        output.document(&travelled.report)?;
     } else {
-        print(&report, output)?;
+        print(&travelled.report, output)?;
     }
-    Ok(exit)
+    Ok(travelled.exit())
+}
+
+impl Travelled {
+    /// How the program ends for it.
+    pub(super) fn exit(&self) -> Exit {
+        let failure = self.report.outcome.failure.as_ref();
+        failure.map_or(Exit::Done, |failure| failure.kind.into())
+    }
+
+    /// The report of an attachment that has a server or has failed.
+    pub(super) async fn of(
+        attachment: &Attachment,
+        domain: String,
+        resolver: SocketAddr,
+        profile: &UsageProfile,
+    ) -> anyhow::Result<Self> {
+        // How it ended is in the story.
+        let ended = attachment.vetted().await;
+        let story = attachment.story().await?;
+        let mut reading = Reading::of(&story);
+        if let Err(AttachError::Failed(failure)) = ended {
+            reading.failure = Some(failure);
+        }
+        let report = DiscoverReport {
+            version: VERSION,
+            domain,
+            resolver,
+            profile: profile.as_str().to_owned(),
+            outcome: reading.outcome(),
+            candidates: reading.candidates.clone(),
+            notes: reading.notes.clone(),
+        };
+        Ok(Self {
+            report,
+            reading,
+            story,
+        })
+    }
 }
 
 /// Goes to the end of the session's first round and reads its story.
@@ -67,30 +100,13 @@ pub(super) async fn travel(
         ..Request::new(resolvet_proto::judgement::Purpose::DnsServer, 0)
     };
     let attachment = client.attach(session)?;
-    // How it ended is in the story.
-    let ended = attachment.vetted().await;
-    let story = attachment.story().await?;
-    let mut reading = Reading::of(&story);
+    let mut travelled = Travelled::of(&attachment, domain, resolver, &profile).await?;
     if all {
-        probe_the_rest(&client, &story, &context, &mut reading, output).await;
+        let Travelled { reading, story, .. } = &mut travelled;
+        probe_the_rest(&client, story, &context, reading, output).await;
+        travelled.report.candidates = reading.candidates.clone();
     }
-    if let Err(resolvet::AttachError::Failed(failure)) = ended {
-        reading.failure = Some(failure);
-    }
-    let report = DiscoverReport {
-        version: VERSION,
-        domain,
-        resolver,
-        profile: profile.as_str().to_owned(),
-        outcome: reading.outcome(),
-        candidates: reading.candidates.clone(),
-        notes: reading.notes.clone(),
-    };
-    Ok(Travelled {
-        report,
-        reading,
-        story,
-    })
+    Ok(travelled)
 }
 
 /// Connects to every candidate that nobody needed, in the context that the session made for those that it tried.
@@ -107,15 +123,8 @@ async fn probe_the_rest(
         if report.status != Status::NotTried {
             continue;
         }
-        let server = Server {
-            transport: report.transport.clone(),
-            address: report.address,
-            port: report.port,
-        };
-        output.progress(&format!(
-            "probing {} {}:{}",
-            server.transport, server.address, server.port
-        ));
+        let server = report.server();
+        output.progress(&format!("probing {}", at(&server)));
         let domain = domain_of(story);
         let request = Request {
             now,
@@ -164,10 +173,7 @@ pub(super) fn ending(report: &DiscoverReport, output: &Output) -> anyhow::Result
         } else {
             "encrypted, not authenticated"
         };
-        let line = format!(
-            "{} {}:{} is {how}",
-            server.transport, server.address, server.port
-        );
+        let line = format!("{} is {how}", at(server));
         return output.line(&tinted(Tone::Good, &line));
     }
     if let Some(failure) = &report.outcome.failure {
@@ -213,4 +219,10 @@ fn row(candidate: &CandidateReport) -> Vec<Cell> {
         cell(tone, candidate.status.as_str()),
         Cell::new(&candidate.why),
     ]
+}
+
+/// A transport and where: an address of IPv6 in brackets, so that its port can be told.
+pub(super) fn at(server: &Server) -> String {
+    let address = SocketAddr::new(server.address, server.port);
+    format!("{} {address}", server.transport)
 }

@@ -14,7 +14,7 @@ use resolvet_proto::{
     session::{Entry, Step, Timestamp},
 };
 
-use super::discover::{Travelled, ending, travel};
+use super::discover::{Travelled, at, ending, travel};
 use crate::{
     args::Journey,
     exit::Exit,
@@ -23,16 +23,13 @@ use crate::{
 };
 
 pub(super) async fn run(domain: &str, journey: Journey, output: &Output) -> anyhow::Result<Exit> {
+    let travelled = travel(domain, false, journey, output).await?;
+    let exit = travelled.exit();
     let Travelled {
         report,
         reading,
         story,
-    } = travel(domain, false, journey, output).await?;
-    let exit = report
-        .outcome
-        .failure
-        .as_ref()
-        .map_or(Exit::Done, |failure| failure.kind.into());
+    } = travelled;
     if output.is_json() {
         output.document(&ExplainReport {
             discovery: report,
@@ -114,20 +111,12 @@ impl Teller<'_> {
                 candidates,
             } => self.discovered(entry, records, candidates),
             Step::Selection(judgement) => self.selection(entry, judgement),
-            Step::PassedOver { server, reason, .. } => self.at(
-                entry,
-                &format!(
-                    "passed by  {} {}:{}: {reason}",
-                    server.transport, server.address, server.port
-                ),
-            ),
-            Step::Attempt { server, target, .. } => self.at(
-                entry,
-                &format!(
-                    "connect    {} {}:{} ({target})",
-                    server.transport, server.address, server.port
-                ),
-            ),
+            Step::PassedOver { server, reason, .. } => {
+                self.at(entry, &format!("passed by  {}: {reason}", at(server)))
+            }
+            Step::Attempt { server, target, .. } => {
+                self.at(entry, &format!("connect    {} ({target})", at(server)))
+            }
             Step::ConnectionFailed { reason, .. } => self.at(
                 entry,
                 &format!("{}     {}", tinted(Tone::Bad, "failed"), reason.detail),
@@ -185,17 +174,9 @@ impl Teller<'_> {
             ))?;
         }
         for (index, candidate) in candidates.iter().enumerate() {
-            let Candidate {
-                transport,
-                address,
-                port,
-                target,
-                ranks,
-                ..
-            } = candidate;
-            self.under(&format!(
-                "{index}: {transport} {address}:{port} ({target}), ranks {ranks:?}"
-            ))?;
+            let Candidate { target, ranks, .. } = candidate;
+            let at = at(&candidate.server());
+            self.under(&format!("{index}: {at} ({target}), ranks {ranks:?}"))?;
         }
         Ok(())
     }

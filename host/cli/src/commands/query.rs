@@ -5,13 +5,13 @@ use std::{str::FromStr as _, time::Instant};
 use hickory_proto::rr::{Record, RecordType};
 use resolvet::QueryError;
 
-use super::discover::mends;
+use super::discover::{Travelled, at, mends};
 use crate::{
     args::Journey,
     exit::{Exit, UsageError},
     journey::{self, Prepared},
     output::{Output, Tone, tinted},
-    report::{QueryReport, Reading, RecordReport, VERSION},
+    report::{QueryReport, RecordReport, VERSION},
 };
 
 pub(super) async fn run(
@@ -26,7 +26,7 @@ pub(super) async fn run(
         client,
         session,
         resolver,
-        ..
+        profile,
     } = journey::prepare(via, journey, output)?;
     output.progress(&format!("discovering {via} by {resolver}"));
     let domain = session.authentication_domain_name.clone();
@@ -34,23 +34,12 @@ pub(super) async fn run(
     let vetted = match attachment.vetted().await {
         Ok(vetted) => vetted,
         Err(error) => {
-            if let Ok(story) = attachment.story().await {
-                let reading = Reading::of(&story);
-                for candidate in &reading.candidates {
-                    let at = format!(
-                        "{} {}:{}",
-                        candidate.transport, candidate.address, candidate.port
-                    );
-                    output.remark(&format!(
-                        "{at} {}: {}",
-                        candidate.status.as_str(),
-                        candidate.why
-                    ));
-                }
-                mends(&reading.candidates)
-                    .iter()
-                    .for_each(|mend| output.remark(mend));
+            let travelled = Travelled::of(&attachment, domain, resolver, &profile).await?;
+            if output.is_json() {
+                output.document(&travelled.report)?;
+                return Ok(travelled.exit());
             }
+            tell_refusals(&travelled, output);
             return Err(QueryError::NotVetted(error).into());
         }
     };
@@ -94,17 +83,14 @@ fn print(report: &QueryReport, output: &Output) -> anyhow::Result<()> {
             report.rtype, report.response_code
         ))?;
     }
-    let server = &report.server;
     let how = if report.authenticated {
         "vetted"
     } else {
         "not authenticated"
     };
     let over = format!(
-        "over {} {}:{} of {}, {how}, {} octets in {} ms; handshakes {} µs TCP, {} µs TLS with the judgement",
-        server.transport,
-        server.address,
-        server.port,
+        "over {} of {}, {how}, {} octets in {} ms; handshakes {} µs TCP, {} µs TLS with the judgement",
+        at(&report.server),
         report.domain,
         report.octets,
         report.milliseconds,
@@ -112,6 +98,17 @@ fn print(report: &QueryReport, output: &Output) -> anyhow::Result<()> {
         report.tls_microseconds
     );
     output.line(&tinted(Tone::Faint, &over))
+}
+
+/// What became of each server, and what would mend it.
+fn tell_refusals(travelled: &Travelled, output: &Output) {
+    for candidate in &travelled.reading.candidates {
+        let (status, why) = (candidate.status.as_str(), &candidate.why);
+        output.remark(&format!("{} {status}: {why}", at(&candidate.server())));
+    }
+    for mend in mends(&travelled.reading.candidates) {
+        output.remark(mend);
+    }
 }
 
 fn record(record: &Record) -> RecordReport {

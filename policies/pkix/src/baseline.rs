@@ -68,6 +68,39 @@ fn end_entity(c: &Certificate<'_>, report: &mut Report) -> Result<()> {
         }
         Some(_) => {}
     }
+    if c.basic_constraints()?.ca {
+        let message = "a public server certificate must not be an authority's".into();
+        report.refuse(
+            "baseline-end-entity-profile",
+            message,
+            "CA/B TLS BR 7.1.2.7.6",
+            whole(c),
+        );
+    }
+    if let Some(extension) = c.extension(oid::SUBJECT_ALT_NAME) {
+        if extension.critical && !name::is_empty(c.subject) {
+            let message =
+                "with a subject, the alternative name of a public certificate must not be critical"
+                    .into();
+            report.refuse(
+                "baseline-criticality",
+                message,
+                "CA/B TLS BR 7.1.2.7.12",
+                at(c, extension.whole),
+            );
+        }
+        let underscored =
+            |name: &GeneralName<'_>| matches!(name, GeneralName::Dns(name) if name.contains(&b'_'));
+        if identity::presented(c)?.iter().any(underscored) {
+            let message = "a DNS name of a public certificate must not have an underscore".into();
+            report.refuse(
+                "baseline-end-entity-profile",
+                message,
+                "CA/B TLS BR 7.1.4.2",
+                at(c, extension.whole),
+            );
+        }
+    }
     common_name(c, true, report)
 }
 

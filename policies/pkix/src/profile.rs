@@ -121,7 +121,8 @@ pub(crate) fn check(
         .and_then(|()| extensions(certificate, role, settings, &mut own))
         .and_then(|()| authority(certificate, role, settings, &mut own))
         .and_then(|()| key_identifiers(certificate, role, settings, &mut own))
-        .and_then(|()| names(certificate, role, &mut own));
+        .and_then(|()| names(certificate, role, &mut own))
+        .and_then(|()| information_access(certificate));
     if outcome.is_err() {
         let message = format!(
             "an extension of the {}'s certificate is malformed",
@@ -491,6 +492,26 @@ fn names(c: &Certificate<'_>, role: Role, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// Descriptions of where more is to be found: they are not followed, but must be what they say (section 4.2.2.1).
+fn information_access(c: &Certificate<'_>) -> Result<()> {
+    for oid in [oid::AUTHORITY_INFO_ACCESS, oid::SUBJECT_INFO_ACCESS] {
+        let Some(extension) = c.extension(oid) else {
+            continue;
+        };
+        let mut list = der::only(extension.value, tag::SEQUENCE)?;
+        if list.is_empty() {
+            return Err(Malformed);
+        }
+        while !list.is_empty() {
+            let mut description = list.nested(tag::SEQUENCE)?;
+            description.expect(tag::OID)?;
+            GeneralName::read(&mut description)?;
+            description.end()?;
+        }
+    }
+    Ok(())
+}
+
 /// Strength and kind of the key.
 fn key(c: &Certificate<'_>, role: Role, settings: &Settings, report: &mut Report) {
     let evidence = || at(c, c.key_info);
@@ -557,10 +578,7 @@ mod tests {
 
     #[test]
     fn bits_of_a_modulus_do_not_count_leading_zeros() {
-        assert_eq!(
-            rsa(&[0x30, 8, 2, 2, 0, 0x80, 2, 2, 1, 1]).unwrap_err(),
-            Malformed
-        );
+        assert_eq!(rsa(&[0x30, 8, 2, 2, 0, 0x80, 2, 2, 1, 1]), Ok((8, 257)));
         assert_eq!(rsa(&[0x30, 7, 2, 2, 0, 0x80, 2, 1, 3]), Ok((8, 3)));
         assert_eq!(rsa(&[0x30, 6, 2, 1, 0x0f, 2, 1, 3]), Ok((4, 3)));
         assert_eq!(rsa(&[0x30, 6, 2, 1, 0xff, 2, 1, 3]), Err(Malformed));

@@ -20,17 +20,23 @@ use crate::{
 const PROTO: &[&str] = &[
     "base64",
     "cms",
+    "crypto-bigint",
     "der",
     "hickory-proto",
+    "p256",
+    "p521",
+    "pbkdf2",
     "roxmltree",
     "rustls-pki-types",
     "rustls-webpki",
     "serde",
     "serde_json",
     "sha2",
+    "subtle",
     "thiserror",
     "x509-cert",
     "x509-parser",
+    "zeroize",
 ];
 
 /// What a crate of ours must never reach, by any way of normal dependencies: there is no socket without these.
@@ -340,6 +346,8 @@ fn standalone_manifest(root: &Path, proto: &Path) -> Result<String> {
         .get_mut("dependencies")
         .and_then(toml::Value::as_table_mut)
         .context("proto has dependencies")?;
+    // Without its features: what is optional adds nothing to what is shown here.
+    dependencies.retain(|_, value| value.get("optional").is_none());
     for (name, value) in dependencies.iter_mut() {
         *value = shared
             .get(name)
@@ -353,7 +361,7 @@ fn standalone_manifest(root: &Path, proto: &Path) -> Result<String> {
     };
     manifest.insert("package".into(), package.into());
     manifest.insert("workspace".into(), toml::Table::new().into());
-    for key in ["lints", "dev-dependencies"] {
+    for key in ["features", "lints", "dev-dependencies"] {
         manifest.remove(key);
     }
     Ok(toml::to_string(&manifest)?)

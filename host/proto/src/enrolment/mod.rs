@@ -3,6 +3,7 @@
 //! Private keys, passwords and sockets stay with the driver: what must be signed, proved or sent goes out as an action.
 
 pub mod est;
+pub mod mutual;
 
 mod signed_data;
 mod stored;

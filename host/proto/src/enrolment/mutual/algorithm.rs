@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use pbkdf2::pbkdf2_hmac;
-use sha2::{Digest as _, Sha256, Sha512};
+use sha2::{Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use super::encoding;

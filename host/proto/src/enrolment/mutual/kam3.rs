@@ -401,4 +401,169 @@ macro_rules! hidden {
     };
 }
 
-hidden!(Random, PasswordNumber, Verifier, ClientKey, ServerKey, SharedSecret);
+hidden!(
+    Random,
+    PasswordNumber,
+    Verifier,
+    ClientKey,
+    ServerKey,
+    SharedSecret
+);
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, string::String};
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Known answers of all four algorithms, two of each, made by a program that is not ours.
+    const VECTORS: &str = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/vectors/rfc8121/kam3-vectors.json"
+    ));
+
+    struct Vector(Value);
+
+    impl Vector {
+        fn text(&self, name: &str) -> &str {
+            self.0[name].as_str().unwrap()
+        }
+
+        fn algorithm(&self) -> Algorithm {
+            Algorithm::from_name(self.text("algorithm")).unwrap()
+        }
+
+        fn hex(&self, name: &str) -> Vec<u8> {
+            let digits = self.text(name).trim_start_matches("0x");
+            let even = if digits.len().is_multiple_of(2) {
+                ""
+            } else {
+                "0"
+            };
+            crate::enrolment::mutual::encoding::from_hex(&format!("{even}{digits}")).unwrap()
+        }
+
+        fn pi(&self) -> PasswordNumber {
+            PasswordNumber::derive(
+                self.algorithm(),
+                self.text("password").as_bytes(),
+                self.text("auth_scope"),
+                self.text("realm"),
+                self.text("username"),
+            )
+        }
+    }
+
+    fn vectors() -> Vec<Vector> {
+        let all: Vec<Value> = serde_json::from_str(VECTORS).unwrap();
+        assert_eq!(all.len(), 8);
+        all.into_iter().map(Vector).collect()
+    }
+
+    #[test]
+    fn known_answers() {
+        for vector in vectors() {
+            let algorithm = vector.algorithm();
+            let name = format!("{} nc {}", algorithm.name(), vector.0["nc"]);
+            let pi = vector.pi();
+            assert_eq!(*pi.octets, vector.hex("pi_hex"), "pi of {name}");
+            let verifier = pi.verifier().unwrap();
+            assert_eq!(*verifier.to_text(), vector.text("J"), "J of {name}");
+            let client = ClientKey::with_secret(algorithm, &vector.hex("S_c1")).unwrap();
+            let kc1 = client.kc1().to_vec();
+            assert_eq!(algorithm.to_text(&kc1), vector.text("kc1"), "kc1 of {name}");
+            let server = ServerKey::with_secret(algorithm, &vector.hex("S_s1")).unwrap();
+            let (ks1, at_server) = server.answer(&verifier, &kc1).unwrap();
+            assert_eq!(algorithm.to_text(&ks1), vector.text("ks1"), "ks1 of {name}");
+            let at_client = client.finish(&pi, &ks1).unwrap();
+            let nc = u32::try_from(vector.0["nc"].as_u64().unwrap()).unwrap();
+            let vh = vector.hex("vh_hex");
+            for secret in [at_client, at_server] {
+                let z = &secret.transcript[2 * algorithm.element_octets()..];
+                assert_eq!(z, vector.hex("z_hex"), "z of {name}");
+                let (vkc, vks) = (secret.vkc(nc, &vh), secret.vks(nc, &vh));
+                assert_eq!(algorithm.to_text(&vkc), vector.text("vkc"), "vkc of {name}");
+                assert_eq!(algorithm.to_text(&vks), vector.text("vks"), "vks of {name}");
+                assert!(secret.is_vkc(nc, &vh, &vkc) && secret.is_vks(nc, &vh, &vks));
+                assert!(!secret.is_vkc(nc, &vh, &vks) && !secret.is_vks(nc, &vh, &vkc));
+                assert!(!secret.is_vks(nc + 1, &vh, &vks) && !secret.is_vks(nc, &[], &vks));
+                assert!(!secret.is_vks(nc, &vh, &vks[1..]) && !secret.is_vks(nc, &vh, &[]));
+            }
+        }
+    }
+
+    #[test]
+    fn random_octets_that_are_not_random_are_refused() {
+        let zero = Random::new([0; Random::OCTETS]);
+        for algorithm in Algorithm::ALL {
+            let failed = ExchangeError::Secret { algorithm };
+            assert_eq!(ClientKey::new(algorithm, &zero).unwrap_err(), failed);
+            assert_eq!(ServerKey::new(algorithm, &zero).unwrap_err(), failed);
+        }
+    }
+
+    #[test]
+    fn elements_outside_the_group_are_refused() {
+        for vector in vectors().iter().step_by(2) {
+            let algorithm = vector.algorithm();
+            let pi = vector.pi();
+            let bad = alloc::vec![0xff; algorithm.element_octets()];
+            let server = ServerKey::with_secret(algorithm, &vector.hex("S_s1")).unwrap();
+            let kc1 = server.answer(&pi.verifier().unwrap(), &bad).unwrap_err();
+            let client = ClientKey::with_secret(algorithm, &vector.hex("S_c1")).unwrap();
+            let ks1 = client.finish(&pi, &bad).unwrap_err();
+            for (parameter, error) in [("kc1", kc1), ("ks1", ks1)] {
+                let expected = ExchangeError::Element {
+                    parameter,
+                    algorithm,
+                };
+                assert_eq!(error, expected);
+            }
+            let text = algorithm.to_text(&bad);
+            assert_eq!(
+                Verifier::from_text(algorithm, &text).unwrap_err(),
+                ExchangeError::Verifier { algorithm }
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_stored_is_read_back() {
+        let vector = &vectors()[0];
+        let text = vector.text("J");
+        let verifier = Verifier::from_text(vector.algorithm(), text).unwrap();
+        assert_eq!(*verifier.to_text(), text);
+        let fake = |user| {
+            Verifier::fake(Algorithm::P256, &[7; 32], user)
+                .unwrap()
+                .to_text()
+        };
+        assert_eq!(fake("a"), fake("a"));
+        assert_ne!(fake("a"), fake("b"));
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let vector = &vectors()[0];
+        let pi = vector.pi();
+        let client = ClientKey::with_secret(vector.algorithm(), &vector.hex("S_c1")).unwrap();
+        let server = ServerKey::with_secret(vector.algorithm(), &vector.hex("S_s1")).unwrap();
+        let shown: [String; 4] = [
+            format!("{pi:?}"),
+            format!("{:?}", pi.verifier().unwrap()),
+            format!("{client:?}"),
+            format!("{server:?}"),
+        ];
+        assert_eq!(
+            shown,
+            [
+                "PasswordNumber { .. }",
+                "Verifier { .. }",
+                "ClientKey { .. }",
+                "ServerKey { .. }"
+            ]
+        );
+    }
+}

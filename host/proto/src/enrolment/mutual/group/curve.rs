@@ -50,9 +50,9 @@ where
     }
 
     fn scalar_octets(scalar: &Self::Scalar) -> Zeroizing<Vec<u8>> {
-        let mut octets = scalar.to_repr();
-        let copy = Zeroizing::new(octets.as_ref().to_vec());
-        octets.as_mut().zeroize();
+        let mut octets: FieldBytes<C> = scalar.to_repr();
+        let copy = Zeroizing::new(octets.to_vec());
+        octets.zeroize();
         copy
     }
 
@@ -91,12 +91,12 @@ where
     }
 
     fn encode(element: &Self::Element) -> Option<Zeroizing<Vec<u8>>> {
-        use p256::elliptic_curve::group::Group as _;
+        use p256::elliptic_curve::group::{Curve as _, Group as _};
 
         if bool::from(element.is_identity()) {
             return None;
         }
-        let point = AffinePoint::<C>::from(**element);
+        let point: AffinePoint<C> = element.to_affine();
         let mut x = point.x();
         let mut carry = point.y_is_odd().unwrap_u8();
         let mut octets = Zeroizing::new(Vec::with_capacity(OCTETS));
@@ -165,7 +165,10 @@ mod tests {
         let good = encoded::<P256>(&[5]);
         assert!(P256::decode(&good).is_some());
         assert!(P256::decode(&good[1..]).is_none(), "too short");
-        assert!(P256::decode(&[&[0][..], &good].concat()).is_none(), "too long");
+        assert!(
+            P256::decode(&[&[0][..], &good].concat()).is_none(),
+            "too long"
+        );
         let mut large = good.clone();
         large[0] |= 2;
         assert!(P256::decode(&large).is_none(), "x of 257 bits");

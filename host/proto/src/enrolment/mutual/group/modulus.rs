@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crypto_bigint::{
-    BoxedUint, Odd, U2048, U4096,
+    BoxedUint, Odd, Resize as _, U2048, U4096,
     modular::{BoxedMontyForm, BoxedMontyParams},
 };
 use zeroize::Zeroizing;
@@ -99,7 +99,10 @@ impl Prime for Modp4096 {
 /// A number in the form in which it is multiplied modulo `modulus`, which is public.
 fn modulo<P: Prime>(modulus: Odd<BoxedUint>, number: &BoxedUint) -> Zeroizing<BoxedMontyForm> {
     let parameters = BoxedMontyParams::new_vartime(modulus);
-    Zeroizing::new(BoxedMontyForm::new(number.widen(P::BITS), &parameters))
+    Zeroizing::new(BoxedMontyForm::new(
+        number.resize_unchecked(P::BITS),
+        &parameters,
+    ))
 }
 
 /// A power of the element `base`.
@@ -129,7 +132,7 @@ impl<P: Prime> Group for P {
     }
 
     fn scalar_octets(scalar: &Self::Scalar) -> Zeroizing<Vec<u8>> {
-        let wide = Zeroizing::new(scalar.widen(P::BITS));
+        let wide = Zeroizing::new((&**scalar).resize_unchecked(P::BITS));
         Zeroizing::new(wide.to_be_bytes().into_vec())
     }
 
@@ -193,10 +196,16 @@ mod tests {
 
     fn one_below_half<P: Prime>() {
         let order = P::order();
-        let sum = order.as_ref().wrapping_add(order.as_ref()).wrapping_add(BoxedUint::one());
+        let sum = order
+            .as_ref()
+            .wrapping_add(order.as_ref())
+            .wrapping_add(BoxedUint::one());
         assert_eq!(sum, *P::modulus().as_ref());
         // 2 generates the subgroup of order r: its r-th power is 1.
-        assert_eq!(*power::<P>(&BoxedUint::from(2_u8), order.as_ref()), BoxedUint::one());
+        assert_eq!(
+            *power::<P>(&BoxedUint::from(2_u8), order.as_ref()),
+            BoxedUint::one()
+        );
     }
 
     #[test]
@@ -216,8 +225,20 @@ mod tests {
         assert!(!element(|octets| octets[255] -= 1), "q - 1");
         assert!(element(|octets| octets[255] -= 2), "q - 2");
         assert!(!element(|octets| octets.fill(0)), "0");
-        assert!(!element(|octets| { octets.fill(0); octets[255] = 1 }), "1");
-        assert!(element(|octets| { octets.fill(0); octets[255] = 2 }), "2");
+        assert!(
+            !element(|octets| {
+                octets.fill(0);
+                octets[255] = 1
+            }),
+            "1"
+        );
+        assert!(
+            element(|octets| {
+                octets.fill(0);
+                octets[255] = 2
+            }),
+            "2"
+        );
         assert!(!element(|octets| octets.fill(0xff)), "above q");
         assert!(!element(|octets| octets.truncate(255)), "too short");
         assert!(!element(|octets| octets.insert(0, 0)), "too long");

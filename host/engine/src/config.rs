@@ -115,25 +115,30 @@ fn pool(options: &Options) -> PoolingAllocationConfig {
 
 #[cfg(test)]
 mod tests {
+    use wasmparser::Validator;
+
     use super::*;
 
+    /// A component with one core module, which has one memory with these flags.
+    fn with_memory(flags: u8) -> Vec<u8> {
+        let module = [b"\0asm\x01\0\0\0".as_slice(), &[5, 4, 1, flags, 1, 1]].concat();
+        [b"\0asm\x0d\0\x01\0".as_slice(), &[1, 14], &module].concat()
+    }
+
     #[test]
-    fn the_runtime_has_the_features_that_the_validator_has_and_no_others() {
-        let config = compilation(WHOLE, 1 << 20);
-        let unknown_to_us = features().union(config.get_wasm_features());
-        assert_eq!(
-            unknown_to_us & !WasmFeatures::GC_TYPES,
-            features() & !WasmFeatures::GC_TYPES
-        );
-        assert!(!features().intersects(
-            WasmFeatures::THREADS
-                | WasmFeatures::MEMORY64
-                | WasmFeatures::MULTI_MEMORY
-                | WasmFeatures::GC
-                | WasmFeatures::EXCEPTIONS
-                | WasmFeatures::STACK_SWITCHING
-                | WasmFeatures::CM_ASYNC
-        ));
+    fn the_runtime_refuses_what_the_validator_refuses() {
+        let engine = Engine::new(&compilation(WHOLE, 1 << 20)).unwrap();
+        // With a maximum; shared, too; of 64 bits, too.
+        for (flags, allowed) in [(1, true), (3, false), (5, false)] {
+            let component = with_memory(flags);
+            let read = Validator::new_with_features(features()).validate_all(&component);
+            assert_eq!(read.is_ok(), allowed, "{flags}");
+            assert_eq!(
+                engine.precompile_component(&component).is_ok(),
+                allowed,
+                "{flags}"
+            );
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub enum Versions {
 }
 
 impl Versions {
-    fn supported(self) -> &'static [&'static SupportedProtocolVersion] {
+    pub(crate) fn supported(self) -> &'static [&'static SupportedProtocolVersion] {
         const TLS12: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
         const TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
         match self {

@@ -15,6 +15,8 @@ pub mod ask;
 pub mod ca;
 pub mod dns;
 pub mod dot;
+pub mod est;
+pub mod https;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -26,13 +28,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use hickory_proto::rr::RData;
+use hickory_proto::rr::rdata::{PTR, SRV, TXT};
 use rustls_pki_types::CertificateDer;
 use serde::Serialize;
 
 use ca::{Algorithm, Authority, Fault, Identity, Leaf};
-use dns::{Dns, Endpoint, Responder, Zone};
+use dns::{Dns, Endpoint, Responder, Zone, absolute};
 use dot::{Dot, DotOptions};
+use est::{Est, EstOptions};
 
+/// TTL of what announces an EST server, seconds.
+const TTL: u32 = 300;
 /// A zone with names to ask for that belong to no site.
 const ELSEWHERE: &str = "example.org";
 
@@ -42,6 +49,7 @@ pub struct Options {
     sites: Vec<(String, Vec<Leaf>)>,
     dot: DotOptions,
     algorithm: Algorithm,
+    est: Option<EstOptions>,
 }
 
 impl Options {
@@ -83,14 +91,29 @@ impl Options {
         self.algorithm = algorithm;
         self
     }
+
+    /// Adds an EST server, which conveys the certificates of the site of its domain.
+    #[must_use]
+    pub fn est(mut self, options: EstOptions) -> Self {
+        self.est = Some(options);
+        self
+    }
 }
 
 /// A running lab; dropping it stops its servers.
 #[derive(Debug)]
 pub struct Lab {
-    authority: Authority,
+    authority: Arc<Authority>,
     dns: Dns,
     sites: Vec<Site>,
+    est: Option<EstSite>,
+}
+
+/// An EST server and whom it knows.
+#[derive(Debug)]
+struct EstSite {
+    options: EstOptions,
+    server: Est,
 }
 
 /// A domain and its servers.
@@ -122,13 +145,23 @@ impl Lab {
         if options.sites.is_empty() {
             options = options.site("example.net");
         }
-        let authority = Authority::with_algorithm(options.algorithm)?;
+        let authority = Arc::new(Authority::with_algorithm(options.algorithm)?);
         let mut sites = Vec::new();
         let mut zones = vec![elsewhere()?];
         for (domain, leaves) in &options.sites {
             let site = Site::start(domain, leaves, &authority, &options.dot)?;
             zones.push(site.zone()?);
             sites.push(site);
+        }
+        let est = options
+            .est
+            .map(|options| EstSite::start(options, &authority, &sites))
+            .transpose()?;
+        if let Some(est) = &est {
+            let (_, zone) = (sites.iter().zip(zones.iter_mut().skip(1)))
+                .find(|(site, _)| site.domain == est.options.domain)
+                .with_context(|| format!("no site is called `{}`", est.options.domain))?;
+            est.publish(zone)?;
         }
         // Servers are started before their zones can be known, since the zones hold their ports.
         for server in sites.iter().flat_map(|site| &site.servers) {
@@ -140,6 +173,7 @@ impl Lab {
             authority,
             dns: Dns::start(zones)?,
             sites,
+            est,
         })
     }
 
@@ -155,9 +189,20 @@ impl Lab {
         self.dns.address()
     }
 
+    /// The EST server.
+    ///
+    /// # Panics
+    /// When the lab was started without one.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test that asks for it has started it")]
+    pub fn est(&self) -> &Est {
+        let est = self.est.as_ref();
+        &est.expect("the lab was started with an EST server").server
+    }
+
     /// The authority of every server's certificate.
     #[must_use]
-    pub fn authority(&self) -> &Authority {
+    pub fn authority(&self) -> &Arc<Authority> {
         &self.authority
     }
 
@@ -230,7 +275,51 @@ impl Lab {
             resolver: self.resolver(),
             trust_anchors,
             sites,
+            est: self.est.as_ref().map(EstSite::describe),
         })
+    }
+}
+
+impl EstSite {
+    fn start(options: EstOptions, authority: &Arc<Authority>, sites: &[Site]) -> Result<Self> {
+        let site = sites.iter().find(|site| site.domain == options.domain);
+        let servers = site.map(|site| site.servers.as_slice()).unwrap_or_default();
+        let conveyed = servers
+            .iter()
+            .map(|server| server.identity.conveyed().clone());
+        let server = Est::start(authority, conveyed.collect(), &options)?;
+        Ok(Self { options, server })
+    }
+
+    /// Announces the server by DNS-SD (RFC 6763); the instance's name has a dot, as names that people give have.
+    fn publish(&self, zone: &mut Zone) -> Result<()> {
+        let service = absolute(&format!("_est._tcp.{}", self.options.domain))?;
+        let instance = service.prepend_label(b"EST v1.0 lab".as_slice())?;
+        let target = absolute(&format!("est.{}", self.options.domain))?;
+        let port = self.server.port();
+        zone.add("_est._tcp", TTL, RData::PTR(PTR(instance.clone())))?;
+        let text = RData::TXT(TXT::new(vec![String::new()]));
+        zone.add_at(
+            instance.clone(),
+            TTL,
+            RData::SRV(SRV::new(0, 0, port, target)),
+        );
+        zone.add_at(instance, TTL, text);
+        for address in self.server.addresses() {
+            zone.address("est", address.ip())?;
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> EstDescription {
+        let (user, password) = self.options.users.first().cloned().unwrap_or_default();
+        EstDescription {
+            url: self.server.url(),
+            addresses: self.server.addresses().to_vec(),
+            domain: self.options.domain.clone(),
+            user,
+            password,
+        }
     }
 }
 
@@ -308,6 +397,24 @@ pub struct Description {
     pub trust_anchors: PathBuf,
     /// The sites.
     pub sites: Vec<SiteDescription>,
+    /// The EST server, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub est: Option<EstDescription>,
+}
+
+/// The EST server of a [`Description`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EstDescription {
+    /// Its URL.
+    pub url: String,
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    /// The domain whose DNS servers it conveys; its own name is `est.` and this.
+    pub domain: String,
+    /// A user.
+    pub user: String,
+    /// The user's password.
+    pub password: String,
 }
 
 /// One site of a [`Description`].

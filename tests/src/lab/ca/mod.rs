@@ -2,6 +2,7 @@
 
 mod der;
 mod leaf;
+mod request;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 pub use leaf::{Algorithm, Fault, Leaf};
+pub use request::Requested;
 
 use leaf::DAY;
 

@@ -102,12 +102,17 @@ impl Zone {
     /// When `owner` is no domain name.
     pub fn add(&mut self, owner: &str, ttl: u32, data: RData) -> Result<&mut Self> {
         let owner = self.name(owner)?;
+        self.add_at(owner, ttl, data);
+        Ok(self)
+    }
+
+    /// Adds a record at a name with any octets in its labels, as instances of services have (RFC 6763 section 4.1.1).
+    pub fn add_at(&mut self, owner: Name, ttl: u32, data: RData) {
         let record = Record::from_rdata(owner.clone(), ttl, data);
         self.records
             .entry(owner.to_lowercase())
             .or_default()
             .push(record);
-        Ok(self)
     }
 
     /// Adds a NAPTR record without a regular expression (RFC 3958 section 6.3 forbids one).

@@ -1,0 +1,302 @@
+//! What an EST server does with a request: the operations of RFC 7030 and RFC 8295, and their faults.
+
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context as _, Result, bail};
+use resolvet_proto::enrolment::est::{Method, Operation, certs_only, challenge_password, decode};
+use resolvet_proto::judgement::Der;
+use rustls_pki_types::CertificateDer;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
+
+use super::fault::{EstFault, HUGE};
+use super::layout::Layout;
+use super::users::{Access, Granted, Users};
+use super::{Entry, EstOptions};
+use crate::lab::ca::{Authority, Fault, Leaf, Requested};
+use crate::lab::dns::lock;
+use crate::lab::https::{Connection, Handler, Request, Response};
+
+/// Where the operations are.
+const WELL_KNOWN: &str = "/.well-known/est/";
+/// Octets of a request that are decoded.
+const REQUEST_OCTETS: usize = 1 << 16;
+const CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=certs-only";
+
+/// The server behind its TLS.
+#[derive(Debug)]
+pub(crate) struct Operations {
+    authority: Arc<Authority>,
+    options: EstOptions,
+    users: Users,
+    pub(super) state: Mutex<State>,
+}
+
+/// What changes while it runs.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) conveyed: Vec<CertificateDer<'static>>,
+    pub(super) crls: Vec<Vec<u8>>,
+    pub(super) layout: Layout,
+    pub(super) faults: Vec<(Option<Operation>, EstFault)>,
+    pub(super) journal: Vec<Entry>,
+    pub(super) issued: Vec<CertificateDer<'static>>,
+    proved: Option<Response>,
+}
+
+impl Operations {
+    pub(crate) fn new(
+        authority: Arc<Authority>,
+        conveyed: Vec<CertificateDer<'static>>,
+        options: EstOptions,
+    ) -> Result<Self> {
+        let state = State {
+            conveyed,
+            crls: authority.crls(&[])?.into(),
+            layout: options.layout,
+            ..State::default()
+        };
+        Ok(Self {
+            authority,
+            users: Users::new(&options.users, &options.algorithms),
+            options,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Label and operation of a path.
+    fn route(&self, path: &str) -> Option<Operation> {
+        let rest = path.strip_prefix(WELL_KNOWN)?;
+        let name = match rest.split_once('/') {
+            Some((label, name)) => {
+                let is_known = self.options.labels.iter().any(|known| known == label);
+                is_known.then_some(name)?
+            }
+            None => rest,
+        };
+        Operation::ALL
+            .into_iter()
+            .find(|operation| operation.name() == name)
+    }
+
+    /// The fault of an operation, if it has one.
+    fn fault(&self, operation: Operation) -> Option<EstFault> {
+        let mut state = lock(&self.state);
+        let (_, fault) = state
+            .faults
+            .iter_mut()
+            .find(|(of, _)| of.is_none_or(|of| of == operation))?;
+        match fault {
+            EstFault::Pending { times: 0, .. } => None,
+            EstFault::Pending { times, .. } if *times < u32::MAX => {
+                *times -= 1;
+                Some(fault.clone())
+            }
+            other => Some(other.clone()),
+        }
+    }
+
+    /// Serves an operation for somebody who may ask.
+    fn serve(
+        &self,
+        operation: Operation,
+        fault: Option<&EstFault>,
+        connection: &Connection,
+        request: &Request,
+    ) -> Response {
+        let enrols = matches!(
+            operation,
+            Operation::SimpleEnroll | Operation::SimpleReenroll
+        );
+        if let (true, Some(EstFault::Pending { retry_after, .. })) = (enrols, fault) {
+            return Response::text(202, "somebody has to look at it")
+                .with("retry-after", retry_after.clone());
+        }
+        let body = match operation {
+            Operation::CsrAttrs => match &self.options.csr_attributes {
+                Some(attributes) => Ok(attributes.clone()),
+                None => return Response::status(204),
+            },
+            Operation::CaCerts => self.ca_certificates(),
+            Operation::EeCerts => self.end_entities(fault),
+            Operation::Crls => certs_only(&[], &ders(&lock(&self.state).crls)).map_err(Into::into),
+            Operation::SimpleEnroll | Operation::SimpleReenroll => {
+                self.enrol(operation, connection, request)
+            }
+            _ => return Response::text(501, "this server does not do that"),
+        };
+        let body = match (fault, body) {
+            (_, Err(error)) => return Response::text(400, &format!("{error:#}")),
+            (Some(EstFault::NoCertificates), Ok(_)) => match certs_only(&[], &[]) {
+                Ok(empty) => empty,
+                Err(error) => return Response::text(500, &error.to_string()),
+            },
+            (_, Ok(body)) => body,
+        };
+        let mut body = lock(&self.state).layout.write(&body);
+        match fault {
+            Some(EstFault::Truncated) => body.truncate(body.len() / 2),
+            Some(EstFault::Huge) => body = vec![b'A'; HUGE],
+            Some(EstFault::NoBase64) => body = b"<html>welcome</html>\n".to_vec(),
+            _ => {}
+        }
+        let media_type = match operation {
+            Operation::CsrAttrs => "application/csrattrs",
+            _ => CERTS_ONLY,
+        };
+        Response::ok(media_type, body).with("content-transfer-encoding", "base64")
+    }
+
+    fn ca_certificates(&self) -> Result<Vec<u8>> {
+        let certificates = [self.authority.root(), self.authority.intermediate()];
+        Ok(certs_only(&ders(&certificates), &[])?)
+    }
+
+    fn end_entities(&self, fault: Option<&EstFault>) -> Result<Vec<u8>> {
+        let mut certificates = lock(&self.state).conveyed.clone();
+        match fault {
+            Some(EstFault::NotAnchored) => {
+                let leaf = Leaf::good(&self.options.domain).with(Fault::WrongIssuer);
+                certificates = vec![self.authority.issue(&leaf)?.conveyed().clone()];
+            }
+            Some(EstFault::TwoDnsServers) => {
+                let other = self.authority.issue(&Leaf::good("elsewhere.example"))?;
+                certificates.push(other.conveyed().clone());
+            }
+            _ => {}
+        }
+        Ok(certs_only(&ders(&certificates), &[])?)
+    }
+
+    fn enrol(
+        &self,
+        operation: Operation,
+        connection: &Connection,
+        request: &Request,
+    ) -> Result<Vec<u8>> {
+        let media_type = request.header("content-type").unwrap_or_default();
+        if !media_type.starts_with("application/pkcs10") {
+            bail!("content type `{media_type}`, expected `application/pkcs10` (RFC 7030 4.2.1)");
+        }
+        let requested = Requested::read(&decode(&request.body, REQUEST_OCTETS)?)?;
+        if let Some(presented) = requested.challenge_password() {
+            let exporter = connection
+                .exporter
+                .context("the connection has no exporter")?;
+            if presented != challenge_password(&exporter)? {
+                bail!("the challengePassword is not that of this connection (RFC 7030 3.5)");
+            }
+        }
+        if operation == Operation::SimpleReenroll {
+            let old = connection
+                .client_certificates
+                .first()
+                .context("a renewal needs the old certificate as the client's (RFC 7030 4.2.2)")?;
+            let (_, old) = X509Certificate::from_der(old)?;
+            let subject = old.subject().to_string();
+            if subject != requested.subject() {
+                let asked = requested.subject();
+                bail!("subject `{asked}`, expected `{subject}` (RFC 7030 4.2.2)");
+            }
+        }
+        let certificate = self.authority.certify_request(&requested)?;
+        lock(&self.state).issued.push(certificate.clone());
+        Ok(certs_only(&ders(&[certificate]), &[])?)
+    }
+
+    /// Adds what proves the server, or spoils it.
+    fn prove(
+        &self,
+        mut response: Response,
+        granted: &Granted,
+        fault: Option<&EstFault>,
+    ) -> Response {
+        let Some(info) = &granted.authentication_info else {
+            return response;
+        };
+        let info = match fault {
+            Some(EstFault::WrongProof) => spoil(info),
+            _ => info.clone(),
+        };
+        response = response.with("authentication-info", info);
+        let mut state = lock(&self.state);
+        let first = state.proved.get_or_insert_with(|| response.clone());
+        if fault == Some(&EstFault::Replayed) {
+            response = first.clone();
+        }
+        response
+    }
+
+    fn answer(&self, connection: &Connection, request: &Request, entry: &mut Entry) -> Response {
+        let Some(operation) = self.route(&request.path) else {
+            return Response::text(404, "there is no such operation");
+        };
+        let expected = match operation.method() {
+            Method::Get => "GET",
+            Method::Post => "POST",
+        };
+        if request.method != expected {
+            return Response::status(405).with("allow", expected);
+        }
+        let fault = self.fault(operation);
+        match &fault {
+            Some(EstFault::Status(status)) => {
+                return Response::text(*status, "as it was told to be");
+            }
+            Some(EstFault::Redirect(uri)) => {
+                return Response::status(302).with("location", uri.clone());
+            }
+            _ => {}
+        }
+        let open = self.options.open.contains(&operation) || fault == Some(EstFault::NotAsked);
+        match self.users.admit(connection, request, open) {
+            Access::Refused(response, reason) => {
+                entry.diagnosis = reason;
+                response
+            }
+            Access::Granted(granted) => {
+                entry.scheme = granted.scheme;
+                entry.user.clone_from(&granted.user);
+                let response = self.serve(operation, fault.as_ref(), connection, request);
+                self.prove(response, &granted, fault.as_ref())
+            }
+        }
+    }
+}
+
+impl Handler for Operations {
+    fn handle(&self, connection: &Connection, request: &Request) -> Response {
+        let mut entry = Entry {
+            connection: connection.number,
+            version: connection.version.clone(),
+            method: request.method.clone(),
+            path: request.path.clone(),
+            ..Entry::default()
+        };
+        let response = self.answer(connection, request, &mut entry);
+        entry.status = response.status;
+        if response.status >= 400 && entry.diagnosis.is_empty() {
+            entry.diagnosis = String::from_utf8_lossy(&response.body).into_owned();
+        }
+        lock(&self.state).journal.push(entry);
+        response
+    }
+}
+
+fn ders<T: AsRef<[u8]>>(values: &[T]) -> Vec<Der> {
+    values.iter().map(|value| value.as_ref().into()).collect()
+}
+
+/// The same with one bit of vks turned.
+fn spoil(authentication_info: &str) -> String {
+    let Some((before, after)) = authentication_info.split_once("vks=") else {
+        return authentication_info.to_owned();
+    };
+    let (quote, digits) = match after.strip_prefix('"') {
+        Some(rest) => ("\"", rest),
+        None => ("", after),
+    };
+    let mut digits = digits.chars();
+    let turned = if digits.next() == Some('0') { '1' } else { '0' };
+    format!("{before}vks={quote}{turned}{}", digits.as_str())
+}

@@ -2,7 +2,9 @@
 //!
 //! Private keys, passwords and sockets stay with the driver: what must be signed, proved or sent goes out as an action.
 
+pub mod brski;
 pub mod est;
+pub mod journey;
 pub mod mutual;
 
 mod signed_data;

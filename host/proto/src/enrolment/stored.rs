@@ -84,6 +84,20 @@ pub struct LocalIdentity {
     pub key: String,
 }
 
+impl LocalIdentity {
+    /// Whether two thirds of its validity are over.
+    #[must_use]
+    pub fn is_due(&self, now: u64) -> bool {
+        renewal(&self.certificate).is_some_and(|due| due <= now)
+    }
+}
+
+/// When two thirds of a certificate's validity are over: a server that is away for a while does no harm then.
+fn renewal(certificate: &[u8]) -> Option<u64> {
+    let (from, until) = certificate::validity(certificate)?;
+    Some(from.saturating_add(until.saturating_sub(from) / 3 * 2))
+}
+
 /// A request that a server has not decided yet (RFC 7030 section 4.2.3): it is sent again as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -104,12 +118,7 @@ pub struct Pending {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Enrolment {
-    #[serde(
-        rename = "version",
-        serialize_with = "write_version",
-        deserialize_with = "read_version"
-    )]
-    version: (),
+    version: Version,
     /// When it was made or renewed last, seconds since 1970.
     pub renewed: u64,
     /// Which trust anchor database applies to this network's DNS and EST servers.
@@ -153,7 +162,7 @@ impl Enrolment {
     #[must_use]
     pub const fn new(est: EstServer, database: AnchorDatabase, now: u64) -> Self {
         Self {
-            version: (),
+            version: Version,
             renewed: now,
             database,
             anchors: Vec::new(),
@@ -216,34 +225,37 @@ impl Enrolment {
             .min()
     }
 
-    /// When to renew: after two thirds of the time between the first notBefore and the first notAfter among what ends, so
-    /// that a server which is away for a while does no harm.
+    /// When to renew: when two thirds of the validity of anything that ends are over, or when a pending request may be sent
+    /// again.
     #[must_use]
     pub fn renew_at(&self) -> Option<u64> {
         let own = self.identity.iter().map(|identity| &identity.certificate);
         let all = self.end_entities.iter().chain(own);
-        all.filter_map(|der| certificate::validity(der))
-            .map(|(from, until)| from.saturating_add(until.saturating_sub(from) / 3 * 2))
-            .min()
+        let pending = self.pending.iter().map(|pending| pending.not_before);
+        all.filter_map(|der| renewal(der)).chain(pending).min()
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands over a reference"
-)]
-fn write_version<S: Serializer>((): &(), serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u32(VERSION)
+/// The number of the stored form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Version;
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(VERSION)
+    }
 }
 
-fn read_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
-    let presented = u32::deserialize(deserializer)?;
-    if presented != VERSION {
-        return Err(D::Error::custom(format_args!(
-            "form {presented} of an enrolment, expected {VERSION}"
-        )));
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let presented = u32::deserialize(deserializer)?;
+        if presented != VERSION {
+            return Err(D::Error::custom(format_args!(
+                "form {presented} of an enrolment, expected {VERSION}"
+            )));
+        }
+        Ok(Self)
     }
-    Ok(())
 }
 
 #[cfg(test)]

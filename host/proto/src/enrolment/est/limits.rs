@@ -32,9 +32,6 @@ pub const URI_OCTETS: usize = 2_048;
 pub const REDIRECTS: u32 = 5;
 /// The shortest time before a request that is pending is sent again, seconds.
 pub const SHORTEST_WAIT: u64 = 5;
-/// The longest time before a request that is pending is sent again, seconds: whatever the server asks for. Its request
-/// stays the same, so asking early costs an answer of a few octets.
-pub const LONGEST_WAIT: u64 = 86_400;
 /// What is waited when a server says that a request is pending and not for how long.
 pub const DEFAULT_WAIT: u64 = 60;
 /// Octets of a challengePassword (RFC 2985 section 5.4.1).

@@ -31,4 +31,5 @@ pub use operation::{CaLabel, CaLabelError, Operation};
 pub use origin::{Endpoint, EndpointError};
 pub use pal::{PackageType, Pal, PalEntry, PalError, PalInfo, pal_from_json, pal_from_xml};
 pub use reply::{Answer, Outcome, ReplyError, classify};
+pub(in crate::enrolment) use reply::{Class, class};
 pub use request::{CertificationRequest, RequestToSign, SigningError, Subject, challenge_password};

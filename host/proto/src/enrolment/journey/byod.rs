@@ -1,0 +1,443 @@
+//! A person's device: provisional TLS, a password, then everything else (the draft's section 4).
+
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Action, AuthenticationRefusal, Entry, Event, JourneyError, Profile, ProfileError, Service,
+    State, Step, Trust,
+    collect::{Collect, Collected, Fallback, Peer},
+    desk::{Desk, overdue},
+    limits,
+};
+use crate::{
+    certificate,
+    discovery::Timestamp,
+    enrolment::{Enrolment, EstServer, ServerAuthentication, est::Endpoint},
+    judgement::{AnchorDatabase, Der, Digest, ReferenceId},
+};
+
+/// What the journey knows beforehand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ByodConfig {
+    /// Anchors, network, clock.
+    pub profile: Profile,
+    /// The EST server, where it need not be looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+}
+
+/// The way of a person's device to an enrolment; [`super`] says how it is driven. It ends in [`State::Done`] after
+/// [`Action::Store`] was answered, or with [`Action::Fail`].
+#[derive(Debug, Clone)]
+pub struct Byod {
+    config: ByodConfig,
+    desk: Desk,
+    phase: Phase,
+    /// Servers that are still to be tried.
+    servers: VecDeque<Endpoint>,
+    /// What went wrong with the server that was tried last.
+    last: Option<JourneyError>,
+    enrolment: Option<Enrolment>,
+}
+
+#[derive(Debug, Clone)]
+enum Phase {
+    New,
+    Finding {
+        id: u32,
+    },
+    Connecting {
+        connection: u32,
+        endpoint: Endpoint,
+    },
+    Authenticating {
+        peer: Peer,
+        certificate: Der,
+    },
+    Collecting {
+        est: EstServer,
+        connection: u32,
+        collect: Box<Collect>,
+    },
+    Storing {
+        id: u32,
+        enrolment: Box<Enrolment>,
+    },
+    Done,
+    Failed,
+}
+
+impl Byod {
+    /// A journey that has not begun.
+    ///
+    /// # Errors
+    /// The network is not one to enrol in.
+    pub fn new(config: ByodConfig) -> Result<Self, ProfileError> {
+        config.profile.check()?;
+        Ok(Self {
+            desk: Desk::new(config.profile.previous_failures),
+            config,
+            phase: Phase::New,
+            servers: VecDeque::new(),
+            last: None,
+            enrolment: None,
+        })
+    }
+
+    /// Takes what happened, and the time.
+    pub fn handle(&mut self, event: &Event, now: Timestamp) {
+        if let Err(error) = self.step(event, now) {
+            self.fail(error, now);
+        }
+        if self.desk.is_due(now) {
+            self.overdue(now);
+        }
+        self.desk.set_timer();
+    }
+
+    /// The next thing to do; `None` when nothing is to be done before the next event.
+    pub fn next_action(&mut self) -> Option<Action> {
+        self.desk.take()
+    }
+
+    /// Where the journey is.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match self.phase {
+            Phase::New => State::New,
+            Phase::Finding { .. } => State::Discovering,
+            Phase::Connecting { .. } => State::Connecting,
+            Phase::Authenticating { .. } => State::Authenticating,
+            Phase::Collecting { .. } => State::Collecting,
+            Phase::Storing { .. } => State::Storing,
+            Phase::Done => State::Done,
+            Phase::Failed => State::Failed,
+        }
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn story(&self) -> &[Entry] {
+        self.desk.story()
+    }
+
+    /// The enrolment, once it is stored.
+    #[must_use]
+    pub const fn enrolment(&self) -> Option<&Enrolment> {
+        self.enrolment.as_ref()
+    }
+
+    fn step(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
+        match (&mut self.phase, event) {
+            (Phase::New, Event::Start) => match self.config.endpoint.clone() {
+                Some(endpoint) => self.connect(endpoint, now),
+                None => {
+                    let id = self.desk.id();
+                    let service = Service::Est;
+                    self.desk.act(Action::Find { id, service }, now);
+                    self.phase = Phase::Finding { id };
+                }
+            },
+            (
+                Phase::Finding { id },
+                Event::Found {
+                    id: found,
+                    endpoints,
+                },
+            ) if id == found => {
+                self.desk.tell(now, Step::Found(endpoints.clone()));
+                self.servers = endpoints.iter().take(limits::SERVERS).cloned().collect();
+                return self.next_server(now);
+            }
+            (
+                Phase::Connecting {
+                    connection,
+                    endpoint,
+                },
+                Event::Connected {
+                    connection: connected,
+                    server,
+                    presented,
+                    binding,
+                    ..
+                },
+            ) if connection == connected => {
+                let peer = Peer {
+                    connection: *connection,
+                    endpoint: endpoint.clone(),
+                    server: server.clone(),
+                    presented: presented.clone(),
+                    binding: binding.clone(),
+                };
+                return self.authenticate(peer, now);
+            }
+            (
+                Phase::Connecting {
+                    connection,
+                    endpoint,
+                },
+                Event::ConnectionFailed {
+                    connection: failed,
+                    reason,
+                },
+            ) if connection == failed => {
+                let endpoint = endpoint.clone();
+                let detail = crate::enrolment::quoted(&reason.detail, 200);
+                self.desk.tell(
+                    now,
+                    Step::ConnectionFailed {
+                        endpoint: endpoint.clone(),
+                        detail: detail.clone(),
+                    },
+                );
+                self.last = Some(JourneyError::Connection { endpoint, detail });
+                return self.next_server(now);
+            }
+            (
+                Phase::Authenticating { peer, certificate },
+                Event::Authenticated {
+                    connection,
+                    method,
+                    certificate: bound,
+                },
+            ) if peer.connection == *connection => {
+                if bound != certificate {
+                    return Err(JourneyError::OtherCertificate {
+                        endpoint: peer.endpoint.clone(),
+                    });
+                }
+                let peer = peer.clone();
+                return self.collect(peer, method.clone(), now);
+            }
+            (
+                Phase::Authenticating { peer, .. },
+                Event::AuthenticationFailed {
+                    connection,
+                    refusal,
+                    detail,
+                },
+            ) if peer.connection == *connection => {
+                let connection = *connection;
+                self.last = Some(JourneyError::Authentication {
+                    endpoint: peer.endpoint.clone(),
+                    refusal: *refusal,
+                    detail: crate::enrolment::quoted(detail, 200),
+                });
+                self.desk.close(connection);
+                if *refusal == AuthenticationRefusal::Cancelled {
+                    self.servers.clear();
+                }
+                // Anybody may announce a server. One that does not know the password says nothing about the next.
+                return self.next_server(now);
+            }
+            (Phase::Collecting { est, collect, .. }, event) => {
+                if let Some(collected) = collect.handle(event, &mut self.desk, now) {
+                    let est = est.clone();
+                    self.store(est, collected?, now);
+                }
+            }
+            (
+                Phase::Storing { id, enrolment },
+                Event::Stored {
+                    id: stored,
+                    problem,
+                },
+            ) if id == stored => {
+                if let Some(problem) = problem {
+                    return Err(JourneyError::Store {
+                        detail: crate::enrolment::quoted(problem, 200),
+                    });
+                }
+                self.enrolment = Some((**enrolment).clone());
+                self.desk.tell(now, Step::Stored);
+                self.desk.deadline = None;
+                self.phase = Phase::Done;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn next_server(&mut self, now: Timestamp) -> Result<(), JourneyError> {
+        match self.servers.pop_front() {
+            Some(endpoint) => {
+                self.connect(endpoint, now);
+                Ok(())
+            }
+            None => Err(self.last.take().unwrap_or(JourneyError::NoServer)),
+        }
+    }
+
+    fn connect(&mut self, endpoint: Endpoint, now: Timestamp) {
+        let connection = self.desk.id();
+        self.desk.tell(now, Step::Connecting(endpoint.clone()));
+        self.desk.act(
+            Action::Connect {
+                connection,
+                endpoint: endpoint.clone(),
+                trust: Trust::Provisional,
+                identity: None,
+            },
+            now,
+        );
+        self.phase = Phase::Connecting {
+            connection,
+            endpoint,
+        };
+    }
+
+    fn authenticate(&mut self, peer: Peer, now: Timestamp) -> Result<(), JourneyError> {
+        let Some(certificate) = peer.presented.certificates.first().cloned() else {
+            return Err(JourneyError::NoCertificate {
+                endpoint: peer.endpoint,
+            });
+        };
+        self.desk.tell(
+            now,
+            Step::Provisional {
+                certificate: Digest::of(&certificate),
+            },
+        );
+        let action = Action::Authenticate {
+            connection: peer.connection,
+            certificate: certificate.clone(),
+        };
+        self.desk
+            .act_within(action, limits::PASSWORD_MILLISECONDS, now);
+        self.phase = Phase::Authenticating { peer, certificate };
+        Ok(())
+    }
+
+    /// The password was proved for this certificate: its DNS-IDs are what the server is known by from now on.
+    fn collect(
+        &mut self,
+        peer: Peer,
+        method: ServerAuthentication,
+        now: Timestamp,
+    ) -> Result<(), JourneyError> {
+        let connection = peer.connection;
+        let Some(certificate) = peer.presented.certificates.first().cloned() else {
+            return Err(JourneyError::NoCertificate {
+                endpoint: peer.endpoint,
+            });
+        };
+        let reference_ids = dns_ids(&certificate);
+        if reference_ids.is_empty() {
+            return Err(JourneyError::NoReferenceId {
+                endpoint: peer.endpoint,
+            });
+        }
+        self.desk.tell(
+            now,
+            Step::Authenticated {
+                method: method.clone(),
+            },
+        );
+        self.desk
+            .tell(now, Step::ReferenceIds(reference_ids.clone()));
+        let est = EstServer {
+            endpoint: peer.endpoint.clone(),
+            label: self.config.profile.label.clone(),
+            reference_ids: reference_ids.clone(),
+            authentication: method,
+            certificate,
+        };
+        let profile = &self.config.profile;
+        let fallback = profile
+            .anchors
+            .implicit()
+            .map_or(Fallback::None, |set| Fallback::Implicit(Arc::clone(set)));
+        let ids = reference_ids.into_iter().map(ReferenceId::DnsId).collect();
+        let asks = profile.anchors.asks();
+        let collect = Collect::begin(profile, peer, ids, asks, fallback, &mut self.desk, now)?;
+        self.phase = Phase::Collecting {
+            est,
+            connection,
+            collect: Box::new(collect),
+        };
+        Ok(())
+    }
+
+    fn store(&mut self, est: EstServer, collected: Collected, now: Timestamp) {
+        if let Phase::Collecting { connection, .. } = self.phase {
+            self.desk.close(connection);
+        }
+        let database = collected.set.database().clone();
+        let mut enrolment = Enrolment::new(est, AnchorDatabase::None, now.unix);
+        enrolment.database = database;
+        enrolment.anchors_suffice = self.config.profile.anchors_suffice;
+        adopt(&mut enrolment, collected);
+        let id = self.desk.id();
+        let enrolment = Box::new(enrolment);
+        self.desk.act(
+            Action::Store {
+                id,
+                enrolment: enrolment.clone(),
+            },
+            now,
+        );
+        self.phase = Phase::Storing { id, enrolment };
+    }
+
+    fn overdue(&mut self, now: Timestamp) {
+        let (step, milliseconds) = match self.phase {
+            Phase::Finding { .. } => ("looking for servers", limits::PATIENCE_MILLISECONDS),
+            Phase::Connecting { .. } => ("connecting", limits::PATIENCE_MILLISECONDS),
+            Phase::Authenticating { .. } => ("proving the password", limits::PASSWORD_MILLISECONDS),
+            Phase::Collecting { .. } => ("fetching certificates", limits::PATIENCE_MILLISECONDS),
+            Phase::Storing { .. } => ("storing", limits::PATIENCE_MILLISECONDS),
+            Phase::New | Phase::Done | Phase::Failed => return,
+        };
+        self.fail(overdue(step, milliseconds), now);
+    }
+
+    fn fail(&mut self, error: JourneyError, now: Timestamp) {
+        if matches!(self.phase, Phase::Failed | Phase::Done) {
+            return;
+        }
+        let connection = match &self.phase {
+            Phase::Connecting { connection, .. } | Phase::Collecting { connection, .. } => {
+                Some(*connection)
+            }
+            Phase::Authenticating { peer, .. } => Some(peer.connection),
+            _ => None,
+        };
+        if let Some(connection) = connection {
+            self.desk.close(connection);
+        }
+        self.phase = Phase::Failed;
+        self.desk.fail(error, now);
+    }
+}
+
+/// The names that a server can be known by: DNS-IDs without wildcard, lower case, each once.
+pub(super) fn dns_ids(certificate: &[u8]) -> Vec<alloc::string::String> {
+    let facts = certificate::facts(certificate);
+    let mut names: Vec<_> = facts
+        .map(|facts| facts.dns_ids)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|name| !name.is_empty() && !name.contains('*'))
+        .map(|name| name.trim_end_matches('.').into())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names.truncate(crate::judgement::limits::REFERENCE_IDS);
+    names
+}
+
+/// Takes over what was fetched and accepted.
+pub(super) fn adopt(enrolment: &mut Enrolment, collected: Collected) {
+    enrolment.anchors = collected.anchors;
+    enrolment.intermediates = collected.intermediates;
+    enrolment.crls = collected.crls;
+    let (name, certificates) = match collected.dns {
+        Some(dns) => (Some(dns.authentication_domain_name), dns.certificates),
+        None => (None, Vec::new()),
+    };
+    enrolment.authentication_domain_name = name;
+    enrolment.end_entities = certificates;
+}

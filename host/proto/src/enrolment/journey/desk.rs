@@ -1,0 +1,177 @@
+//! What every machine has: actions to be taken, ids, a timer and a story.
+
+use alloc::{collections::VecDeque, format, string::ToString as _, vec::Vec};
+
+use super::{Action, Choice, Entry, Failure, JourneyError, Step, limits};
+use crate::{
+    discovery::Timestamp,
+    judgement::{Judgement, Outcome, Purpose, Request, Stage, Verdict},
+};
+
+/// Actions, ids, a timer and a story.
+#[derive(Debug, Clone)]
+pub(super) struct Desk {
+    actions: VecDeque<Action>,
+    next: u32,
+    story: Vec<Entry>,
+    timer: Option<Timestamp>,
+    /// When the step under way is overdue, or a wait ends.
+    pub(super) deadline: Option<Timestamp>,
+    /// How many journeys failed just before.
+    failures: u32,
+}
+
+impl Desk {
+    pub(super) const fn new(failures: u32) -> Self {
+        Self {
+            actions: VecDeque::new(),
+            next: 0,
+            story: Vec::new(),
+            timer: None,
+            deadline: None,
+            failures,
+        }
+    }
+
+    pub(super) fn id(&mut self) -> u32 {
+        let id = self.next;
+        self.next = id.saturating_add(1);
+        id
+    }
+
+    /// An action that is answered within the usual time.
+    pub(super) fn act(&mut self, action: Action, now: Timestamp) {
+        self.act_within(action, limits::PATIENCE_MILLISECONDS, now);
+    }
+
+    pub(super) fn act_within(&mut self, action: Action, milliseconds: u64, now: Timestamp) {
+        self.deadline = Some(now.elapsed(milliseconds));
+        self.actions.push_back(action);
+    }
+
+    pub(super) fn close(&mut self, connection: u32) {
+        self.actions.push_back(Action::Close { connection });
+    }
+
+    pub(super) fn take(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    pub(super) fn tell(&mut self, at: Timestamp, step: Step) {
+        if self.story.len() >= limits::STORY {
+            self.story.remove(0);
+        }
+        self.story.push(Entry { at, step });
+    }
+
+    pub(super) fn story(&self) -> &[Entry] {
+        &self.story
+    }
+
+    /// Nothing is done before this time.
+    pub(super) fn wait(&mut self, seconds: u64, reason: &str, now: Timestamp) {
+        let until = now.after_seconds(seconds);
+        // Only the clock that nobody sets ends a wait: a wall clock that is set must not make a client impatient.
+        let until = Timestamp {
+            unix: u64::MAX,
+            ..until
+        };
+        self.deadline = Some(until);
+        self.tell(
+            now,
+            Step::Waiting {
+                until,
+                reason: reason.into(),
+            },
+        );
+    }
+
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.deadline
+            .is_some_and(|deadline| deadline.is_reached(now))
+    }
+
+    /// Ends the journey.
+    pub(super) fn fail(&mut self, error: JourneyError, now: Timestamp) {
+        self.deadline = None;
+        self.tell(now, Step::Failed(error.to_string()));
+        let doubled = limits::SHORTEST_RETRY.saturating_mul(1 << self.failures.min(10));
+        let failure = Failure {
+            retry_after: doubled.min(limits::LONGEST_RETRY),
+            choices: choices(&error),
+            error,
+        };
+        self.actions.push_back(Action::Fail { failure });
+    }
+
+    /// Sets the timer when it changed. Called at the end of every event.
+    pub(super) fn set_timer(&mut self) {
+        if let Some(until) = self.deadline.filter(|_| self.deadline != self.timer) {
+            self.actions.push_back(Action::WaitUntil { until });
+        }
+        self.timer = self.deadline;
+    }
+
+    /// Whether a judgement is of this request, by this generation or a newer one, and accepts.
+    pub(super) fn accepts(
+        &mut self,
+        request: &Request,
+        generation: u64,
+        judgement: &Judgement<Verdict>,
+        now: Timestamp,
+    ) -> Result<(), JourneyError> {
+        let purpose: Purpose = request.purpose.clone();
+        let ours = judgement.request == request.digest()
+            && judgement.stage == Stage::Validation
+            && judgement.generation >= generation;
+        if !ours {
+            return Err(JourneyError::ForeignJudgement { purpose });
+        }
+        if let Some(der) = request.presented.certificates.first() {
+            self.tell(
+                now,
+                Step::Judged {
+                    purpose: purpose.clone(),
+                    certificate: crate::judgement::Digest::of(der),
+                    judgement: judgement.clone(),
+                },
+            );
+        }
+        match judgement.outcome {
+            Outcome::Accepted => Ok(()),
+            outcome => Err(JourneyError::refused(purpose, outcome)),
+        }
+    }
+}
+
+fn choices(error: &JourneyError) -> Vec<Choice> {
+    use Choice::{AnotherNetwork, EnrolAnew, NameTheDomain, TrustThisNetwork, TryLater};
+    match error {
+        JourneyError::EndEntity(_) => [NameTheDomain, AnotherNetwork].into(),
+        JourneyError::Authentication { .. } => [EnrolAnew, AnotherNetwork].into(),
+        JourneyError::NoDnsServer { .. } => [AnotherNetwork, TrustThisNetwork].into(),
+        JourneyError::Keys { .. } | JourneyError::Store { .. } | JourneyError::Overdue { .. } => {
+            [TryLater].into()
+        }
+        JourneyError::Refused { .. } | JourneyError::CertificatesChanged { .. } => {
+            [AnotherNetwork, EnrolAnew].into()
+        }
+        _ => [TryLater, AnotherNetwork].into(),
+    }
+}
+
+/// The error for an action that stayed unanswered.
+pub(super) fn overdue(step: &'static str, milliseconds: u64) -> JourneyError {
+    JourneyError::Overdue {
+        step,
+        seconds: milliseconds / 1_000,
+    }
+}
+
+/// A header field's worth of words for a story.
+pub(super) fn without(what: &str, reason: &impl core::fmt::Display) -> Step {
+    Step::Without {
+        what: what.into(),
+        reason: format!("{reason}"),
+    }
+}

@@ -1,0 +1,538 @@
+//! A network that is known: use what is stored, and fetch it anew where it does not fit any more (the draft's section 9).
+
+use alloc::{boxed::Box, collections::VecDeque, string::String, sync::Arc, vec::Vec};
+
+use super::{
+    Action, Entry, Event, JourneyError, Profile, ProfileError, Service, State, Step, Trust,
+    byod::adopt,
+    collect::{Collect, Collected, Fallback, Peer},
+    desk::{Desk, overdue},
+    enrol::{Enrol, Enrolled, Want},
+    limits,
+    profile::Facts,
+};
+use crate::{
+    discovery::Timestamp,
+    enrolment::{Enrolment, ServerAuthentication, est::Endpoint},
+    judgement::{AnchorDatabase, Der, Digest, Presented, Purpose, Request},
+    session::FailureKind,
+};
+
+/// What the journey knows beforehand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReattachmentConfig {
+    /// Anchors, network, clock. The label and the database are the enrolment's.
+    pub profile: Profile,
+    /// What is stored.
+    pub enrolment: Enrolment,
+    /// The handle of the device's first key and its certificates, while it has no certificate of this network.
+    pub device: Option<(String, Vec<Der>)>,
+}
+
+/// The draft's section 9: discover with the stored name, connect, validate; where that fails, ask the EST server without a
+/// PAKE, replace what changed, and discover once more. [`super`] says how it is driven.
+#[derive(Debug, Clone)]
+pub struct Reattachment {
+    profile: Profile,
+    enrolment: Enrolment,
+    device: Option<(String, Vec<Der>)>,
+    desk: Desk,
+    phase: Phase,
+    /// Why the EST server is asked; absent when it is a renewal.
+    trouble: Option<(FailureKind, String)>,
+    /// Whether the EST server was asked since the last start.
+    renewed: bool,
+    servers: VecDeque<Endpoint>,
+    last: Option<JourneyError>,
+}
+
+#[derive(Debug, Clone)]
+enum Phase {
+    New,
+    Discovering {
+        id: u32,
+    },
+    Finding {
+        id: u32,
+    },
+    Connecting {
+        connection: u32,
+        endpoint: Endpoint,
+        request: Arc<Request>,
+    },
+    Collecting {
+        peer: Peer,
+        collect: Box<Collect>,
+    },
+    Enrolling {
+        peer: Peer,
+        enrolment: Box<Enrolment>,
+        enrol: Box<Enrol>,
+    },
+    Storing {
+        id: u32,
+        enrolment: Box<Enrolment>,
+    },
+    Done,
+    Failed,
+}
+
+impl Reattachment {
+    /// A journey that has not begun.
+    ///
+    /// # Errors
+    /// The network is not one that the user trusts, or the EST server has no reference identifier.
+    pub fn new(config: ReattachmentConfig) -> Result<Self, ProfileError> {
+        let ReattachmentConfig {
+            profile,
+            enrolment,
+            device,
+        } = config;
+        profile.check()?;
+        // A registrar may be known by id-kp-cmcRA, which counts under Explicit anchors alone (RFC 7030 section 3.6.1).
+        let by_purpose = enrolment.database == AnchorDatabase::Explicit
+            && enrolment.est.authentication == ServerAuthentication::Voucher;
+        if enrolment.est.reference_ids.is_empty() && !by_purpose {
+            return Err(ProfileError::NoReferenceId);
+        }
+        Ok(Self {
+            desk: Desk::new(profile.previous_failures),
+            profile: Profile {
+                label: enrolment.est.label.clone(),
+                anchors_suffice: enrolment.anchors_suffice,
+                ..profile
+            },
+            enrolment,
+            device,
+            phase: Phase::New,
+            trouble: None,
+            renewed: false,
+            servers: VecDeque::new(),
+            last: None,
+        })
+    }
+
+    /// Takes what happened, and the time. [`Event::Start`] begins, also again after [`State::Done`]; [`Event::Renew`] begins
+    /// at the EST server.
+    pub fn handle(&mut self, event: &Event, now: Timestamp) {
+        if let Err(error) = self.step(event, now) {
+            self.fail(error, now);
+        }
+        if self.desk.is_due(now) {
+            self.overdue(now);
+        }
+        self.desk.set_timer();
+    }
+
+    /// The next thing to do; `None` when nothing is to be done before the next event.
+    pub fn next_action(&mut self) -> Option<Action> {
+        self.desk.take()
+    }
+
+    /// Where the journey is.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match self.phase {
+            Phase::New => State::New,
+            Phase::Discovering { .. } | Phase::Finding { .. } => State::Discovering,
+            Phase::Connecting { .. } => State::Connecting,
+            Phase::Collecting { .. } => State::Collecting,
+            Phase::Enrolling { .. } => State::Enrolling,
+            Phase::Storing { .. } => State::Storing,
+            Phase::Done => State::Done,
+            Phase::Failed => State::Failed,
+        }
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn story(&self) -> &[Entry] {
+        self.desk.story()
+    }
+
+    /// What is stored now.
+    #[must_use]
+    pub const fn enrolment(&self) -> &Enrolment {
+        &self.enrolment
+    }
+
+    fn step(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
+        match (&mut self.phase, event) {
+            (Phase::New | Phase::Done, Event::Start) => {
+                self.renewed = false;
+                self.trouble = None;
+                if self.enrolment.authentication_domain_name.is_none()
+                    && self.profile.domain.is_none()
+                {
+                    return self.find(now);
+                }
+                self.discover(now);
+            }
+            (Phase::New | Phase::Done, Event::Renew) => {
+                self.renewed = false;
+                self.trouble = None;
+                return self.find(now);
+            }
+            (Phase::Discovering { id }, Event::Served { id: served }) if id == served => {
+                self.desk.deadline = None;
+                self.phase = Phase::Done;
+            }
+            (
+                Phase::Discovering { id },
+                Event::NotServed {
+                    id: failed,
+                    kind,
+                    message,
+                },
+            ) if id == failed => {
+                let message = crate::enrolment::quoted(message, 300);
+                return self.not_served(*kind, message, now);
+            }
+            (
+                Phase::Finding { id },
+                Event::Found {
+                    id: found,
+                    endpoints,
+                },
+            ) if id == found => {
+                self.desk.tell(now, Step::Found(endpoints.clone()));
+                self.servers = endpoints.iter().take(limits::SERVERS).cloned().collect();
+                let stored = &self.enrolment.est.endpoint;
+                if !self.servers.contains(stored) {
+                    self.servers.push_back(stored.clone());
+                }
+                return self.next_server(now);
+            }
+            (
+                Phase::Connecting {
+                    connection,
+                    endpoint,
+                    request,
+                },
+                Event::Connected {
+                    connection: connected,
+                    server,
+                    presented,
+                    judgement,
+                    binding,
+                },
+            ) if connection == connected => {
+                let asked = request.presenting(presented.clone());
+                let accepted = match judgement {
+                    Some(judgement) => {
+                        self.desk
+                            .accepts(&asked, self.profile.generation, judgement, now)
+                    }
+                    None => Err(JourneyError::ForeignJudgement {
+                        purpose: Purpose::EstServer,
+                    }),
+                };
+                let peer = Peer {
+                    connection: *connection,
+                    endpoint: endpoint.clone(),
+                    server: server.clone(),
+                    presented: presented.clone(),
+                    binding: binding.clone(),
+                };
+                if let Err(error) = accepted {
+                    self.desk.close(peer.connection);
+                    self.last = Some(error);
+                    return self.next_server(now);
+                }
+                return self.collect(peer, now);
+            }
+            (
+                Phase::Connecting {
+                    connection,
+                    endpoint,
+                    ..
+                },
+                Event::ConnectionFailed {
+                    connection: failed,
+                    reason,
+                },
+            ) if connection == failed => {
+                let endpoint = endpoint.clone();
+                let detail = crate::enrolment::quoted(&reason.detail, 200);
+                self.desk.tell(
+                    now,
+                    Step::ConnectionFailed {
+                        endpoint: endpoint.clone(),
+                        detail: detail.clone(),
+                    },
+                );
+                self.last = Some(JourneyError::Connection { endpoint, detail });
+                return self.next_server(now);
+            }
+            (Phase::Collecting { collect, peer }, event) => {
+                if let Some(collected) = collect.handle(event, &mut self.desk, now) {
+                    let peer = peer.clone();
+                    return self.replace(peer, collected?, now);
+                }
+            }
+            (
+                Phase::Enrolling {
+                    peer,
+                    enrolment,
+                    enrol,
+                },
+                event,
+            ) => {
+                match enrol.handle(event, &mut self.desk, now)? {
+                    None => return Ok(()),
+                    Some(Enrolled::Issued(identity)) => {
+                        let certificate = Digest::of(&identity.certificate);
+                        self.desk.tell(now, Step::Issued { certificate });
+                        enrolment.identity = Some(identity);
+                        enrolment.pending = None;
+                    }
+                    // It is asked again at the next renewal, which `Enrolment::renew_at` names.
+                    Some(Enrolled::Pending(pending)) => enrolment.pending = Some(pending),
+                }
+                let (connection, enrolment) = (peer.connection, enrolment.clone());
+                self.desk.close(connection);
+                self.store(enrolment, now);
+            }
+            (
+                Phase::Storing { id, enrolment },
+                Event::Stored {
+                    id: stored,
+                    problem,
+                },
+            ) if id == stored => {
+                if let Some(problem) = problem {
+                    return Err(JourneyError::Store {
+                        detail: crate::enrolment::quoted(problem, 200),
+                    });
+                }
+                self.enrolment = (**enrolment).clone();
+                self.desk.tell(now, Step::Stored);
+                self.discover(now);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn discover(&mut self, now: Timestamp) {
+        let id = self.desk.id();
+        let stored = self.enrolment.authentication_domain_name.clone();
+        let name = stored.or_else(|| self.profile.domain.clone());
+        let implicit = self.profile.anchors.implicit();
+        let action = Action::Discover {
+            id,
+            authentication_domain_name: name.unwrap_or_default(),
+            conveyed: self.enrolment.conveyed(),
+            anchors: self.enrolment.anchor_set(implicit),
+            crls: self.enrolment.crls.clone(),
+        };
+        // A session has deadlines of its own for everything that it does.
+        self.desk.act(action, now);
+        self.desk.deadline = None;
+        self.phase = Phase::Discovering { id };
+    }
+
+    /// A certificate that is invalid and a discovery that failed lead to the EST server (the draft's section 9); what the
+    /// user's own policies want otherwise, no EST server can change.
+    fn not_served(
+        &mut self,
+        kind: FailureKind,
+        message: String,
+        now: Timestamp,
+    ) -> Result<(), JourneyError> {
+        if kind == FailureKind::Downgrade {
+            self.desk.tell(now, Step::Downgrade);
+        }
+        let curable = matches!(
+            kind,
+            FailureKind::NothingDiscovered
+                | FailureKind::Downgrade
+                | FailureKind::ConnectionFailed
+                | FailureKind::ValidationRefused
+        );
+        if self.renewed || !curable {
+            return Err(JourneyError::NoDnsServer { kind, message });
+        }
+        self.trouble = Some((kind, message));
+        self.find(now)
+    }
+
+    fn find(&mut self, now: Timestamp) -> Result<(), JourneyError> {
+        self.renewed = true;
+        let id = self.desk.id();
+        let service = match self.enrolment.est.authentication {
+            ServerAuthentication::Voucher => Service::Brski,
+            _ => Service::Est,
+        };
+        self.desk.act(Action::Find { id, service }, now);
+        self.phase = Phase::Finding { id };
+        Ok(())
+    }
+
+    fn next_server(&mut self, now: Timestamp) -> Result<(), JourneyError> {
+        let Some(endpoint) = self.servers.pop_front() else {
+            return Err(self.last.take().unwrap_or(JourneyError::NoServer));
+        };
+        let anchors = self.enrolment.anchor_set(self.profile.anchors.implicit());
+        if anchors.certificates().is_empty() {
+            return Err(JourneyError::NoAnchors);
+        }
+        let facts = Facts {
+            domain: None,
+            reference_ids: self.enrolment.est_reference_ids(),
+            server: None,
+            presented: Presented::default(),
+            anchors: &anchors,
+            crls: &self.enrolment.crls,
+        };
+        let request = Arc::new(self.profile.request(Purpose::EstServer, facts, now.unix));
+        request.check()?;
+        let connection = self.desk.id();
+        self.desk.tell(now, Step::Connecting(endpoint.clone()));
+        let identity = self.enrolment.identity.as_ref().map(|identity| {
+            let mut chain = alloc::vec![identity.certificate.clone()];
+            chain.extend(identity.chain.iter().cloned());
+            (identity.key.clone(), chain)
+        });
+        let identity = identity.or_else(|| self.device.clone());
+        self.desk.act(
+            Action::Connect {
+                connection,
+                endpoint: endpoint.clone(),
+                trust: Trust::Judged {
+                    request: Arc::clone(&request),
+                    generation: self.profile.generation,
+                },
+                identity,
+            },
+            now,
+        );
+        self.phase = Phase::Connecting {
+            connection,
+            endpoint,
+            request,
+        };
+        Ok(())
+    }
+
+    fn collect(&mut self, peer: Peer, now: Timestamp) -> Result<(), JourneyError> {
+        // The database is the one that the enrolment began with: a server must not move a device from one to the other.
+        let explicit = self.enrolment.database == AnchorDatabase::Explicit;
+        let fallback = if explicit {
+            Fallback::Explicit(self.enrolment.anchors.clone())
+        } else {
+            let implicit = self.profile.anchors.implicit();
+            implicit.map_or(Fallback::None, |set| Fallback::Implicit(Arc::clone(set)))
+        };
+        let ids = self.enrolment.est_reference_ids();
+        let collect = Collect::begin(
+            &self.profile,
+            peer.clone(),
+            ids,
+            explicit,
+            fallback,
+            &mut self.desk,
+            now,
+        )?;
+        self.phase = Phase::Collecting {
+            peer,
+            collect: Box::new(collect),
+        };
+        Ok(())
+    }
+
+    fn replace(
+        &mut self,
+        peer: Peer,
+        collected: Collected,
+        now: Timestamp,
+    ) -> Result<(), JourneyError> {
+        let mut enrolment = self.enrolment.clone();
+        adopt(&mut enrolment, collected);
+        enrolment.est.endpoint = peer.endpoint.clone();
+        enrolment.renewed = now.unix;
+        enrolment.retry_after = None;
+        let changed = enrolment.authentication_domain_name
+            != self.enrolment.authentication_domain_name
+            || enrolment.end_entities != self.enrolment.end_entities
+            || enrolment.anchors != self.enrolment.anchors
+            || enrolment.crls != self.enrolment.crls;
+        // The EST server confirms what is known: to try the same again would change nothing.
+        if let Some((kind, message)) = self.trouble.take().filter(|_| !changed) {
+            self.desk.close(peer.connection);
+            return Err(JourneyError::NoDnsServer { kind, message });
+        }
+        if changed {
+            self.desk.tell(
+                now,
+                Step::Replaced {
+                    before: self.enrolment.authentication_domain_name.clone(),
+                    after: enrolment.authentication_domain_name.clone(),
+                },
+            );
+        }
+        let label = enrolment.est.label.clone();
+        let desk = &mut self.desk;
+        let enrol = match (enrolment.pending.clone(), &enrolment.identity) {
+            (Some(pending), _) if pending.not_before <= now.unix => {
+                Enrol::resume(pending, label, peer.clone(), desk, now)?
+            }
+            (None, Some(identity)) if identity.is_due(now.unix) => {
+                let want = Want::Renewal(identity.certificate.clone());
+                Enrol::begin(want, label, peer.clone(), desk, now)
+            }
+            _ => {
+                self.desk.close(peer.connection);
+                self.store(Box::new(enrolment), now);
+                return Ok(());
+            }
+        };
+        self.phase = Phase::Enrolling {
+            peer,
+            enrolment: Box::new(enrolment),
+            enrol: Box::new(enrol),
+        };
+        Ok(())
+    }
+
+    fn store(&mut self, enrolment: Box<Enrolment>, now: Timestamp) {
+        let id = self.desk.id();
+        let copy = enrolment.clone();
+        self.desk.act(
+            Action::Store {
+                id,
+                enrolment: copy,
+            },
+            now,
+        );
+        self.phase = Phase::Storing { id, enrolment };
+    }
+
+    fn overdue(&mut self, now: Timestamp) {
+        let step = match self.phase {
+            Phase::Finding { .. } => "looking for servers",
+            Phase::Connecting { .. } => "connecting",
+            Phase::Collecting { .. } => "fetching certificates",
+            Phase::Enrolling { .. } => "asking for a certificate",
+            Phase::Storing { .. } => "storing",
+            Phase::New | Phase::Discovering { .. } | Phase::Done | Phase::Failed => return,
+        };
+        self.fail(overdue(step, limits::PATIENCE_MILLISECONDS), now);
+    }
+
+    fn fail(&mut self, error: JourneyError, now: Timestamp) {
+        if matches!(self.phase, Phase::Failed) {
+            return;
+        }
+        let connection = match &self.phase {
+            Phase::Connecting { connection, .. } => Some(*connection),
+            Phase::Collecting { peer, .. } | Phase::Enrolling { peer, .. } => Some(peer.connection),
+            _ => None,
+        };
+        if let Some(connection) = connection {
+            self.desk.close(connection);
+        }
+        self.phase = Phase::Failed;
+        self.desk.fail(error, now);
+    }
+}

@@ -8,6 +8,7 @@
 //! * [`Policies`]: the active policy set, and how to replace it;
 //! * [`Client`]: attaches to a network, [`Client::attach`];
 //! * [`Attachment`]: a vetted server that is kept vetted, and the only way to send a query, [`Attachment::query`];
+//! * [`enrolment`]: how trust begins, from a password to what is kept on disk;
 //! * [`anchors`]: trust anchors from files and from the system.
 #![cfg_attr(
     test,
@@ -23,6 +24,7 @@ mod attachment;
 mod client;
 mod clock;
 mod driver;
+pub mod enrolment;
 mod error;
 mod lookup;
 pub mod manual;

@@ -82,10 +82,18 @@ impl Recursive {
         let wrong = |_| LookupError::Name {
             name: name.to_owned(),
         };
-        let mut query = Query::query(
-            Name::from_str(name).map_err(wrong)?,
-            RecordType::from(rtype),
-        );
+        let name = Name::from_str(name).map_err(wrong)?;
+        self.lookup_name(name, RecordType::from(rtype)).await
+    }
+
+    /// As [`Self::lookup`], for a name whose labels may have any octets, as instances of services have (RFC 6763 section
+    /// 4.1.1).
+    pub(crate) async fn lookup_name(
+        &self,
+        name: Name,
+        rtype: RecordType,
+    ) -> Result<Vec<u8>, LookupError> {
+        let mut query = Query::query(name, rtype);
         query.name.set_fqdn(true);
         let exchange = async {
             match self.by_udp(query.clone()).await {

@@ -1,0 +1,158 @@
+//! What can go wrong on the way to an enrolment, each with an error of its own.
+
+use resolvet_proto::{
+    enrolment::{
+        est::{BodyError, EndEntityError, Endpoint, ReplyError, limits},
+        mutual::{self, BindingError},
+    },
+    judgement::{Judgement, Outcome, Purpose, RequestError, Verdict},
+};
+use thiserror::Error;
+
+use super::{channel::ChannelError, store::StoreError};
+use crate::LookupError;
+
+/// There is no enrolment, and nothing was stored.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EnrolError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A lookup failed.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// No EST server was found.
+    #[error(
+        "no EST server was found at `_est._tcp.{domain}` (draft-reddy-dprive-bootstrap-dns-server-04 8)"
+    )]
+    NotFound {
+        /// Where it was looked for.
+        domain: String,
+    },
+    /// The host has no address.
+    #[error("`{host}` has no address")]
+    NoAddress {
+        /// The host.
+        host: String,
+    },
+    /// The connection or an exchange over it failed, or policies refused the server's certificate.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// The server did not prove that it knows the password, or refused ours.
+    #[error(transparent)]
+    Mutual(#[from] mutual::Error),
+    /// The server's certificate cannot be bound to.
+    #[error(transparent)]
+    Binding(#[from] BindingError),
+    /// The server's certificate has no name by which it could be known again.
+    #[error(
+        "the EST server's certificate has no DNS-ID without a wildcard, so it could not be known again (draft-reddy-dprive-bootstrap-dns-server-04 4)"
+    )]
+    NoReferenceId,
+    /// The server answered something that cannot be used.
+    #[error("`{operation}` at {endpoint}: {source}")]
+    Reply {
+        /// What was asked.
+        operation: &'static str,
+        /// Whom.
+        endpoint: Endpoint,
+        /// What is wrong.
+        source: ReplyError,
+    },
+    /// The server has nothing of this kind, or asks for a login.
+    #[error("`{operation}` at {endpoint} brought nothing: {reason}")]
+    Nothing {
+        /// What was asked.
+        operation: &'static str,
+        /// Whom.
+        endpoint: Endpoint,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The answer is at another server.
+    #[error(
+        "{from} redirects to {to}: another server is asked only when you name it (RFC 7030 3.2.1)"
+    )]
+    Redirected {
+        /// Who says so.
+        from: Endpoint,
+        /// Where to.
+        to: Endpoint,
+    },
+    /// Redirects do not end.
+    #[error(
+        "{from} redirects more than {} times (RFC 9110 15.4)",
+        limits::REDIRECTS
+    )]
+    RedirectLoop {
+        /// Who says so.
+        from: Endpoint,
+    },
+    /// There is nobody to begin a certification path at.
+    #[error(
+        "`/cacerts` brought no self-signed certificate, and the system's trust anchors are not to be used (RFC 7030 4.1.3)"
+    )]
+    NoAnchors,
+    /// Policies refused a certificate.
+    #[error("{what} is not acceptable: {}", super::why(.judgement))]
+    Refused {
+        /// Which certificate.
+        what: String,
+        /// For what it was judged.
+        purpose: Purpose,
+        /// What was said.
+        judgement: Box<Judgement<Verdict>>,
+    },
+    /// More came than is judged.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The DNS server's certificate cannot be told.
+    #[error(transparent)]
+    EndEntity(#[from] EndEntityError),
+    /// The body of an answer.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    Random,
+    /// A piece of work was ended.
+    #[error("the work was ended: {0}")]
+    Ended(String),
+}
+
+/// What an [`EnrolError`] amounts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EnrolErrorKind {
+    /// Nothing was found.
+    NotFound,
+    /// The server or a certificate was not authenticated.
+    NotAuthenticated,
+    /// A policy failed.
+    PolicyFault,
+    /// The network, a file or the system.
+    Failed,
+}
+
+impl EnrolError {
+    /// What it amounts to.
+    #[must_use]
+    pub fn kind(&self) -> EnrolErrorKind {
+        match self {
+            Self::NotFound { .. } | Self::NoAddress { .. } => EnrolErrorKind::NotFound,
+            Self::Channel(ChannelError::Refused { judgement, .. })
+            | Self::Refused { judgement, .. } => match judgement.outcome {
+                Outcome::Faulted => EnrolErrorKind::PolicyFault,
+                _ => EnrolErrorKind::NotAuthenticated,
+            },
+            Self::Channel(ChannelError::ProofOfPossession { .. })
+            | Self::Mutual(_)
+            | Self::Binding(_)
+            | Self::NoReferenceId
+            | Self::NoAnchors
+            | Self::EndEntity(_) => EnrolErrorKind::NotAuthenticated,
+            _ => EnrolErrorKind::Failed,
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Enrolments on disk, a file for each network.
+//!
+//! The folder belongs to this user alone (mode 0700) and so does each file (0600); what does not is refused, since whoever
+//! can write there decides whom to trust. A write is whole or did not happen, whenever the program, the disk or the power
+//! ends ([`file::replace`]).
+
+mod file;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt, fs,
+    io::{self, Read as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use resolvet_proto::enrolment::Enrolment;
+use rustix::fs::OFlags;
+use thiserror::Error;
+
+use file::System;
+
+/// Octets of one stored enrolment. An honest one has some kilobytes, with CRLs some megabytes.
+const FILE_OCTETS: u64 = 64 << 20;
+/// The ending of an enrolment's file.
+const ENDING: &str = ".json";
+/// Held while something is written, so that two programs do not write at once.
+const LOCK: &str = ".lock";
+
+/// The name that the user gave a network: letters in lower case, digits, `.`, `-` and `_`, beginning with a letter or digit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NetworkName(String);
+
+/// A text cannot name a network.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "`{text}` cannot name a network: expected 1 to 200 letters in lower case, digits, `.`, `-` and `_`, beginning with a letter or digit"
+)]
+pub struct NetworkNameError {
+    text: String,
+}
+
+impl FromStr for NetworkName {
+    type Err = NetworkNameError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkNameError> {
+        let good = |octet: u8| {
+            octet.is_ascii_lowercase() || octet.is_ascii_digit() || b".-_".contains(&octet)
+        };
+        let begins = text
+            .bytes()
+            .next()
+            .is_some_and(|o| o.is_ascii_alphanumeric());
+        if begins && text.len() <= 200 && text.bytes().all(good) {
+            return Ok(Self(text.to_owned()));
+        }
+        let text = text.escape_debug().take(200).collect();
+        Err(NetworkNameError { text })
+    }
+}
+
+impl NetworkName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NetworkName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The store cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A step of reading or writing failed.
+    #[error("{step} `{}` failed: {source}", path.display())]
+    Io {
+        /// What was done.
+        step: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// How it failed.
+        source: io::Error,
+    },
+    /// Others may read or write there.
+    #[error("`{}` has mode {mode:04o}, expected {expected:04o}: others may read or change whom this user trusts", path.display())]
+    Mode {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// What it must be.
+        expected: u32,
+    },
+    /// Somebody else's.
+    #[error("`{}` belongs to user {owner}, expected {expected}", path.display())]
+    Owner {
+        /// The file or folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Whose it must be.
+        expected: u32,
+    },
+    /// Another kind of file stands there.
+    #[error("`{}` is no {expected}", path.display())]
+    Kind {
+        /// The path.
+        path: PathBuf,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// The content is none of ours.
+    #[error("enrolment `{}` cannot be read: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+fn failed(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { step, path, source }
+}
+
+/// Enrolments on disk.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+impl Store {
+    /// The store of this folder, which is made if it is not there. All permissions are checked.
+    ///
+    /// # Errors
+    /// The folder or a file in it is somebody else's, or others may read or write it.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(failed("making folder", folder))?;
+        let metadata = fs::symlink_metadata(folder).map_err(failed("looking at", folder))?;
+        if !metadata.is_dir() {
+            let path = folder.to_owned();
+            return Err(StoreError::Kind {
+                path,
+                expected: "folder",
+            });
+        }
+        private(folder, &metadata, 0o700)?;
+        let store = Self {
+            folder: folder.to_owned(),
+        };
+        for network in store.networks()? {
+            store.open_file(&network)?;
+        }
+        Ok(store)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The networks that there are enrolments of, by name.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn networks(&self) -> Result<Vec<NetworkName>, StoreError> {
+        let mut networks = Vec::new();
+        let entries = fs::read_dir(&self.folder).map_err(failed("reading folder", &self.folder))?;
+        for entry in entries {
+            let entry = entry.map_err(failed("reading folder", &self.folder))?;
+            let name = entry.file_name();
+            let network = name.to_str().and_then(|name| name.strip_suffix(ENDING));
+            networks.extend(network.and_then(|name| name.parse::<NetworkName>().ok()));
+        }
+        networks.sort();
+        Ok(networks)
+    }
+
+    /// The enrolment of a network, if there is one.
+    ///
+    /// # Errors
+    /// The file is not this user's alone, or its content is none of ours.
+    pub fn load(&self, network: &NetworkName) -> Result<Option<Enrolment>, StoreError> {
+        let path = self.path(network);
+        let Some(file) = self.open_file(network)? else {
+            return Ok(None);
+        };
+        let mut octets = Vec::new();
+        file.take(FILE_OCTETS + 1)
+            .read_to_end(&mut octets)
+            .map_err(failed("reading", &path))?;
+        let malformed = |reason| StoreError::Malformed {
+            path: path.clone(),
+            reason,
+        };
+        if octets.len() as u64 > FILE_OCTETS {
+            return Err(malformed(format!("more than {FILE_OCTETS} octets")));
+        }
+        serde_json::from_slice(&octets)
+            .map(Some)
+            .map_err(|error| malformed(error.to_string()))
+    }
+
+    /// Keeps the enrolment of a network in place of the one before. Either the old one is there afterwards or the new one,
+    /// whole, whatever happens; after success the new one survives a loss of power.
+    ///
+    /// # Errors
+    /// A step failed, for want of space for example: the old enrolment stands as it was.
+    pub fn save(&self, network: &NetworkName, enrolment: &Enrolment) -> Result<(), StoreError> {
+        let path = self.path(network);
+        let mut octets = serde_json::to_vec_pretty(enrolment).map_err(|error| {
+            let reason = error.to_string();
+            StoreError::Malformed {
+                path: path.clone(),
+                reason,
+            }
+        })?;
+        octets.push(b'\n');
+        let _alone = self.lock()?;
+        file::replace(&System, &self.folder, &path, &octets)
+    }
+
+    /// Forgets a network. Says whether there was an enrolment.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn remove(&self, network: &NetworkName) -> Result<bool, StoreError> {
+        let _alone = self.lock()?;
+        let path = self.path(network);
+        match fs::remove_file(&path) {
+            Ok(()) => {
+                file::sync_folder(&self.folder)?;
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(failed("removing", &path)(error)),
+        }
+    }
+
+    fn path(&self, network: &NetworkName) -> PathBuf {
+        self.folder.join(format!("{network}{ENDING}"))
+    }
+
+    fn lock(&self) -> Result<fs::File, StoreError> {
+        let path = self.folder.join(LOCK);
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(flags(OFlags::NOFOLLOW | OFlags::CLOEXEC))
+            .open(&path)
+            .map_err(failed("opening", &path))?;
+        file.lock().map_err(failed("locking", &path))?;
+        Ok(file)
+    }
+
+    /// Opens an enrolment's file if it is there, and checks that it is this user's alone.
+    fn open_file(&self, network: &NetworkName) -> Result<Option<fs::File>, StoreError> {
+        let path = self.path(network);
+        let opened = fs::OpenOptions::new()
+            .read(true)
+            // Neither a link that leads elsewhere nor a pipe that never answers.
+            .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+            .open(&path);
+        let file = match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(failed("opening", &path))?,
+        };
+        let metadata = file.metadata().map_err(failed("looking at", &path))?;
+        if !metadata.is_file() {
+            return Err(StoreError::Kind {
+                path,
+                expected: "file",
+            });
+        }
+        private(&path, &metadata, 0o600)?;
+        Ok(Some(file))
+    }
+}
+
+fn flags(flags: OFlags) -> i32 {
+    i32::try_from(flags.bits()).unwrap_or_default()
+}
+
+/// Whether this is the user's own and nobody else may read or write it.
+fn private(path: &Path, metadata: &fs::Metadata, expected: u32) -> Result<(), StoreError> {
+    let own = rustix::process::geteuid().as_raw();
+    let path = path.to_owned();
+    if metadata.uid() != own {
+        let owner = metadata.uid();
+        return Err(StoreError::Owner {
+            path,
+            owner,
+            expected: own,
+        });
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(StoreError::Mode {
+            path,
+            mode,
+            expected,
+        });
+    }
+    Ok(())
+}

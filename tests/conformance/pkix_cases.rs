@@ -210,6 +210,15 @@ fn matches(w: &World) -> Vec<Case> {
             &["conveyed-mismatch"],
         ),
         case(
+            "conveyed-is-no-dns-server",
+            "What was conveyed is another peer's certificate: it has no SRV-ID `_domain-s`.",
+            settled(w.request(&w.server_named(&[dns(SERVER)])), |r| {
+                r.conveyed = conveyed(r.presented.certificates.clone());
+            }),
+            "reject",
+            &["conveyed-without-srv-id"],
+        ),
+        case(
             "conveyed-none",
             "An enrolment that conveyed no certificate authenticates no server.",
             with(Conveyed::None {
@@ -255,15 +264,6 @@ fn profiles(w: &World) -> Vec<Case> {
             }),
             "reject",
             &["name-mismatch"],
-        ),
-        case(
-            "purpose-unknown",
-            "A purpose that is not known is not judged.",
-            settled(w.request(&w.server()), |r| {
-                r.purpose = Purpose::Other("mail-server".into())
-            }),
-            "reject",
-            &["purpose-unknown"],
         ),
         case(
             "clock-lower-bound",

@@ -382,6 +382,9 @@ fn is_pinned(end_entity: &Certificate<'_>) -> bool {
         })
 }
 
+const WITHOUT_SRV_ID: &str =
+    "the certificate carries no SRV-ID `_domain-s`, so no DNS server can be known by it";
+
 /// RFC 9525 section 6: one reference identifier is among the presented identifiers.
 fn identity(
     end_entity: &Certificate<'_>,
@@ -407,14 +410,23 @@ fn identity(
         .iter()
         .any(|reference| identity::answers(&names, reference));
     match facts.purpose {
+        // An enrolment may convey certificates of other peers too: only the SRV-ID tells a DNS server's.
+        Purpose::DnsServer if conveyed::state() == conveyed::State::Certificates => {
+            if !identity::has_service(&names, b"domain-s") {
+                report.refuse(
+                    "conveyed-without-srv-id",
+                    WITHOUT_SRV_ID.into(),
+                    "draft-reddy-dprive-bootstrap-dns-server-04 4",
+                    whole(end_entity),
+                );
+            }
+        }
         Purpose::ConveyedEndEntity => {
             if !identity::has_service(&names, b"domain-s") {
-                let message = "the certificate carries no SRV-ID `_domain-s`, so no DNS server can be known by it".into();
-                let reference = "draft-reddy-dprive-bootstrap-dns-server-04 4";
                 report.warn(
                     "conveyed-without-srv-id",
-                    message,
-                    reference,
+                    WITHOUT_SRV_ID.into(),
+                    "draft-reddy-dprive-bootstrap-dns-server-04 4",
                     whole(end_entity),
                 );
             }

@@ -11,6 +11,18 @@ pub(crate) fn of_finding(code: &str) -> Option<&'static str> {
             "the enrolment conveyed no certificate of a DNS server: enrol again, or let its profile say that trust anchors \
              alone suffice"
         }
+        "conveyed-without-srv-id" => {
+            "a DNS server's certificate is told by the SRV-ID `_domain-s.DOMAIN` in its subjectAltName: have it issued with \
+             one, or leave --end-entity away"
+        }
+        "authority-key-identifier-missing" | "subject-key-identifier-missing" => {
+            "the certificate lacks a key identifier that RFC 5280 asks for: have it issued with one, or set \
+             `key-identifiers = \"warn\"` of the policy pkix"
+        }
+        "extension-criticality" => {
+            "an extension is critical or not where RFC 5280 says otherwise: have the certificate issued anew, or set \
+             `extension-profile = \"warn\"` of the policy pkix"
+        }
         "no-trust-anchors" => {
             "give the authority that issued the server's certificate: --trust-anchors FILE, or --trust-anchors system"
         }

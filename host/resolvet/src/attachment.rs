@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use hickory_proto::{op::Message, rr::RecordType, serialize::binary::DecodeError};
 use resolvet_proto::{
-    judgement::Server,
+    judgement::{Request, Server},
     session::{Entry, Failure, Vetted},
 };
 use tokio::{
@@ -65,6 +65,8 @@ pub(crate) enum State {
 pub(crate) enum Command {
     /// The connection of this attempt is closed and one is needed.
     Closed(u32),
+    /// Say in which context this candidate would be judged.
+    Context(u32, oneshot::Sender<Option<Request>>),
     /// Say what happened.
     Story(oneshot::Sender<Vec<Entry>>),
 }
@@ -132,6 +134,22 @@ impl Attachment {
             .await
             .map_err(|_| AttachError::Ended)?;
         story.await.map_err(|_| AttachError::Ended)
+    }
+
+    /// The context in which this candidate, by its position in discovery's order, would be judged now: for
+    /// [`Client::probe`](crate::Client::probe). `None` beyond the end.
+    ///
+    /// # Errors
+    /// The attachment was ended.
+    pub async fn context(&self, candidate: u32) -> Result<Option<Arc<Request>>, AttachError> {
+        let (reply, context) = oneshot::channel();
+        let command = Command::Context(candidate, reply);
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| AttachError::Ended)?;
+        let context = context.await.map_err(|_| AttachError::Ended)?;
+        Ok(context.map(Arc::new))
     }
 
     /// Asks the vetted server. A connection that the server closed meanwhile is made again, and judged again.

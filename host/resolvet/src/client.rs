@@ -98,15 +98,16 @@ impl Client {
         Ok(driver::start(self.clone(), session, generations))
     }
 
-    /// Connects to one server in this judgement context, has both judgements made, and closes: for `discover --all`, which
-    /// shows what would have become of the servers that were not needed. Nothing is sent over the connection.
-    pub async fn probe(&self, server: &Server, context: Arc<Request>) -> Probe {
-        if server.transport != Transport::Dot {
-            return Probe::Failed(format!(
-                "transport `{}` is not in this build",
-                server.transport
-            ));
-        }
+    /// Connects to the server of this judgement context ([`Attachment::context`]), has both judgements made, and closes:
+    /// it shows what would become of a server that is not needed. Nothing is sent over the connection.
+    pub async fn probe(&self, context: Arc<Request>) -> Probe {
+        let server = match &context.server {
+            Some(server) if server.transport == Transport::Dot => server,
+            Some(Server { transport, .. }) => {
+                return Probe::Failed(format!("transport `{transport}` is not in this build"));
+            }
+            None => return Probe::Failed("the context names no server".to_owned()),
+        };
         let address = SocketAddr::new(server.address, server.port);
         let name = context
             .authentication_domain_name

@@ -105,6 +105,10 @@ impl Driver {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Closed(attempt)) => self.handle(Event::Closed { attempt }),
+                    Some(Command::Context(candidate, reply)) => {
+                        // Whoever asked may have given up.
+                        let _sent = reply.send(self.session.context(candidate, clock::now()));
+                    }
                     Some(Command::Story(reply)) => {
                         // Whoever asked may have given up.
                         let _sent = reply.send(self.session.story().to_vec());

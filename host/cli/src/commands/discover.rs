@@ -1,12 +1,12 @@
 //! `resolvet discover DOMAIN`.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use comfy_table::Cell;
 use resolvet::{AttachError, Attachment, Client};
 use resolvet_proto::{
-    judgement::{Request, Server, UsageProfile},
-    session::{Entry, Step},
+    judgement::{Server, UsageProfile},
+    session::Entry,
 };
 
 use crate::{
@@ -93,61 +93,37 @@ pub(super) async fn travel(
     } = journey::prepare(domain, journey, output)?;
     output.progress(&format!("discovering {domain} by {resolver}"));
     let domain = session.authentication_domain_name.clone();
-    let context = Request {
-        usage_profile: session.usage_profile.clone(),
-        anchors: Arc::clone(&session.anchors),
-        conveyed: session.conveyed.clone(),
-        ..Request::new(resolvet_proto::judgement::Purpose::DnsServer, 0)
-    };
     let attachment = client.attach(session)?;
     let mut travelled = Travelled::of(&attachment, domain, resolver, &profile).await?;
     if all {
-        let Travelled { reading, story, .. } = &mut travelled;
-        probe_the_rest(&client, story, &context, reading, output).await;
-        travelled.report.candidates = reading.candidates.clone();
+        let Travelled {
+            report, reading, ..
+        } = &mut travelled;
+        probe_the_rest(&client, &attachment, reading, output).await?;
+        report.candidates.clone_from(&reading.candidates);
     }
     Ok(travelled)
 }
 
-/// Connects to every candidate that nobody needed, in the context that the session made for those that it tried.
+/// Connects to every candidate that nobody needed, in the context that the session would give it.
 async fn probe_the_rest(
     client: &Client,
-    story: &[Entry],
-    context: &Request,
+    attachment: &Attachment,
     reading: &mut Reading,
     output: &Output,
-) {
-    let now = story.last().map_or(0, |entry| entry.at.unix);
-    let records = reading.records.clone();
+) -> anyhow::Result<()> {
+    let not_tried = |report: &CandidateReport| report.status == Status::NotTried;
     for (index, report) in (0_u32..).zip(reading.candidates.clone()) {
-        if report.status != Status::NotTried {
-            continue;
+        if let Some(context) = attachment
+            .context(index)
+            .await?
+            .filter(|_| not_tried(&report))
+        {
+            output.progress(&format!("probing {}", at(&report.server())));
+            reading.probed(index, &client.probe(context).await);
         }
-        let server = report.server();
-        output.progress(&format!("probing {}", at(&server)));
-        let domain = domain_of(story);
-        let request = Request {
-            now,
-            reference_ids: domain
-                .iter()
-                .map(|name| resolvet_proto::judgement::ReferenceId::DnsId(name.clone()))
-                .collect(),
-            authentication_domain_name: domain,
-            server: Some(server.clone()),
-            records: records.clone(),
-            ..context.clone()
-        };
-        let probe = client.probe(&server, Arc::new(request)).await;
-        reading.probed(index, &probe);
     }
-}
-
-/// The domain as the session asked for it first.
-fn domain_of(story: &[Entry]) -> Option<String> {
-    story.iter().find_map(|entry| match &entry.step {
-        Step::Query { name, .. } => Some(name.trim_end_matches('.').to_owned()),
-        _ => None,
-    })
+    Ok(())
 }
 
 fn print(report: &DiscoverReport, output: &Output) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use super::{
     limits::REPETITIONS,
     machine::{Peer, Phase},
 };
-use crate::judgement::{Answer, Digest, Judgement, Outcome, Presented, Request, Stage, Verdict};
+use crate::judgement::{Answer, Digest, Judgement, Outcome, Presented, Stage, Verdict};
 
 impl Session {
     /// Connects to the next candidate, or ends.
@@ -48,10 +48,7 @@ impl Session {
             self.attempts_left = self.attempts_left.saturating_sub(1);
             let attempt = self.next_attempt;
             self.next_attempt = attempt.wrapping_add(1);
-            let request = Request {
-                server: Some(server.clone()),
-                ..self.base_request(&server.transport, now)
-            };
+            let request = self.server_request(server.clone(), now);
             let peer = Peer {
                 attempt,
                 candidate: position,

@@ -304,6 +304,23 @@ impl Session {
         &self.discovered
     }
 
+    /// The judgement context that an attempt at this candidate of [`Session::discovered`] would have now; `None` beyond
+    /// the end. Nothing is attempted: it is for showing what would be judged.
+    #[must_use]
+    pub fn context(&self, candidate: u32, now: Timestamp) -> Option<Request> {
+        let position = usize::try_from(candidate).ok()?;
+        let server = self.discovered.candidates.get(position)?.server();
+        Some(self.server_request(server, now))
+    }
+
+    /// The judgement context of a server.
+    pub(super) fn server_request(&self, server: Server, now: Timestamp) -> Request {
+        Request {
+            server: Some(server.clone()),
+            ..self.base_request(&server.transport, now)
+        }
+    }
+
     /// The attempt under way or in use.
     pub(super) fn attempt(&self) -> Option<u32> {
         match &self.phase {

@@ -32,7 +32,10 @@ pub(crate) fn all() -> Result<()> {
     ];
     run(cargo(&root, &lint))?;
     // Tests run the programs that stand beside them: these must be of today.
-    run(cargo(&root, &["build", "--workspace", "--all-targets", "--locked"]))?;
+    run(cargo(
+        &root,
+        &["build", "--workspace", "--all-targets", "--locked"],
+    ))?;
     run(cargo(&root, &["test", "--workspace", "--locked"]))?;
     let mut documents = cargo(&root, &["doc", "--workspace", "--no-deps", "--locked"]);
     documents.env("RUSTDOCFLAGS", "--deny warnings");

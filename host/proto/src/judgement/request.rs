@@ -125,7 +125,10 @@ impl Request {
     /// This request with what the peer presented filled in: what is judged when a handshake has come so far.
     #[must_use]
     pub fn presenting(&self, presented: Presented) -> Self {
-        Self { presented, ..self.clone() }
+        Self {
+            presented,
+            ..self.clone()
+        }
     }
 
     /// The digest that names this request. It covers every fact; two requests that differ have different digests.

@@ -17,6 +17,8 @@ pub mod dns;
 pub mod dot;
 pub mod est;
 pub mod https;
+pub mod masa;
+pub mod registrar;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,8 @@ use ca::{Algorithm, Authority, Fault, Identity, Leaf};
 use dns::{Dns, Endpoint, Responder, Zone, absolute};
 use dot::{Dot, DotOptions};
 use est::{Est, EstOptions};
+use masa::{Masa, MasaOptions};
+use registrar::Registrar;
 
 /// TTL of what announces an EST server, seconds.
 const TTL: u32 = 300;
@@ -50,6 +54,7 @@ pub struct Options {
     dot: DotOptions,
     algorithm: Algorithm,
     est: Option<EstOptions>,
+    brski: Option<(EstOptions, MasaOptions)>,
 }
 
 impl Options {
@@ -98,6 +103,13 @@ impl Options {
         self.est = Some(options);
         self
     }
+
+    /// Adds a registrar, which conveys the certificates of the site of its domain, and a manufacturer with its MASA.
+    #[must_use]
+    pub fn brski(mut self, registrar: EstOptions, masa: MasaOptions) -> Self {
+        self.brski = Some((registrar, masa));
+        self
+    }
 }
 
 /// A running lab; dropping it stops its servers.
@@ -107,6 +119,14 @@ pub struct Lab {
     dns: Dns,
     sites: Vec<Site>,
     est: Option<EstSite>,
+    brski: Option<BrskiSite>,
+}
+
+/// A registrar and a manufacturer.
+#[derive(Debug)]
+struct BrskiSite {
+    registrar: Registrar,
+    masa: Masa,
 }
 
 /// An EST server and whom it knows.
@@ -163,6 +183,10 @@ impl Lab {
                 .with_context(|| format!("no site is called `{}`", est.options.domain))?;
             est.publish(zone)?;
         }
+        let brski = options
+            .brski
+            .map(|(registrar, masa)| BrskiSite::start(&registrar, masa, &authority, &sites))
+            .transpose()?;
         // Servers are started before their zones can be known, since the zones hold their ports.
         for server in sites.iter().flat_map(|site| &site.servers) {
             zones
@@ -174,6 +198,7 @@ impl Lab {
             dns: Dns::start(zones)?,
             sites,
             est,
+            brski,
         })
     }
 
@@ -198,6 +223,28 @@ impl Lab {
     pub fn est(&self) -> &Est {
         let est = self.est.as_ref();
         &est.expect("the lab was started with an EST server").server
+    }
+
+    /// The registrar.
+    ///
+    /// # Panics
+    /// When the lab was started without one.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test that asks for it has started it")]
+    pub fn registrar(&self) -> &Registrar {
+        let brski = self.brski.as_ref();
+        &brski.expect("the lab was started with a registrar").registrar
+    }
+
+    /// The manufacturer.
+    ///
+    /// # Panics
+    /// When the lab was started without one.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test that asks for it has started it")]
+    pub fn masa(&self) -> &Masa {
+        let brski = self.brski.as_ref();
+        &brski.expect("the lab was started with a registrar").masa
     }
 
     /// The authority of every server's certificate.
@@ -280,14 +327,33 @@ impl Lab {
     }
 }
 
+/// What an enrolment at a domain conveys: the certificates of its DNS servers.
+fn conveyed(domain: &str, sites: &[Site]) -> Vec<CertificateDer<'static>> {
+    let site = sites.iter().find(|site| site.domain == domain);
+    let servers = site.map(|site| site.servers.as_slice()).unwrap_or_default();
+    servers
+        .iter()
+        .map(|server| server.identity.conveyed().clone())
+        .collect()
+}
+
+impl BrskiSite {
+    fn start(
+        options: &EstOptions,
+        masa: MasaOptions,
+        authority: &Arc<Authority>,
+        sites: &[Site],
+    ) -> Result<Self> {
+        let masa = Masa::start(masa)?;
+        let conveyed = conveyed(&options.domain, sites);
+        let registrar = Registrar::start(authority, conveyed, masa.anchor(), options)?;
+        Ok(Self { registrar, masa })
+    }
+}
+
 impl EstSite {
     fn start(options: EstOptions, authority: &Arc<Authority>, sites: &[Site]) -> Result<Self> {
-        let site = sites.iter().find(|site| site.domain == options.domain);
-        let servers = site.map(|site| site.servers.as_slice()).unwrap_or_default();
-        let conveyed = servers
-            .iter()
-            .map(|server| server.identity.conveyed().clone());
-        let server = Est::start(authority, conveyed.collect(), &options)?;
+        let server = Est::start(authority, conveyed(&options.domain, sites), &options)?;
         Ok(Self { options, server })
     }
 

@@ -21,6 +21,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 pub use leaf::{Algorithm, Fault, Leaf};
 pub use request::Requested;
+pub(crate) use request::{end_entity, signing_algorithm};
 
 use leaf::DAY;
 
@@ -283,7 +284,7 @@ pub fn pem(label: &str, der: &[u8]) -> String {
     pem + &format!("-----END {label}-----\n")
 }
 
-fn generate(algorithm: Algorithm) -> Result<KeyPair> {
+pub(crate) fn generate(algorithm: Algorithm) -> Result<KeyPair> {
     let algorithm = match algorithm {
         Algorithm::EcP256 => &rcgen::PKCS_ECDSA_P256_SHA256,
         Algorithm::Rsa2048 => &rcgen::PKCS_RSA_SHA256,
@@ -291,7 +292,7 @@ fn generate(algorithm: Algorithm) -> Result<KeyPair> {
     KeyPair::generate_for(algorithm).context("no key could be made")
 }
 
-fn issuer(common_name: &str, constraints: BasicConstraints) -> CertificateParams {
+pub(crate) fn issuer(common_name: &str, constraints: BasicConstraints) -> CertificateParams {
     let now = SystemTime::now();
     let mut params = CertificateParams::default();
     params.not_before = (now - 30 * DAY).into();
@@ -303,7 +304,7 @@ fn issuer(common_name: &str, constraints: BasicConstraints) -> CertificateParams
     params
 }
 
-fn name(common_name: &str) -> DistinguishedName {
+pub(crate) fn name(common_name: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::OrganizationName, "resolvet lab");
     name.push(DnType::CommonName, common_name);

@@ -1,12 +1,14 @@
 //! Certificates for certification requests (RFC 2986), and for identities that are no DNS server's.
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use rcgen::{
     CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName, DnType, DnValue,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SerialNumber, SubjectPublicKeyInfo,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SerialNumber, SigningKey as _,
+    SubjectPublicKeyInfo,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use x509_parser::certification_request::X509CertificationRequest;
@@ -21,6 +23,8 @@ use super::{Authority, Identity};
 
 /// extKeyUsage (RFC 5280 section 4.2.1.12).
 const EXTENDED_KEY_USAGE: &str = "2.5.29.37";
+/// id-kp-cmcRA (RFC 6402 section 2.10).
+const CMC_RA: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 3, 28];
 /// Extensions that the authority decides about: basicConstraints, keyUsage, key identifiers.
 const OWN: [&str; 4] = ["2.5.29.19", "2.5.29.15", "2.5.29.14", "2.5.29.35"];
 
@@ -132,6 +136,34 @@ impl Authority {
     }
 }
 
+impl Authority {
+    /// The certificate and key of a registrar (RFC 8995 section 5.5): a server that also has id-kp-cmcRA.
+    ///
+    /// # Errors
+    /// When key or certificate cannot be made.
+    pub fn issue_registrar(&self, dns_ids: &[String]) -> Result<Identity> {
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let mut params = end_entity(serial, 90 * DAY);
+        params.distinguished_name = super::name(dns_ids.first().map_or("registrar", |id| id));
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+            ExtendedKeyUsagePurpose::Other(CMC_RA.to_vec()),
+        ];
+        let names = super::der::subject_alt_name(dns_ids, &[], &[Ipv4Addr::LOCALHOST.into()]);
+        let names = CustomExtension::from_oid_content(&super::SUBJECT_ALT_NAME, names);
+        params.custom_extensions.push(names);
+        Identity::certified(params, serial, &self.trusted.intermediate)
+    }
+}
+
+/// The DER AlgorithmIdentifier of what [`Identity::sign`] makes: ecdsa-with-SHA256 (RFC 5758 section 3.2).
+pub(crate) const fn signing_algorithm() -> [u8; 12] {
+    [
+        0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02,
+    ]
+}
+
 impl Identity {
     /// A new key, certified with these contents.
     pub(crate) fn certified(
@@ -155,10 +187,18 @@ impl Identity {
         PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()))
     }
 
-    /// The key, which signs requests and vouchers.
+    /// The key as PKCS #8, DER.
     #[must_use]
-    pub const fn key(&self) -> &KeyPair {
-        &self.key
+    pub fn key_der(&self) -> Vec<u8> {
+        self.key.serialize_der()
+    }
+
+    /// Signs with the key, ECDSA with P-256 and SHA-256.
+    ///
+    /// # Errors
+    /// When the key does not sign.
+    pub fn sign(&self, octets: &[u8]) -> Result<Vec<u8>> {
+        Ok(self.key.sign(octets)?)
     }
 }
 

@@ -57,7 +57,7 @@ pub struct EstOptions {
 }
 
 impl EstOptions {
-    /// One user, one label `lab`, and `/cacerts`, `/csrattrs` and `/crls` for everybody (RFC 7030 section 4.1.1).
+    /// One user, one label `lab`, and everything but enrolment for everybody (RFC 7030 section 4.1.1, RFC 8295 section 3).
     #[must_use]
     pub fn new(domain: &str) -> Self {
         Self {
@@ -67,7 +67,12 @@ impl EstOptions {
             layout: Layout::default(),
             versions: Versions::default(),
             algorithms: Algorithm::ALL.to_vec(),
-            open: vec![Operation::CaCerts, Operation::CsrAttrs, Operation::Crls],
+            open: vec![
+                Operation::CaCerts,
+                Operation::CsrAttrs,
+                Operation::EeCerts,
+                Operation::Crls,
+            ],
             csr_attributes: None,
         }
     }
@@ -205,13 +210,13 @@ impl Est {
     /// The certificates that it issued, in their order.
     #[must_use]
     pub fn issued(&self) -> Vec<CertificateDer<'static>> {
-        lock(&self.operations.state).issued.clone()
+        self.operations.issued()
     }
 
     /// The requests that it got, in their order.
     #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
-        lock(&self.operations.state).journal.clone()
+        self.operations.journal()
     }
 
     /// How many connections it accepted.

@@ -64,6 +64,16 @@ impl Operations {
         })
     }
 
+    /// The requests so far.
+    pub(crate) fn journal(&self) -> Vec<Entry> {
+        lock(&self.state).journal.clone()
+    }
+
+    /// The certificates that were issued so far.
+    pub(crate) fn issued(&self) -> Vec<CertificateDer<'static>> {
+        lock(&self.state).issued.clone()
+    }
+
     /// Label and operation of a path.
     fn route(&self, path: &str) -> Option<Operation> {
         let rest = path.strip_prefix(WELL_KNOWN)?;
@@ -104,6 +114,15 @@ impl Operations {
         connection: &Connection,
         request: &Request,
     ) -> Response {
+        match fault {
+            Some(EstFault::Status(status)) => {
+                return Response::text(*status, "as it was told to be");
+            }
+            Some(EstFault::Redirect(uri)) => {
+                return Response::status(302).with("location", uri.clone());
+            }
+            _ => {}
+        }
         let enrols = matches!(
             operation,
             Operation::SimpleEnroll | Operation::SimpleReenroll
@@ -239,15 +258,6 @@ impl Operations {
             return Response::status(405).with("allow", expected);
         }
         let fault = self.fault(operation);
-        match &fault {
-            Some(EstFault::Status(status)) => {
-                return Response::text(*status, "as it was told to be");
-            }
-            Some(EstFault::Redirect(uri)) => {
-                return Response::status(302).with("location", uri.clone());
-            }
-            _ => {}
-        }
         let open = self.options.open.contains(&operation) || fault == Some(EstFault::NotAsked);
         match self.users.admit(connection, request, open) {
             Access::Refused(response, reason) => {

@@ -1,14 +1,25 @@
 //! The EST server as a plain client sees it.
 
-use resolvet_proto::enrolment::est::{Operation, certificates, decode};
-
-use super::{EstFault, EstOptions, Layout, PASSWORD, USER};
-use crate::lab::https::Client;
-use crate::lab::{Lab, Options};
 use base64::Engine as _;
+use resolvet_proto::enrolment::est::{Endpoint, Operation, certificates, decode};
+use resolvet_proto::enrolment::mutual::{
+    self, Algorithm, Binding, Error, Password, Random, Reason, Step, User,
+};
+
+use super::{EstFault, EstOptions, Layout, PASSWORD, Relay, USER};
+use crate::lab::ca::Leaf;
+use crate::lab::https::{Client, Response};
+use crate::lab::{Lab, Options};
 
 fn lab() -> Lab {
     Lab::start(Options::new().est(EstOptions::new("example.net"))).unwrap()
+}
+
+/// A lab whose server gives nothing but its authority's certificates to everybody.
+fn closed_lab() -> Lab {
+    let mut options = EstOptions::new("example.net");
+    options.open = vec![Operation::CaCerts];
+    Lab::start(Options::new().est(options)).unwrap()
 }
 
 fn client(lab: &Lab) -> Client {
@@ -40,8 +51,8 @@ fn authority_certificates_are_there_for_everybody_in_every_layout() {
 }
 
 #[test]
-fn end_entities_need_a_user() {
-    let lab = lab();
+fn end_entities_may_need_a_user() {
+    let lab = closed_lab();
     let mut client = client(&lab);
     let path = "/.well-known/est/eecerts";
     let refused = client.exchange("GET", path, &[], b"").unwrap();
@@ -98,4 +109,182 @@ fn faults_come_when_they_are_asked_for() {
     lab.est().behave();
     lab.est().fail_at(Operation::EeCerts, EstFault::Status(500));
     assert_eq!(get().status, 200);
+}
+
+/// A device that believes nobody but who knows the password.
+struct Device {
+    connection: Client,
+    mutual: mutual::Client,
+    binding: Binding,
+}
+
+impl Device {
+    fn new(server: std::net::SocketAddr, user: &str, password: &str) -> Self {
+        let connection = Client::connect(server, "localhost", None, None).unwrap();
+        let binding = Binding::tls_server_end_point(&connection.server_certificates()[0]).unwrap();
+        let endpoint = Endpoint::new("localhost", server.port()).unwrap();
+        let password = Password::new(password.as_bytes().to_vec().into()).unwrap();
+        let user = User::new(user, password).unwrap();
+        Self {
+            mutual: mutual::Client::new(endpoint, user, binding.clone()),
+            connection,
+            binding,
+        }
+    }
+
+    fn get(&mut self, path: &str) -> Result<Response, Error> {
+        let mut authorization = self.mutual.begin(0);
+        loop {
+            let headers: Vec<_> = authorization
+                .iter()
+                .map(|value| ("authorization", value.as_str()))
+                .collect();
+            let response = self
+                .connection
+                .exchange("GET", path, &headers, b"")
+                .unwrap();
+            match self.receive(response)? {
+                Step::Send(next) => authorization = Some(next),
+                Step::Verified(response) => return Ok(response),
+            }
+        }
+    }
+
+    fn receive(&mut self, response: Response) -> Result<Step<Response>, Error> {
+        let headers = response.headers.clone();
+        let fields = |name: &str| -> Vec<&[u8]> {
+            let fields = headers.iter().filter(|(key, _)| key == name);
+            fields.map(|(_, value)| value.as_bytes()).collect()
+        };
+        let mut random = [0; Random::OCTETS];
+        rustls::crypto::aws_lc_rs::default_provider()
+            .secure_random
+            .fill(&mut random)
+            .unwrap();
+        let response = mutual::Response {
+            status: response.status,
+            www_authenticate: &fields("www-authenticate"),
+            authentication_info: &fields("authentication-info"),
+            binding: &self.binding,
+            content: response,
+        };
+        self.mutual.receive(response, &Random::new(random), 0)
+    }
+}
+
+const END_ENTITIES: &str = "/.well-known/est/eecerts";
+
+#[test]
+fn a_password_proves_both_sides_with_every_algorithm() {
+    let lab = closed_lab();
+    for algorithm in Algorithm::ALL {
+        let mut device = Device::new(lab.est().addresses()[0], USER, PASSWORD);
+        device.mutual = device.mutual.with_algorithms(&[algorithm]);
+        for path in [END_ENTITIES, "/.well-known/est/cacerts"] {
+            let response = device.get(path).unwrap();
+            assert_eq!(response.status, 200, "{algorithm:?}");
+        }
+    }
+    let journal = lab.est().journal();
+    let statuses: Vec<_> = journal.iter().take(4).map(|entry| entry.status).collect();
+    assert_eq!(statuses, [401, 401, 200, 200]);
+    assert_eq!(
+        (journal[2].scheme, journal[2].user.as_deref()),
+        ("mutual", Some(USER))
+    );
+}
+
+#[test]
+fn wrong_and_unknown_users_are_refused_alike() {
+    let lab = closed_lab();
+    for (user, password) in [(USER, "wrong"), ("mallory", PASSWORD)] {
+        let error = Device::new(lab.est().addresses()[0], user, password)
+            .get(END_ENTITIES)
+            .unwrap_err();
+        let reason = Reason::AuthFailed;
+        assert_eq!(
+            error,
+            Error::Refused {
+                user: user.into(),
+                reason
+            }
+        );
+    }
+}
+
+#[test]
+fn guesses_are_counted_for_each_name() {
+    let lab = closed_lab();
+    for _ in 0..5 {
+        let mut device = Device::new(lab.est().addresses()[0], USER, "wrong");
+        device.get(END_ENTITIES).unwrap_err();
+    }
+    let mut device = Device::new(lab.est().addresses()[0], USER, PASSWORD);
+    let error = device.get(END_ENTITIES).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    let last = lab.est().journal().pop().unwrap();
+    assert!(last.diagnosis.contains(USER), "{}", last.diagnosis);
+}
+
+#[test]
+fn faults_of_the_proof_are_noticed() {
+    let lab = closed_lab();
+    let server = lab.est().addresses()[0];
+    Device::new(server, USER, PASSWORD)
+        .get(END_ENTITIES)
+        .unwrap();
+    lab.est().fail(EstFault::WrongProof);
+    let error = Device::new(server, USER, PASSWORD)
+        .get(END_ENTITIES)
+        .unwrap_err();
+    assert_eq!(error, Error::WrongProof);
+    lab.est().fail(EstFault::Replayed);
+    let error = Device::new(server, USER, PASSWORD)
+        .get(END_ENTITIES)
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Altered {
+                parameter: "sid",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    lab.est().fail(EstFault::NotAsked);
+    let error = Device::new(server, USER, PASSWORD)
+        .get(END_ENTITIES)
+        .unwrap_err();
+    assert_eq!(error, Error::NotAsked { status: 200 });
+}
+
+#[test]
+fn a_relay_with_another_certificate_gets_nothing() {
+    let lab = closed_lab();
+    let leaf = EstOptions::new("example.net").leaf();
+    let other = lab.authority().issue(&leaf).unwrap();
+    let relay = Relay::start(&other, lab.est().addresses()[0]).unwrap();
+    let mut device = Device::new(relay.addresses()[0], USER, PASSWORD);
+    // The device means the relay's port; who it asks for is the same host, so the exchange goes through to its end.
+    let error = device.get(END_ENTITIES).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    assert_eq!(relay.relayed(), 1);
+    let journal = lab.est().journal();
+    assert!(
+        journal.iter().all(|entry| entry.status == 401),
+        "{journal:?}"
+    );
+}
+
+#[test]
+fn another_leaf_is_presented_when_asked_for() {
+    let lab = lab();
+    let other = lab
+        .authority()
+        .issue(&Leaf::good("elsewhere.example"))
+        .unwrap();
+    lab.est().present(&other).unwrap();
+    let connection = Client::connect(lab.est().addresses()[0], "localhost", None, None).unwrap();
+    assert_eq!(connection.server_certificates()[0], other.end_entity());
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use anyhow::{Context as _, Result};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -51,6 +51,30 @@ struct Shared {
     clients: Vec<CertificateDer<'static>>,
     presented: Mutex<Presented>,
     connections: AtomicUsize,
+}
+
+/// Changes the identity of a server that may be gone.
+#[derive(Debug)]
+pub struct Presenter(Weak<Shared>);
+
+impl Presenter {
+    /// Presents another identity to those who connect from now on.
+    ///
+    /// # Errors
+    /// When rustls cannot sign with the identity's key.
+    pub fn present(&self, identity: &Identity) -> Result<()> {
+        match self.0.upgrade() {
+            Some(shared) => shared.present(identity),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Shared {
+    fn present(&self, identity: &Identity) -> Result<()> {
+        *lock(&self.presented) = presented(identity, self.versions, &self.clients)?;
+        Ok(())
+    }
 }
 
 /// What the server presents to those who connect now.
@@ -123,9 +147,13 @@ impl Server {
     /// # Errors
     /// When rustls cannot sign with the identity's key.
     pub fn present(&self, identity: &Identity) -> Result<()> {
-        *lock(&self.shared.presented) =
-            presented(identity, self.shared.versions, &self.shared.clients)?;
-        Ok(())
+        self.shared.present(identity)
+    }
+
+    /// What a handler of this server can change its identity by.
+    #[must_use]
+    pub fn presenter(&self) -> Presenter {
+        Presenter(Arc::downgrade(&self.shared))
     }
 
     /// How many connections were accepted.

@@ -35,70 +35,73 @@ impl CaCertificates {
     }
 }
 
-struct Authority {
+/// What a certificate says about itself.
+struct Found {
+    der: Der,
+    is_authority: bool,
     self_issued: bool,
     key_id: Option<Vec<u8>>,
     issuer_key_id: Option<Vec<u8>>,
     not_before: i64,
-    subject: Vec<u8>,
 }
 
 /// Sorts the certificates of an authority.
 ///
-/// A self-issued certificate is a root unless its key identifiers say that another key signed it; which of two keys is the
-/// newer one, the roots' notBefore say, and where only one of the two is there it is the current one, since that one must
-/// be (RFC 7030 section 4.1.3).
+/// A root is self-issued, and its key identifiers do not say that another key signed it. What certifies one root's key by
+/// another's leads from one to the other; which of the two is the newer, notBefore of the roots says, and where only one of
+/// the two is there it is the current one, since that one must be (RFC 7030 section 4.1.3).
 #[must_use]
 pub fn sort(certificates: Vec<Der>) -> CaCertificates {
     let mut sorted = CaCertificates::default();
-    let mut roots: Vec<Authority> = Vec::new();
-    let mut rollovers: Vec<(Der, Authority)> = Vec::new();
+    let mut roots: Vec<Found> = Vec::new();
+    let mut rest: Vec<Found> = Vec::new();
     for der in certificates {
-        match authority(&der) {
+        match read(&der) {
             None => sorted.others.push(der),
-            Some(found) if !found.self_issued => sorted.chain.push(der),
-            Some(found)
-                if found.issuer_key_id.is_some()
-                    && found.key_id.is_some()
-                    && found.issuer_key_id != found.key_id =>
-            {
-                rollovers.push((der, found));
-            }
-            Some(found) => {
-                sorted.roots.push(der);
-                roots.push(found);
-            }
+            Some(found) if found.is_root() => roots.push(found),
+            Some(found) => rest.push(found),
         }
     }
-    for (der, found) in rollovers {
+    for found in rest {
         let root = |key_id: &Option<Vec<u8>>| {
-            let same = |root: &&Authority| root.key_id == *key_id && root.subject == found.subject;
+            let same = |root: &&Found| key_id.is_some() && root.key_id == *key_id;
             roots.iter().find(same).map(|root| root.not_before)
         };
-        match (root(&found.key_id), root(&found.issuer_key_id)) {
-            (Some(own), Some(issuer)) if own > issuer => sorted.new_with_old.push(der),
-            (Some(_), None) => sorted.new_with_old.push(der),
-            (_, Some(_)) => sorted.old_with_new.push(der),
-            (None, None) => sorted.chain.push(der),
-        }
+        let list = match (root(&found.key_id), root(&found.issuer_key_id)) {
+            (Some(own), Some(issuer)) if own > issuer => &mut sorted.new_with_old,
+            (Some(_), Some(_)) => &mut sorted.old_with_new,
+            (Some(_), None) if found.self_issued => &mut sorted.new_with_old,
+            (None, Some(_)) if found.self_issued => &mut sorted.old_with_new,
+            _ if found.is_authority => &mut sorted.chain,
+            _ => &mut sorted.others,
+        };
+        list.push(found.der);
     }
+    sorted.roots = roots.into_iter().map(|root| root.der).collect();
     sorted
 }
 
-/// What a certificate of an authority says about itself; a version 1 certificate that is self-issued counts as one.
-fn authority(der: &[u8]) -> Option<Authority> {
+impl Found {
+    fn is_root(&self) -> bool {
+        let by_itself = self.issuer_key_id.is_none() || self.issuer_key_id == self.key_id;
+        self.is_authority && self.self_issued && by_itself
+    }
+}
+
+fn read(der: &Der) -> Option<Found> {
     let (rest, certificate) = X509Certificate::from_der(der).ok()?;
-    let self_issued = certificate.subject().as_raw() == certificate.issuer().as_raw();
-    let old = certificate.extensions().is_empty() && self_issued;
-    if !rest.is_empty() || !(certificate.is_ca() || old) {
+    if !rest.is_empty() {
         return None;
     }
-    let mut found = Authority {
+    let self_issued = certificate.subject().as_raw() == certificate.issuer().as_raw();
+    let mut found = Found {
+        der: der.clone(),
+        // A self-issued certificate of version 1 has no way to say so.
+        is_authority: certificate.is_ca() || (certificate.extensions().is_empty() && self_issued),
         self_issued,
         key_id: None,
         issuer_key_id: None,
         not_before: certificate.validity().not_before.timestamp(),
-        subject: certificate.subject().as_raw().to_vec(),
     };
     for extension in certificate.extensions() {
         match extension.parsed_extension() {

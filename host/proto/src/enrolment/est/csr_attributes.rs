@@ -6,7 +6,7 @@ use alloc::{
 };
 
 use der::{
-    Any, Choice, Decode as _, Encode as _, Sequence, ValueOrd,
+    Any, Decode as _, Encode as _, Sequence, Tag, Tagged as _, ValueOrd,
     asn1::{BitString, ObjectIdentifier, OctetString, SetOfVec, UintRef},
     oid::db::rfc5912::{ID_EC_PUBLIC_KEY, ID_EXTENSION_REQ, RSA_ENCRYPTION},
 };
@@ -116,10 +116,19 @@ impl From<der::Error> for CsrAttributesError {
 }
 
 /// `AttrOrOID` of RFC 7030 section 4.5.2.
-#[derive(Choice)]
 enum AttrOrOid {
     Oid(ObjectIdentifier),
     Attribute(Attribute),
+}
+
+/// An item; none when it is of another kind or its object identifier is one that the library has no room for, 2.999 for
+/// example: whatever it is, it is not known here, and what is not known is ignored.
+fn item(value: &Any) -> Option<AttrOrOid> {
+    match value.tag() {
+        Tag::ObjectIdentifier => value.decode_as().ok().map(AttrOrOid::Oid),
+        Tag::Sequence => value.decode_as().ok().map(AttrOrOid::Attribute),
+        _ => None,
+    }
 }
 
 #[derive(Sequence)]
@@ -173,13 +182,14 @@ impl CsrAttributes {
     /// # Errors
     /// They are malformed, too many, or contradict RFC 9908.
     pub fn from_der(der: &[u8]) -> Result<Self, CsrAttributesError> {
-        let items = Vec::<AttrOrOid>::from_der(der)?;
+        let items = Vec::<Any>::from_der(der)?;
         if items.len() > limits::CSR_ATTRIBUTES {
             return Err(CsrAttributesError::TooMany {
                 came: items.len(),
                 limit: limits::CSR_ATTRIBUTES,
             });
         }
+        let items: Vec<AttrOrOid> = items.iter().filter_map(item).collect();
         let templates = items.iter().filter_map(|item| match item {
             AttrOrOid::Attribute(attribute) if attribute.oid == TEMPLATE => Some(attribute),
             _ => None,

@@ -26,9 +26,6 @@ mod profile;
 mod reattachment;
 mod story;
 
-#[cfg(test)]
-mod tests;
-
 pub use action::{Action, Service, Trust};
 pub use byod::{Byod, ByodConfig};
 pub use event::{AuthenticationRefusal, Event};

@@ -1,0 +1,3 @@
+//! RFC 8951: clarification of the base64 layer.
+
+mod section_3;

@@ -1,7 +1,10 @@
-//! The same journeys over servers that others wrote: Debian's NSD and Unbound, on loopback.
+//! The same journeys over servers that others wrote, Debian's NSD and Unbound, on loopback; and our servers and messages as
+//! clients and tools see them that others wrote, Debian's strongSwan and OpenSSL.
 //!
 //! A program that is missing is a failed test which names its package; `tests/packages.txt` has them all.
 
+mod est_openssl;
+mod est_strongswan;
 mod journey;
 mod leaks;
 mod network;

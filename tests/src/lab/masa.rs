@@ -21,7 +21,7 @@ use rustls_pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use super::ca::{Algorithm, Identity, end_entity, generate, issuer, signing_algorithm};
+use super::ca::{Algorithm, Identity, end_entity, generate, issuer};
 use super::dns::lock;
 use super::dot::Versions;
 use super::https::{Connection, Handler, Request, Response, Server};
@@ -29,6 +29,10 @@ use super::https::{Connection, Handler, Request, Response, Server};
 /// `id-pe-masa-url` (RFC 8995 section 2.3.2).
 const MASA_URL: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 1, 32];
 const IA5_STRING: u8 = 0x16;
+/// The DER AlgorithmIdentifier of what [`Identity::sign`] makes: ecdsa-with-SHA256 (RFC 5758 section 3.2).
+pub const SIGNATURE: [u8; 12] = [
+    0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02,
+];
 /// A day, seconds.
 const DAY: u64 = 86_400;
 
@@ -315,12 +319,10 @@ impl Handler for Desk {
 }
 
 /// JSON signed as CMS, with the signer's whole chain; `spoilt` signs something else.
-pub(crate) fn sign(
-    content: &[u8],
-    kind: ContentKind,
-    signer: &Identity,
-    spoilt: bool,
-) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// When the signer's key does not sign.
+pub fn sign(content: &[u8], kind: ContentKind, signer: &Identity, spoilt: bool) -> Result<Vec<u8>> {
     let chain: Vec<Der> = signer
         .chain()
         .iter()
@@ -343,7 +345,7 @@ pub(crate) fn sign_with(
         false => signer.sign(to_sign.octets())?,
         true => signer.sign(b"something else")?,
     };
-    Ok(to_sign.signed(&signing_algorithm(), &signature)?)
+    Ok(to_sign.signed(&SIGNATURE, &signature)?)
 }
 
 /// Every algorithm that aws-lc-rs verifies.

@@ -21,7 +21,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 pub use leaf::{Algorithm, Fault, Leaf};
 pub use request::Requested;
-pub(crate) use request::{end_entity, signing_algorithm};
+pub(crate) use request::end_entity;
 
 use leaf::DAY;
 

@@ -157,13 +157,6 @@ impl Authority {
     }
 }
 
-/// The DER AlgorithmIdentifier of what [`Identity::sign`] makes: ecdsa-with-SHA256 (RFC 5758 section 3.2).
-pub(crate) const fn signing_algorithm() -> [u8; 12] {
-    [
-        0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02,
-    ]
-}
-
 impl Identity {
     /// A new key, certified with these contents.
     pub(crate) fn certified(

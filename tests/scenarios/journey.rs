@@ -88,6 +88,11 @@ pub(crate) fn set(profile: &UsageProfile, rules: Vec<Rule>) -> PolicySet {
     PolicySet::new(&ENGINE, profile, rules).unwrap()
 }
 
+/// A set of rules for a profile, running.
+pub(crate) fn policies(profile: &UsageProfile, rules: Vec<Rule>) -> Policies {
+    Policies::new(&ENGINE, set(profile, rules))
+}
+
 /// What a journey begins with.
 pub(crate) struct Journey<'a> {
     lab: &'a Lab,
@@ -166,7 +171,7 @@ impl<'a> Journey<'a> {
 
     /// Goes until a server is vetted or the session has failed.
     pub(crate) async fn attach(self) -> Outcome {
-        let policies = Policies::new(&ENGINE, set(&self.profile, self.rules));
+        let policies = policies(&self.profile, self.rules);
         let limits = Limits {
             handshake: Duration::from_secs(2),
             query: Duration::from_secs(3),

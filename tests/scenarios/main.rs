@@ -9,6 +9,11 @@
 
 mod accepted;
 mod company_rule;
+mod enrolment_byod;
+mod enrolment_desk;
+mod enrolment_faults;
+mod enrolment_reattach;
+mod enrolment_secrets;
 mod hostile_dns;
 mod hostile_servers;
 mod initial_memory;

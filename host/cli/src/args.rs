@@ -25,8 +25,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
         6  a policy failed, which wins over 3 and 5\n\n\
         ENVIRONMENT\n  \
         NO_COLOR         no colour, as --color never\n  \
-        XDG_CACHE_HOME   compiled policies are kept in its folder `resolvet` (else ~/.cache/resolvet)\n\n\
+        XDG_CACHE_HOME   compiled policies are kept in its folder `resolvet` (else ~/.cache/resolvet)\n  \
+        XDG_DATA_HOME    enrolments are kept in its folder `resolvet/networks` (else ~/.local/share/…)\n\n\
         EXAMPLES\n  \
+        resolvet bootstrap example.net --user alice\n  \
         resolvet discover example.net\n  \
         resolvet query www.example.net AAAA --via example.net --trust-anchors ca.pem\n  \
         resolvet explain example.net --format json | jq .story\n  \
@@ -62,8 +64,8 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Show the servers that a domain offers, what was judged of each, and why.
     Discover {
-        /// The domain to begin at: the authentication domain name (RFC 8310).
-        domain: String,
+        /// The domain to begin at: the authentication domain name (RFC 8310). Default: that of the enrolment.
+        domain: Option<String>,
         /// Connect to every candidate, also to those that are not needed any more once one is vetted.
         #[arg(long)]
         all: bool,
@@ -77,16 +79,16 @@ pub(crate) enum Command {
         /// The type of record: a mnemonic such as AAAA or MX, or TYPE65.
         #[arg(default_value = "A", value_name = "TYPE")]
         rtype: String,
-        /// The domain whose server is asked.
+        /// The domain whose server is asked. Default: that of the enrolment.
         #[arg(long, value_name = "DOMAIN")]
-        via: String,
+        via: Option<String>,
         #[command(flatten)]
         journey: Journey,
     },
     /// Tell the whole way of a domain: each lookup, record, policy and finding, with times.
     Explain {
-        /// The domain to begin at.
-        domain: String,
+        /// The domain to begin at. Default: that of the enrolment.
+        domain: Option<String>,
         #[command(flatten)]
         journey: Journey,
     },
@@ -98,6 +100,15 @@ pub(crate) enum Command {
         #[arg(long, value_name = "OID", default_value = resolvet_proto::certificate::privacy::DEFAULT_OID)]
         privacy_oid: String,
     },
+    /// Enrol this device in a network: trust anchors and the DNS server's certificate, from nothing but a password.
+    ///
+    /// The network's EST server proves that it knows the user's password, and so does this device, over TLS whose
+    /// certificate nobody believes yet (HTTP Mutual authentication, RFC 8120). A wrong password, and anybody in between,
+    /// is refused. What it then conveys is judged by policies and stored; `discover`, `query` and `explain` use it.
+    Bootstrap(Bootstrap),
+    /// Show, export, renew and remove what networks are trusted by.
+    #[command(subcommand)]
+    Trust(TrustCommand),
     /// List, run and test policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -126,12 +137,109 @@ pub(crate) struct Journey {
     /// them. PEM or DER; may be given more than once.
     #[arg(long, value_name = "FILE")]
     pub(crate) end_entity: Vec<PathBuf>,
+    /// The network whose enrolment is used (see `resolvet trust show`). Default: the one of the domain, unless
+    /// --trust-anchors or --end-entity say otherwise.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["trust_anchors", "end_entity"])]
+    pub(crate) network: Option<String>,
+    /// Folder of enrolments. Default: `resolvet/networks` in the user's data folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) store: Option<PathBuf>,
     /// Usage profile (RFC 8310): `strict` wants authentication or nothing.
     #[arg(long, value_enum)]
     pub(crate) profile: Option<Profile>,
     /// Folder of more policies: each *.wasm file in it is added as a restriction that enforces.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) policies: Option<PathBuf>,
+}
+
+/// What enrolling begins with.
+#[derive(Debug, Args)]
+pub(crate) struct Bootstrap {
+    /// The network's domain. Its EST server is looked for at `_est._tcp.DOMAIN`, and the DNS server's certificate must be of
+    /// this domain.
+    pub(crate) domain: Option<String>,
+    /// The EST server: `https://HOST[:PORT]`, also with the path `/.well-known/est/LABEL`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) est: Option<String>,
+    /// The user's name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// File descriptor whose first line is the password. Default: ask on the terminal.
+    #[arg(long, value_name = "N")]
+    pub(crate) password_fd: Option<u32>,
+    /// What to call the network. Default: the domain of the DNS server's certificate.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) network: Option<String>,
+    /// Say what would be contacted, and contact nobody.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not let the system's trust anchors stand in where the server gives none of its own.
+    #[arg(long)]
+    pub(crate) no_system_anchors: bool,
+    /// Folder of enrolments. Default: `resolvet/networks` in the user's data folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) store: Option<PathBuf>,
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Recursive resolver for lookups, in clear text and without trust. Default: the first `nameserver` of
+    /// /etc/resolv.conf.
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = socket_address)]
+    pub(crate) resolver: Option<SocketAddr>,
+    /// Folder of more policies.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) policies: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustCommand {
+    /// Show the networks, whom each is trusted by, and until when.
+    Show {
+        /// One network.
+        network: Option<String>,
+        /// Folder of enrolments.
+        #[arg(long, value_name = "FOLDER")]
+        store: Option<PathBuf>,
+    },
+    /// Print certificates of a network as PEM: what `--trust-anchors` and `--end-entity` take.
+    Export {
+        /// The network.
+        network: String,
+        /// Which certificates.
+        #[arg(value_enum, default_value_t = Exported::Anchors)]
+        what: Exported,
+        /// Folder of enrolments.
+        #[arg(long, value_name = "FOLDER")]
+        store: Option<PathBuf>,
+    },
+    /// Ask the EST server again, which is known by what is stored and needs no password.
+    Renew {
+        /// The network.
+        network: String,
+        /// Folder of enrolments.
+        #[arg(long, value_name = "FOLDER")]
+        store: Option<PathBuf>,
+        /// Configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Recursive resolver for lookups.
+        #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = socket_address)]
+        resolver: Option<SocketAddr>,
+    },
+    /// Forget a network.
+    Remove {
+        /// The network.
+        network: String,
+        /// Folder of enrolments.
+        #[arg(long, value_name = "FOLDER")]
+        store: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Exported {
+    Anchors,
+    EndEntities,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]

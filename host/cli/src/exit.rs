@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use resolvet::{AttachError, QueryError};
+use resolvet::{
+    AttachError, QueryError,
+    enrolment::{EnrolError, EnrolErrorKind},
+};
 use resolvet_proto::session::FailureKind;
 
 /// How the program ends.
@@ -60,6 +63,14 @@ impl Exit {
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         if error.is::<UsageError>() {
             return Self::Usage;
+        }
+        if let Some(error) = error.downcast_ref::<EnrolError>() {
+            return match error.kind() {
+                EnrolErrorKind::NotFound => Self::NothingDiscovered,
+                EnrolErrorKind::NotAuthenticated => Self::NotAuthenticated,
+                EnrolErrorKind::PolicyFault => Self::PolicyFault,
+                _ => Self::Failed,
+            };
         }
         let attach = error.downcast_ref::<AttachError>().or_else(|| {
             match error.downcast_ref::<QueryError>() {

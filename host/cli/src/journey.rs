@@ -3,35 +3,48 @@
 use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use resolvet::{Client, Limits, Policies, Recursive, anchors};
+use resolvet::{
+    Attachment, Client, Limits, Policies, Recursive, anchors,
+    enrolment::{Enroller, Progress, Renewal, reattach},
+};
 use resolvet_proto::{
-    judgement::{AnchorSet, Conveyed, Der, UsageProfile},
+    judgement::{AnchorDatabase, AnchorSet, Conveyed, Der, UsageProfile},
     session,
 };
 
 use crate::{
     args::{Journey, Profile, socket_address},
+    commands::told,
     config::Config,
+    enrolled::{self, Enrolled},
     exit::UsageError,
     output::Output,
     policies,
 };
 
 /// How long one lookup of discovery may take, retransmissions included.
-const LOOKUP: Duration = Duration::from_secs(5);
+pub(crate) const LOOKUP: Duration = Duration::from_secs(5);
 /// Where a system says which resolver to use.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// Everything that a journey needs.
 pub(crate) struct Prepared {
     pub(crate) client: Client,
-    pub(crate) session: session::Config,
+    session: session::Config,
+    /// The policies and what they are asked with when an enrolment has to be renewed.
+    enroller: Enroller,
+    enrolled: Option<Enrolled>,
+    implicit: Option<Arc<AnchorSet>>,
     pub(crate) resolver: SocketAddr,
     pub(crate) profile: UsageProfile,
 }
 
-/// Prepares a journey to this domain.
-pub(crate) fn prepare(domain: &str, journey: Journey, output: &Output) -> anyhow::Result<Prepared> {
+/// Prepares a journey to this domain, or to the one of an enrolment.
+pub(crate) fn prepare(
+    domain: Option<&str>,
+    journey: Journey,
+    output: &Output,
+) -> anyhow::Result<Prepared> {
     let mut config = match &journey.config {
         Some(path) => Config::read(path)?,
         None => Config::default(),
@@ -50,7 +63,26 @@ pub(crate) fn prepare(domain: &str, journey: Journey, output: &Output) -> anyhow
     } else {
         &journey.end_entity
     };
-
+    // What the user says about trust wins over what is stored.
+    let said = anchors.is_some() || !end_entity.is_empty();
+    let enrolled = if said && journey.network.is_none() {
+        None
+    } else {
+        let network = journey.network.as_deref();
+        enrolled::chosen(journey.store.as_deref(), network, domain)?
+    };
+    let stored = enrolled.as_ref().and_then(|enrolled| {
+        let name = &enrolled.enrolment.authentication_domain_name;
+        name.clone()
+    });
+    let domain = match domain.map(str::to_owned).or(stored) {
+        Some(domain) => domain,
+        None => {
+            let text =
+                "give a domain: there is no enrolment that would say one (`resolvet bootstrap`)";
+            return Err(UsageError(text.into()).into());
+        }
+    };
     let (engine, set) = policies::load(&config, &profile, output)?;
     let mut limits = Limits::default();
     let milliseconds = |value: u32| Duration::from_millis(value.into());
@@ -61,22 +93,74 @@ pub(crate) fn prepare(domain: &str, journey: Journey, output: &Output) -> anyhow
         limits.query = milliseconds(query);
     }
     let recursive = Recursive::new(resolver, LOOKUP);
-    let client = Client::new(Policies::new(&engine, set), recursive).with_limits(limits);
+    let policies = Policies::new(&engine, set);
+    let client = Client::new(policies.clone(), recursive).with_limits(limits);
+    let mut enroller = Enroller::new(policies, recursive);
 
     let mut session = session::Config::new(domain, random()?);
     session.usage_profile = profile.clone();
-    session.anchors = Arc::new(trust_anchors(anchors.as_deref())?);
-    session.conveyed = conveyed(end_entity)?;
+    let mut implicit = None;
+    match &enrolled {
+        None => {
+            session.anchors = Arc::new(trust_anchors(anchors.as_deref())?);
+            session.conveyed = conveyed(end_entity)?;
+        }
+        Some(enrolled) if enrolled.enrolment.database == AnchorDatabase::Implicit => {
+            let system = Arc::new(anchors::from_system()?);
+            enroller = enroller.with_implicit_anchors(Arc::clone(&system));
+            implicit = Some(system);
+        }
+        Some(_) => {}
+    }
     session.attempts = config.network.attempts.unwrap_or(session.attempts);
     Ok(Prepared {
         client,
         session,
+        enroller,
+        enrolled,
+        implicit,
         resolver,
         profile,
     })
 }
 
-fn resolver(argument: Option<SocketAddr>, configured: Option<&str>) -> anyhow::Result<SocketAddr> {
+impl Prepared {
+    /// Attaches, until a server is vetted or the session has failed, and says to which domain. With an enrolment that does
+    /// not hold any more, the EST server is asked first.
+    pub(crate) async fn attach(self, output: &Output) -> anyhow::Result<(Attachment, String)> {
+        let domain = self.session.authentication_domain_name.clone();
+        output.progress(&format!("discovering {domain} by {}", self.resolver));
+        let Some(Enrolled { store, network, .. }) = &self.enrolled else {
+            return Ok((self.client.attach(self.session)?, domain));
+        };
+        let mut tell = |progress: Progress| output.progress(&told(&progress));
+        let attached = reattach(
+            &self.enroller,
+            &self.client,
+            (store, network),
+            self.session,
+            self.implicit.as_ref(),
+            &mut tell,
+        );
+        let attached = attached.await?;
+        match &attached.renewal {
+            Renewal::Renewed { changed: true } => output.remark(&format!(
+                "network {network} was renewed: its EST server conveys other certificates than were stored"
+            )),
+            Renewal::Failed(error) => output.remark(&format!(
+                "network {network} could not be renewed: {error}; `resolvet bootstrap` enrols again"
+            )),
+            _ => {}
+        }
+        let domain = attached.enrolment.authentication_domain_name;
+        Ok((attached.attachment, domain.unwrap_or_default()))
+    }
+}
+
+pub(crate) fn resolver(
+    argument: Option<SocketAddr>,
+    configured: Option<&str>,
+) -> anyhow::Result<SocketAddr> {
     if let Some(address) = argument {
         return Ok(address);
     }

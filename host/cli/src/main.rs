@@ -3,10 +3,12 @@
 mod args;
 mod commands;
 mod config;
+mod enrolled;
 mod exit;
 mod journey;
 mod mend;
 mod output;
+mod password;
 mod policies;
 mod report;
 

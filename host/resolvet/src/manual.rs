@@ -4,6 +4,10 @@
 #[doc = include_str!("../../../docs/operators.md")]
 pub mod operators {}
 
+/// How a device enrols in a network, and what the network's administrator runs.
+#[doc = include_str!("../../../docs/enrolment.md")]
+pub mod enrolment {}
+
 /// For authors of policies.
 #[doc = include_str!("../../../docs/policy-authors.md")]
 pub mod policy_authors {}

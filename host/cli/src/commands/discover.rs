@@ -12,8 +12,7 @@ use resolvet_proto::{
 use crate::{
     args::Journey,
     exit::Exit,
-    journey::{self, Prepared},
-    mend,
+    journey, mend,
     output::{Output, Tone, cell, tinted},
     report::{CandidateReport, DiscoverReport, Reading, Status, VERSION},
 };
@@ -26,7 +25,7 @@ pub(super) struct Travelled {
 }
 
 pub(super) async fn run(
-    domain: &str,
+    domain: Option<&str>,
     all: bool,
     journey: Journey,
     output: &Output,
@@ -80,20 +79,15 @@ impl Travelled {
 
 /// Goes to the end of the session's first round and reads its story.
 pub(super) async fn travel(
-    domain: &str,
+    domain: Option<&str>,
     all: bool,
     journey: Journey,
     output: &Output,
 ) -> anyhow::Result<Travelled> {
-    let Prepared {
-        client,
-        session,
-        resolver,
-        profile,
-    } = journey::prepare(domain, journey, output)?;
-    output.progress(&format!("discovering {domain} by {resolver}"));
-    let domain = session.authentication_domain_name.clone();
-    let attachment = client.attach(session)?;
+    let prepared = journey::prepare(domain, journey, output)?;
+    let (client, resolver) = (prepared.client.clone(), prepared.resolver);
+    let profile = prepared.profile.clone();
+    let (attachment, domain) = prepared.attach(output).await?;
     let mut travelled = Travelled::of(&attachment, domain, resolver, &profile).await?;
     if all {
         let Travelled {

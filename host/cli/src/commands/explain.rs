@@ -22,7 +22,11 @@ use crate::{
     report::ExplainReport,
 };
 
-pub(super) async fn run(domain: &str, journey: Journey, output: &Output) -> anyhow::Result<Exit> {
+pub(super) async fn run(
+    domain: Option<&str>,
+    journey: Journey,
+    output: &Output,
+) -> anyhow::Result<Exit> {
     let travelled = travel(domain, false, journey, output).await?;
     let exit = travelled.exit();
     let Travelled {

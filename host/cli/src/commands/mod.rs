@@ -1,13 +1,17 @@
 //! One module for each command.
 
+mod bootstrap;
 mod config;
 mod discover;
 mod explain;
 mod inspect;
 mod policy;
 mod query;
+mod trust;
 
 use anyhow::Context as _;
+
+pub(crate) use bootstrap::told;
 
 use crate::{args::Command, exit::Exit, output::Output};
 
@@ -18,15 +22,19 @@ pub(crate) fn run(command: Command, output: &Output) -> anyhow::Result<Exit> {
             domain,
             all,
             journey,
-        } => block_on(discover::run(&domain, all, journey, output)),
+        } => block_on(discover::run(domain.as_deref(), all, journey, output)),
         Command::Query {
             name,
             rtype,
             via,
             journey,
-        } => block_on(query::run(&name, &rtype, &via, journey, output)),
-        Command::Explain { domain, journey } => block_on(explain::run(&domain, journey, output)),
+        } => block_on(query::run(&name, &rtype, via.as_deref(), journey, output)),
+        Command::Explain { domain, journey } => {
+            block_on(explain::run(domain.as_deref(), journey, output))
+        }
         Command::Inspect { file, privacy_oid } => inspect::run(&file, &privacy_oid, output),
+        Command::Bootstrap(arguments) => block_on(bootstrap::run(arguments, output)),
+        Command::Trust(command) => block_on(trust::run(command, output)),
         Command::Policy(command) => policy::run(command, output),
         Command::Config(command) => config::run(command, output),
         // `main` has taken it before anything else.

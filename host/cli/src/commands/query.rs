@@ -9,7 +9,7 @@ use super::discover::{Travelled, at, mends};
 use crate::{
     args::Journey,
     exit::{Exit, UsageError},
-    journey::{self, Prepared},
+    journey,
     output::{Output, Tone, tinted},
     report::{QueryReport, RecordReport, VERSION},
 };
@@ -17,20 +17,14 @@ use crate::{
 pub(super) async fn run(
     name: &str,
     rtype: &str,
-    via: &str,
+    via: Option<&str>,
     journey: Journey,
     output: &Output,
 ) -> anyhow::Result<Exit> {
     let record_type = record_type(rtype)?;
-    let Prepared {
-        client,
-        session,
-        resolver,
-        profile,
-    } = journey::prepare(via, journey, output)?;
-    output.progress(&format!("discovering {via} by {resolver}"));
-    let domain = session.authentication_domain_name.clone();
-    let attachment = client.attach(session)?;
+    let prepared = journey::prepare(via, journey, output)?;
+    let (resolver, profile) = (prepared.resolver, prepared.profile.clone());
+    let (attachment, domain) = prepared.attach(output).await?;
     let vetted = match attachment.vetted().await {
         Ok(vetted) => vetted,
         Err(error) => {

@@ -61,12 +61,12 @@ pub(super) enum Trust {
 #[non_exhaustive]
 pub enum ChannelError {
     /// TCP failed.
-    #[error("TCP connection to {address} failed: {source}")]
+    #[error("TCP connection to {address} failed: {reason}")]
     Tcp {
         /// Where to.
         address: SocketAddr,
         /// How.
-        source: io::Error,
+        reason: io::Error,
     },
     /// It took too long.
     #[error("{step} with {address} took longer than {} ms", .within.as_millis())]
@@ -156,7 +156,7 @@ impl Channel {
         let stream = timeout(within, TcpStream::connect(address))
             .await
             .map_err(late("TCP handshake"))?
-            .map_err(|source| ChannelError::Tcp { address, source })?;
+            .map_err(|reason| ChannelError::Tcp { address, reason })?;
         let (config, seen) = trust.config().map_err(|error| broken(error.to_string()))?;
         let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
         let finished = timeout(within, connecting)

@@ -134,19 +134,20 @@ impl Enroller {
 
     /// Enrols a device that knows nothing of the network but a user's password (the draft's section 4): provisional TLS, HTTP
     /// Mutual authentication bound to the certificate, trust anchors, the certificate judged by them, and the DNS server's
-    /// certificate. `domain` is the domain that the user named, if one was. Nothing is stored.
+    /// certificate. The first of the servers that can be connected to is the one, since a password is offered once.
+    /// `domain` is the domain that the user named, if one was. Nothing is stored.
     ///
     /// # Errors
     /// See [`EnrolError`]; after any of them nothing that came may be used.
     pub async fn bootstrap(
         &self,
-        location: EstLocation,
+        locations: Vec<EstLocation>,
         user: User,
         domain: Option<&str>,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Enrolment, EnrolError> {
         let name = user.name().to_owned();
-        let mut server = self.open(location, Trust::Provisional, progress).await?;
+        let mut server = self.open_first(locations, domain, progress).await?;
         progress(Progress::Provisional {
             address: server.address(),
         });
@@ -256,6 +257,24 @@ impl Enroller {
             }
         }
         None
+    }
+
+    async fn open_first(
+        &self,
+        locations: Vec<EstLocation>,
+        domain: Option<&str>,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Est, EnrolError> {
+        let mut last = EnrolError::NotFound {
+            domain: domain.unwrap_or_default().to_owned(),
+        };
+        for location in locations {
+            match self.open(location, Trust::Provisional, progress).await {
+                Ok(server) => return Ok(server),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
     }
 
     async fn open(

@@ -51,14 +51,14 @@ pub enum EnrolError {
     )]
     NoReferenceId,
     /// The server answered something that cannot be used.
-    #[error("`{operation}` at {endpoint}: {source}")]
+    #[error("`{operation}` at {endpoint}: {reason}")]
     Reply {
         /// What was asked.
         operation: &'static str,
         /// Whom.
         endpoint: Endpoint,
         /// What is wrong.
-        source: ReplyError,
+        reason: ReplyError,
     },
     /// The server has nothing of this kind, or asks for a login.
     #[error("`{operation}` at {endpoint} brought nothing: {reason}")]

@@ -111,10 +111,10 @@ impl Est {
                 return Ok(None);
             }
             let outcome = classify(operation, &endpoint, &reply, clock::now().unix);
-            let outcome = outcome.map_err(|source| EnrolError::Reply {
+            let outcome = outcome.map_err(|reason| EnrolError::Reply {
                 operation: operation.name(),
                 endpoint: endpoint.clone(),
-                source,
+                reason,
             })?;
             path = match outcome {
                 Outcome::Answer(Answer::Certificates(certificates)) => {

@@ -80,14 +80,14 @@ impl fmt::Display for NetworkName {
 #[non_exhaustive]
 pub enum StoreError {
     /// A step of reading or writing failed.
-    #[error("{step} `{}` failed: {source}", path.display())]
+    #[error("{step} `{}` failed: {reason}", path.display())]
     Io {
         /// What was done.
         step: &'static str,
         /// With what.
         path: PathBuf,
         /// How it failed.
-        source: io::Error,
+        reason: io::Error,
     },
     /// Others may read or write there.
     #[error("`{}` has mode {mode:04o}, expected {expected:04o}: others may read or change whom this user trusts", path.display())]
@@ -129,7 +129,7 @@ pub enum StoreError {
 
 fn failed(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_owned();
-    move |source| StoreError::Io { step, path, source }
+    move |reason| StoreError::Io { step, path, reason }
 }
 
 /// Enrolments on disk.

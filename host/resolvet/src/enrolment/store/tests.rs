@@ -116,7 +116,7 @@ fn what_was_saved_is_found_and_can_be_forgotten() {
     store.save(&network, &enrolment(1)).unwrap();
     store.save(&network, &enrolment(2)).unwrap();
     let again = Store::open(store.folder()).unwrap();
-    assert_eq!(again.networks().unwrap(), [network.clone()]);
+    assert_eq!(again.networks().unwrap(), std::slice::from_ref(&network));
     assert_eq!(again.load(&network).unwrap(), Some(enrolment(2)));
     let mode = fs::metadata(store.path(&network)).unwrap().permissions();
     assert_eq!(mode.mode() & 0o777, 0o600);

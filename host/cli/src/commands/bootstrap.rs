@@ -1,0 +1,234 @@
+//! `resolvet bootstrap`: from nothing but a user's password to a stored enrolment.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use resolvet::{
+    Policies, Recursive, anchors,
+    enrolment::{Enroller, EstLocation, Progress, Store, User},
+};
+use resolvet_proto::judgement::UsageProfile;
+use serde::Serialize;
+
+use crate::{
+    args::Bootstrap,
+    config::Config,
+    enrolled,
+    exit::{Exit, UsageError},
+    journey::{self, LOOKUP},
+    output::{Output, Tone, tinted},
+    password, policies,
+    report::VERSION,
+};
+
+/// What was enrolled.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct BootstrapReport {
+    version: u32,
+    network: String,
+    authentication_domain_name: Option<String>,
+    est: String,
+    reference_ids: Vec<String>,
+    anchor_database: String,
+    anchors: usize,
+    end_entities: usize,
+    expires: Option<u64>,
+    folder: PathBuf,
+}
+
+/// What would be done.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Plan {
+    version: u32,
+    resolver: SocketAddr,
+    lookups: Vec<String>,
+    est: Option<String>,
+    steps: Vec<&'static str>,
+    folder: PathBuf,
+}
+
+/// What happens at an EST server, in order.
+const STEPS: [&str; 6] = [
+    "connect by TLS without believing the certificate; verify only that the server has its key",
+    "prove to one another that both know the password, bound to the certificate (HTTP Mutual, RFC 8120); nothing else is sent",
+    "GET /cacerts: trust anchors",
+    "GET /eecerts: certificates of the network's DNS server",
+    "have policies judge the EST server's certificate and every conveyed one",
+    "store anchors, certificates, authentication domain name and the EST server's names",
+];
+
+pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result<Exit> {
+    let Bootstrap { domain, est, .. } = &arguments;
+    let location = est.as_deref().map(EstLocation::parse).transpose();
+    let location = location.map_err(|error| UsageError(format!("--est: {error}")))?;
+    if domain.is_none() && location.is_none() {
+        let text = "give the DOMAIN of the network, or its EST server with --est URL: a network's own word for either is \
+                    not enough to begin trusting it";
+        return Err(UsageError(text.into()).into());
+    }
+    let mut config = match &arguments.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    config.policies.folder = arguments.policies.clone().or(config.policies.folder);
+    let resolver = journey::resolver(arguments.resolver, config.network.resolver.as_deref())?;
+    let folder = enrolled::folder(arguments.store.as_deref())?;
+    if arguments.dry_run {
+        return plan(&arguments, location, resolver, folder, output);
+    }
+    let named = arguments.network.as_deref().map(enrolled::network_name);
+    let named = named.transpose()?;
+    // Before anything is asked of anybody: what cannot be kept is not worth a password.
+    let store = Store::open(&folder)?;
+    let Some(name) = &arguments.user else {
+        return Err(UsageError("give the user's name with --user NAME".into()).into());
+    };
+    let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
+    let recursive = Recursive::new(resolver, LOOKUP);
+    let mut enroller = Enroller::new(Policies::new(&engine, set), recursive);
+    if !arguments.no_system_anchors
+        && let Ok(system) = anchors::from_system()
+    {
+        enroller = enroller.with_implicit_anchors(Arc::new(system));
+    }
+    let locations = match (location, domain) {
+        (Some(location), _) => vec![location],
+        (None, Some(domain)) => {
+            step(
+                output,
+                &format!("looking for an EST server at _est._tcp.{domain} by {resolver}"),
+            );
+            enroller.find(domain).await?
+        }
+        (None, None) => Vec::new(),
+    };
+    let password = password::read(name, arguments.password_fd)?;
+    let user = User::new(name, password).map_err(|error| UsageError(error.to_string()))?;
+    let mut tell = |progress: Progress| step(output, &told(&progress));
+    let enrolment = enroller
+        .bootstrap(locations, user, domain.as_deref(), &mut tell)
+        .await?;
+    let network = match named {
+        Some(network) => network,
+        None => enrolled::network_name(
+            enrolment
+                .authentication_domain_name
+                .as_deref()
+                .unwrap_or_default(),
+        )?,
+    };
+    store.save(&network, &enrolment)?;
+    let report = BootstrapReport {
+        version: VERSION,
+        network: network.to_string(),
+        authentication_domain_name: enrolment.authentication_domain_name.clone(),
+        est: enrolment.est.endpoint.to_string(),
+        reference_ids: enrolment.est.reference_ids.clone(),
+        anchor_database: enrolment.database.as_str().to_owned(),
+        anchors: enrolment.anchors.len(),
+        end_entities: enrolment.end_entities.len(),
+        expires: enrolment.expires(),
+        folder: store.folder().to_owned(),
+    };
+    if output.is_json() {
+        output.document(&report)?;
+        return Ok(Exit::Done);
+    }
+    let done = format!(
+        "enrolled in network {network}, kept in {}",
+        report.folder.display()
+    );
+    output.line(&tinted(Tone::Good, &done))?;
+    if let Some(domain) = &report.authentication_domain_name {
+        output.line(&format!("try: resolvet discover {domain}"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A line for a person who waits; beside JSON there is none.
+pub(super) fn step(output: &Output, text: &str) {
+    if !output.is_json() {
+        // Whoever closed standard output is not waiting any more; the end of the command says so.
+        let _closed = output.line(&tinted(Tone::Faint, text));
+    }
+}
+
+/// A step in words.
+pub(crate) fn told(progress: &Progress) -> String {
+    match progress {
+        Progress::Connecting { location } => format!("connecting to {}", location.endpoint),
+        Progress::Provisional { address } => {
+            format!("TLS with {address} stands; its certificate is not believed yet")
+        }
+        Progress::Connected { address } => {
+            format!("TLS with {address} stands; policies accepted its certificate")
+        }
+        Progress::Authenticated {
+            user,
+            reference_ids,
+        } => format!(
+            "{} and the server proved that they know the password; the server is {} from now on",
+            user.escape_debug(),
+            reference_ids.join(", ")
+        ),
+        Progress::Anchors { database, anchors } => format!("{anchors} trust anchors ({database})"),
+        Progress::Accepted { purpose, subject } => {
+            format!("policies accepted {subject} as {purpose}")
+        }
+        Progress::Refused { subject, why } => {
+            format!("policies refused the conveyed certificate of {subject}: {why}")
+        }
+        Progress::DnsServer {
+            srv_id,
+            authentication_domain_name,
+            certificates,
+        } => format!(
+            "DNS server {srv_id}: authentication domain name {authentication_domain_name}, {certificates} certificates"
+        ),
+        _ => String::new(),
+    }
+}
+
+fn plan(
+    arguments: &Bootstrap,
+    location: Option<EstLocation>,
+    resolver: SocketAddr,
+    folder: PathBuf,
+    output: &Output,
+) -> anyhow::Result<Exit> {
+    let lookups = match (&location, &arguments.domain) {
+        (Some(location), _) => vec![format!("A and AAAA of {}", location.endpoint.host())],
+        (None, Some(domain)) => vec![
+            format!("PTR of _est._tcp.{domain}"),
+            "SRV of each instance, A and AAAA of the best one's host".into(),
+        ],
+        (None, None) => Vec::new(),
+    };
+    let plan = Plan {
+        version: VERSION,
+        resolver,
+        lookups,
+        est: location.map(|location| location.endpoint.to_string()),
+        steps: STEPS.to_vec(),
+        folder,
+    };
+    if output.is_json() {
+        output.document(&plan)?;
+        return Ok(Exit::Done);
+    }
+    output.line("nothing is sent; this would be done:")?;
+    for lookup in &plan.lookups {
+        output.line(&format!("  ask {resolver}, in clear text: {lookup}"))?;
+    }
+    let est = plan
+        .est
+        .as_deref()
+        .unwrap_or("the EST server that was found");
+    output.line(&format!("  at {est}:"))?;
+    for step in &plan.steps {
+        output.line(&format!("    {step}"))?;
+    }
+    output.line(&format!("  keep it in {}", plan.folder.display()))?;
+    Ok(Exit::Done)
+}

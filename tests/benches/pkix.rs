@@ -23,6 +23,7 @@ use std::{
 };
 
 use criterion::Criterion;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use resolvet_engine::{Compiler, Engine, Judge, Options, PolicySet, Rule, compile_from_stdin};
 use resolvet_guest::native;
 use resolvet_policy_pkix::{Settings, validate};
@@ -97,10 +98,8 @@ impl Chain {
         };
         let mut presented = authority.issue(&leaf).unwrap().chain().to_vec();
         presented.push(authority.root().clone());
-        // The right one is in the middle, as it is in a system's set.
-        let mut set: Vec<CertificateDer<'static>> = (1..anchors)
-            .map(|_| Authority::new().unwrap().root().clone())
-            .collect();
+        // The right one is in the middle, as it is in a system's set; no two have one name.
+        let mut set: Vec<CertificateDer<'static>> = (1..anchors).map(other_root).collect();
         set.insert(set.len() / 2, authority.root().clone());
 
         let now = SystemTime::now()
@@ -124,6 +123,20 @@ impl Chain {
             request: Arc::new(request),
         }
     }
+}
+
+/// The root of some other authority.
+fn other_root(number: usize) -> CertificateDer<'static> {
+    let key = KeyPair::generate().unwrap();
+    let mut parameters = CertificateParams::default();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    parameters
+        .distinguished_name
+        .push(DnType::OrganizationName, "Some Authority");
+    parameters
+        .distinguished_name
+        .push(DnType::CommonName, format!("Root {number}"));
+    parameters.self_signed(&key).unwrap().der().clone()
 }
 
 fn compare(criterion: &mut Criterion, judge: &Judge, label: &str, chain: &Chain) {

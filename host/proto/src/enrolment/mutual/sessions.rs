@@ -132,7 +132,11 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::kam3::{ClientKey, ServerKey, Verifier},
+        super::Algorithm,
+        *,
+    };
 
     #[test]
     fn nonce_numbers_are_used_once() {
@@ -161,5 +165,39 @@ mod tests {
         assert!(!used.is_free(1), "127 below is in the window, and used");
         used.mark(129);
         assert!(!used.is_free(1), "128 below is out of it");
+    }
+
+    /// A flood of exchanges ends itself, not the sessions of those who are authentic.
+    #[test]
+    fn sessions_are_bounded() {
+        let algorithm = Algorithm::P256;
+        let client = ClientKey::with_secret(algorithm, &[3]).unwrap();
+        let verifier = Verifier::fake(algorithm, &[0; 32], "u").unwrap();
+        let server = ServerKey::with_secret(algorithm, &[5]).unwrap();
+        let (_, secret) = server.answer(&verifier, client.kc1()).unwrap();
+        let mut sessions = Sessions::default();
+        let add = |sessions: &mut Sessions, number: u64, now| {
+            let mut sid = [0; 16];
+            sid[..8].copy_from_slice(&number.to_be_bytes());
+            sessions.add(sid, "u".into(), secret.clone(), false, now);
+            sid
+        };
+        let first = add(&mut sessions, 0, 0);
+        let mut session = sessions.take(&first, 0).unwrap();
+        session.is_authentic = true;
+        sessions.put(first, session);
+        let second = add(&mut sessions, 1, 0);
+        for number in 2..limits::SESSIONS as u64 + 10 {
+            add(&mut sessions, number, 0);
+        }
+        assert_eq!(sessions.len(), limits::SESSIONS);
+        assert!(sessions.take(&second, 0).is_none(), "the oldest exchange went");
+        let session = sessions.take(&first, 0).unwrap();
+        sessions.put(first, session);
+        // When exchanges end, so does the crowd; the session that is authentic lives on.
+        let last = add(&mut sessions, u64::MAX, limits::EXCHANGE_SECONDS);
+        assert_eq!(sessions.len(), 2);
+        let end = u64::from(limits::SESSION_SECONDS);
+        assert!(sessions.take(&last, end).is_none() && sessions.take(&first, end).is_none());
     }
 }

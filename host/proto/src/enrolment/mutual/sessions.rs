@@ -133,8 +133,8 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::kam3::{ClientKey, ServerKey, Verifier},
         super::Algorithm,
+        super::kam3::{ClientKey, ServerKey, Verifier},
         *,
     };
 
@@ -191,7 +191,10 @@ mod tests {
             add(&mut sessions, number, 0);
         }
         assert_eq!(sessions.len(), limits::SESSIONS);
-        assert!(sessions.take(&second, 0).is_none(), "the oldest exchange went");
+        assert!(
+            sessions.take(&second, 0).is_none(),
+            "the oldest exchange went"
+        );
         let session = sessions.take(&first, 0).unwrap();
         sessions.put(first, session);
         // When exchanges end, so does the crowd; the session that is authentic lives on.

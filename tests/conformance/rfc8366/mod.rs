@@ -1,0 +1,3 @@
+//! RFC 8366: vouchers. What a pledge checks is tested with RFC 8995.
+
+mod section_5;

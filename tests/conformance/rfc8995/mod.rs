@@ -1,0 +1,14 @@
+//! RFC 8995: Bootstrapping Remote Secure Key Infrastructure.
+
+mod appendix_c;
+pub(crate) mod driver;
+pub(crate) mod manufacturer;
+mod section_3;
+mod section_5_6;
+mod section_5_7;
+mod section_5_9;
+
+use resolvet_proto::enrolment::brski::Algorithms;
+
+/// What verifies signatures: aws-lc, really.
+pub(crate) const ALGORITHMS: Algorithms = webpki::ALL_VERIFICATION_ALGS;

@@ -2,6 +2,11 @@
 //! clients and tools see them that others wrote, Debian's strongSwan and OpenSSL.
 //!
 //! A program that is missing is a failed test which names its package; `tests/packages.txt` has them all.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
 
 mod est_openssl;
 mod est_strongswan;

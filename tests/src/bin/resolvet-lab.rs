@@ -1,40 +1,76 @@
-//! The lab as a running program: `resolvet-lab [DOMAIN[=FAULT]]... [--est]`.
+//! The lab as a running program: `resolvet-lab [DOMAIN[=FAULT]]... [--est[=FAULT]] [--brski]`.
 //!
 //! Writes one line of JSON to standard output, which says where everything is, and serves until standard input ends.
 //! Without a domain there is one site, `example.net`, without fault. With `--est` an EST server conveys the certificates of
-//! the first site's DNS servers; `--est=FAULT` lets it fail.
+//! the first site's DNS servers; `--est=FAULT` lets it fail. With `--brski` a registrar does the same, and there is a
+//! manufacturer with its MASA and a device. The words `est`, `registrar`, `masa`, `dns` and `all` say the same shorter.
 
 use std::io::{self, Write as _};
 
 use anyhow::Result;
 use resolvet_tests::lab::est::{EstFault, EstOptions};
+use resolvet_tests::lab::masa::MasaOptions;
 use resolvet_tests::lab::{Lab, Options};
 
-fn main() -> Result<()> {
-    let mut options = Options::new();
-    let mut domain = None;
-    let mut est = None;
-    for argument in std::env::args().skip(1) {
-        if let Some(rest) = argument.strip_prefix("--est") {
-            let fault = rest.strip_prefix('=').map(str::parse::<EstFault>);
-            est = Some(fault.transpose()?);
-            continue;
+/// What was asked for.
+#[derive(Default)]
+struct Wanted {
+    options: Options,
+    domain: Option<String>,
+    est: bool,
+    fault: Option<EstFault>,
+    brski: bool,
+}
+
+impl Wanted {
+    fn read(arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut wanted = Self::default();
+        for argument in arguments {
+            match argument.as_str() {
+                "--est" | "est" => wanted.est = true,
+                "--brski" | "registrar" | "masa" => wanted.brski = true,
+                "all" => (wanted.est, wanted.brski) = (true, true),
+                // The resolver and the DNS over TLS servers are always there.
+                "dns" => {}
+                site => match site.strip_prefix("--est=") {
+                    Some(fault) => (wanted.est, wanted.fault) = (true, Some(fault.parse()?)),
+                    None => wanted.add(site)?,
+                },
+            }
         }
-        let first = argument.split('=').next().unwrap_or_default();
-        domain.get_or_insert_with(|| first.to_owned());
-        options = match argument.split_once('=') {
-            Some((domain, fault)) => options.faulty_site(domain, fault.parse()?),
-            None => options.site(&argument),
+        Ok(wanted)
+    }
+
+    fn add(&mut self, site: &str) -> Result<()> {
+        let options = std::mem::take(&mut self.options);
+        let (domain, options) = match site.split_once('=') {
+            Some((domain, fault)) => (domain, options.faulty_site(domain, fault.parse()?)),
+            None => (site, options.site(site)),
         };
+        self.options = options;
+        self.domain.get_or_insert_with(|| domain.to_owned());
+        Ok(())
     }
-    if est.is_some() {
-        let domain = domain.as_deref().unwrap_or("example.net");
-        options = options.est(EstOptions::new(domain));
+
+    fn start(self) -> Result<Lab> {
+        let domain = self.domain.as_deref().unwrap_or("example.net");
+        let mut options = self.options;
+        if self.est {
+            options = options.est(EstOptions::new(domain));
+        }
+        if self.brski {
+            options = options.brski(EstOptions::new(domain), MasaOptions::default());
+        }
+        let lab = Lab::start(options)?;
+        if let Some(fault) = self.fault {
+            lab.est().fail(fault);
+        }
+        Ok(lab)
     }
-    let lab = Lab::start(options)?;
-    if let Some(Some(fault)) = est {
-        lab.est().fail(fault);
-    }
+}
+
+fn main() -> Result<()> {
+    let lab = Wanted::read(std::env::args().skip(1))?.start()?;
     let folder = tempfile::tempdir()?;
     let mut line = serde_json::to_vec(&lab.write_files(folder.path())?)?;
     line.push(b'\n');

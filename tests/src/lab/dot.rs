@@ -218,7 +218,7 @@ impl Dot {
 }
 
 /// Listeners of one port.
-fn bind() -> Result<Vec<TcpListener>> {
+pub(crate) fn bind() -> Result<Vec<TcpListener>> {
     for _ in 0..ATTEMPTS {
         let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = v4.local_addr()?.port();

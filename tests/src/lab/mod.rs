@@ -15,6 +15,7 @@ pub mod ask;
 pub mod ca;
 pub mod dns;
 pub mod dot;
+mod enrolment;
 pub mod est;
 pub mod https;
 pub mod masa;
@@ -30,20 +31,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use hickory_proto::rr::RData;
-use hickory_proto::rr::rdata::{PTR, SRV, TXT};
 use rustls_pki_types::CertificateDer;
 use serde::Serialize;
 
 use ca::{Algorithm, Authority, Fault, Identity, Leaf};
-use dns::{Dns, Endpoint, Responder, Zone, absolute};
+use dns::{Dns, Endpoint, Responder, Zone};
 use dot::{Dot, DotOptions};
 use est::{Est, EstOptions};
 use masa::{Masa, MasaOptions};
 use registrar::Registrar;
 
-/// TTL of what announces an EST server, seconds.
-const TTL: u32 = 300;
+pub use enrolment::{BrskiDescription, EstDescription};
+
+use enrolment::{BrskiSite, EstSite};
+
 /// A zone with names to ask for that belong to no site.
 const ELSEWHERE: &str = "example.org";
 
@@ -122,20 +123,6 @@ pub struct Lab {
     brski: Option<BrskiSite>,
 }
 
-/// A registrar and a manufacturer.
-#[derive(Debug)]
-struct BrskiSite {
-    registrar: Registrar,
-    masa: Masa,
-}
-
-/// An EST server and whom it knows.
-#[derive(Debug)]
-struct EstSite {
-    options: EstOptions,
-    server: Est,
-}
-
 /// A domain and its servers.
 #[derive(Debug)]
 pub struct Site {
@@ -177,16 +164,16 @@ impl Lab {
             .est
             .map(|options| EstSite::start(options, &authority, &sites))
             .transpose()?;
-        if let Some(est) = &est {
-            let (_, zone) = (sites.iter().zip(zones.iter_mut().skip(1)))
-                .find(|(site, _)| site.domain == est.options.domain)
-                .with_context(|| format!("no site is called `{}`", est.options.domain))?;
-            est.publish(zone)?;
-        }
         let brski = options
             .brski
             .map(|(registrar, masa)| BrskiSite::start(&registrar, masa, &authority, &sites))
             .transpose()?;
+        if let Some(est) = &est {
+            est.publish(zone_of(&est.options.domain, &sites, &mut zones)?)?;
+        }
+        if let Some(brski) = &brski {
+            brski.publish(zone_of(&brski.domain, &sites, &mut zones)?)?;
+        }
         // Servers are started before their zones can be known, since the zones hold their ports.
         for server in sites.iter().flat_map(|site| &site.servers) {
             zones
@@ -233,7 +220,9 @@ impl Lab {
     #[expect(clippy::expect_used, reason = "a test that asks for it has started it")]
     pub fn registrar(&self) -> &Registrar {
         let brski = self.brski.as_ref();
-        &brski.expect("the lab was started with a registrar").registrar
+        &brski
+            .expect("the lab was started with a registrar")
+            .registrar
     }
 
     /// The manufacturer.
@@ -323,69 +312,12 @@ impl Lab {
             trust_anchors,
             sites,
             est: self.est.as_ref().map(EstSite::describe),
+            brski: self
+                .brski
+                .as_ref()
+                .map(|brski| brski.describe(folder))
+                .transpose()?,
         })
-    }
-}
-
-/// What an enrolment at a domain conveys: the certificates of its DNS servers.
-fn conveyed(domain: &str, sites: &[Site]) -> Vec<CertificateDer<'static>> {
-    let site = sites.iter().find(|site| site.domain == domain);
-    let servers = site.map(|site| site.servers.as_slice()).unwrap_or_default();
-    servers
-        .iter()
-        .map(|server| server.identity.conveyed().clone())
-        .collect()
-}
-
-impl BrskiSite {
-    fn start(
-        options: &EstOptions,
-        masa: MasaOptions,
-        authority: &Arc<Authority>,
-        sites: &[Site],
-    ) -> Result<Self> {
-        let masa = Masa::start(masa)?;
-        let conveyed = conveyed(&options.domain, sites);
-        let registrar = Registrar::start(authority, conveyed, masa.anchor(), options)?;
-        Ok(Self { registrar, masa })
-    }
-}
-
-impl EstSite {
-    fn start(options: EstOptions, authority: &Arc<Authority>, sites: &[Site]) -> Result<Self> {
-        let server = Est::start(authority, conveyed(&options.domain, sites), &options)?;
-        Ok(Self { options, server })
-    }
-
-    /// Announces the server by DNS-SD (RFC 6763); the instance's name has a dot, as names that people give have.
-    fn publish(&self, zone: &mut Zone) -> Result<()> {
-        let service = absolute(&format!("_est._tcp.{}", self.options.domain))?;
-        let instance = service.prepend_label(b"EST v1.0 lab".as_slice())?;
-        let target = absolute(&format!("est.{}", self.options.domain))?;
-        let port = self.server.port();
-        zone.add("_est._tcp", TTL, RData::PTR(PTR(instance.clone())))?;
-        let text = RData::TXT(TXT::new(vec![String::new()]));
-        zone.add_at(
-            instance.clone(),
-            TTL,
-            RData::SRV(SRV::new(0, 0, port, target)),
-        );
-        zone.add_at(instance, TTL, text);
-        for address in self.server.addresses() {
-            zone.address("est", address.ip())?;
-        }
-        Ok(())
-    }
-
-    fn describe(&self) -> EstDescription {
-        let (user, password) = self.options.users.first().cloned().unwrap_or_default();
-        EstDescription {
-            url: self.server.url(),
-            addresses: self.server.addresses().to_vec(),
-            domain: self.options.domain.clone(),
-            user,
-            password,
-        }
     }
 }
 
@@ -445,6 +377,13 @@ impl Site {
     }
 }
 
+/// The zone of a site among all zones, of which the first is no site's.
+fn zone_of<'a>(domain: &str, sites: &[Site], zones: &'a mut [Zone]) -> Result<&'a mut Zone> {
+    let position = sites.iter().position(|site| site.domain == domain);
+    let zone = position.and_then(|position| zones.get_mut(position + 1));
+    zone.with_context(|| format!("no site is called `{domain}`"))
+}
+
 /// Names to ask for that belong to no site.
 fn elsewhere() -> Result<Zone> {
     let mut zone = Zone::new(ELSEWHERE)?;
@@ -466,21 +405,9 @@ pub struct Description {
     /// The EST server, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub est: Option<EstDescription>,
-}
-
-/// The EST server of a [`Description`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct EstDescription {
-    /// Its URL.
-    pub url: String,
-    /// Where it listens.
-    pub addresses: Vec<SocketAddr>,
-    /// The domain whose DNS servers it conveys; its own name is `est.` and this.
-    pub domain: String,
-    /// A user.
-    pub user: String,
-    /// The user's password.
-    pub password: String,
+    /// The registrar and the manufacturer, if they are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brski: Option<BrskiDescription>,
 }
 
 /// One site of a [`Description`].

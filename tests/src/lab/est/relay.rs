@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::lab::ca::Identity;
-use crate::lab::dot::Versions;
+use crate::lab::dot::{Versions, bind};
 use crate::lab::https::{client, server};
 use crate::lab::running::Running;
 
@@ -38,7 +38,7 @@ impl Relay {
     /// # Errors
     /// When a port or a thread is not to be had, or rustls cannot sign with the identity's key.
     pub fn start(identity: &Identity, target: SocketAddr) -> Result<Self> {
-        let listeners = server::bind()?;
+        let listeners = bind()?;
         let addresses = listeners
             .iter()
             .map(TcpListener::local_addr)

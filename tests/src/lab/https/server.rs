@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -22,13 +22,11 @@ use tokio_rustls::TlsAcceptor;
 use super::{CHANNEL_BINDING, Connection, Request, Response};
 use crate::lab::ca::Identity;
 use crate::lab::dns::lock;
-use crate::lab::dot::Versions;
+use crate::lab::dot::{Versions, bind};
 use crate::lab::running::Running;
 
 /// Octets of a request's body that are read.
 const BODY_OCTETS: usize = 1 << 20;
-/// Ports tried until one is free on both address families.
-const ATTEMPTS: usize = 32;
 
 /// What answers requests.
 pub trait Handler: fmt::Debug + Send + Sync + 'static {
@@ -161,26 +159,6 @@ impl Server {
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
     }
-}
-
-/// Listeners of one port.
-pub(crate) fn bind() -> Result<Vec<TcpListener>> {
-    for _ in 0..ATTEMPTS {
-        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = v4.local_addr()?.port();
-        let mut listeners = vec![v4];
-        match TcpListener::bind((IpAddr::from(Ipv6Addr::LOCALHOST), port)) {
-            Ok(v6) => listeners.push(v6),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => continue,
-            // No IPv6 here.
-            Err(_) => {}
-        }
-        for listener in &listeners {
-            listener.set_nonblocking(true)?;
-        }
-        return Ok(listeners);
-    }
-    anyhow::bail!("no port is free for IPv4 and IPv6")
 }
 
 /// rustls as a server with this identity, which asks clients for a certificate when there are anchors for it.

@@ -1,9 +1,11 @@
-//! `cargo xtask demo`: the lab on loopback, one domain that is accepted and one that is refused, and why.
+//! `cargo xtask demo`: the lab on loopback; from nothing but a password to a vetted server and an answer, and another domain
+//! that is refused, and why.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -48,6 +50,15 @@ struct Lab {
     resolver: String,
     trust_anchors: PathBuf,
     sites: Vec<Site>,
+    est: Est,
+}
+
+/// The lab's EST server and its user.
+#[derive(Deserialize)]
+struct Est {
+    url: String,
+    user: String,
+    password: String,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +85,11 @@ impl Drop for Running {
 pub(crate) fn show(arguments: &Arguments) -> Result<()> {
     let root = root()?;
     let quiet = arguments.format == Format::Json;
-    policies::build_quietly(&policies::AllArguments::default(), quiet)?;
+    policies::build_all(&policies::AllArguments {
+        shipped: true,
+        quiet,
+        ..policies::AllArguments::default()
+    })?;
     let mut build = cargo(
         &root,
         &[
@@ -95,6 +110,7 @@ pub(crate) fn show(arguments: &Arguments) -> Result<()> {
     let (_running, lab) = start_lab(&programs)?;
     let demo = Demo {
         program: programs.join("resolvet"),
+        store: fresh_folder(&root.join("target/demo-store"))?,
         lab,
     };
     match arguments.format {
@@ -103,9 +119,23 @@ pub(crate) fn show(arguments: &Arguments) -> Result<()> {
     }
 }
 
+/// An empty folder that nobody else may read.
+fn fresh_folder(path: &Path) -> Result<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt as _;
+
+    if path.exists() {
+        fs::remove_dir_all(path).with_context(|| path.display().to_string())?;
+    }
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(path)
+        .with_context(|| path.display().to_string())?;
+    Ok(path.to_owned())
+}
+
 fn start_lab(programs: &Path) -> Result<(Running, Lab)> {
     let mut child = Command::new(programs.join("resolvet-lab"))
-        .args([GOOD, &format!("{BAD}={FAULT}")])
+        .args([GOOD, &format!("{BAD}={FAULT}"), "--est"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -122,18 +152,38 @@ fn start_lab(programs: &Path) -> Result<(Running, Lab)> {
 
 struct Demo {
     program: PathBuf,
+    /// Where the enrolment is kept.
+    store: PathBuf,
     lab: Lab,
 }
 
 impl Demo {
-    /// A command of the program, with what this lab needs.
-    fn command(&self, words: &[&str], domain: &str) -> Result<Command> {
-        let site = self.lab.sites.iter().find(|site| site.domain == domain);
-        let site = site.with_context(|| format!("the lab has no `{domain}`"))?;
+    /// Enrols the device: what it has is a user's name and a password.
+    fn bootstrap(&self) -> Command {
+        let mut command = self.command(&["bootstrap", GOOD]);
+        command
+            .args(["--est", &self.lab.est.url, "--user", &self.lab.est.user])
+            .args(["--password-fd", "0"]);
+        command
+    }
+
+    /// A command of the program in the enrolled network.
+    fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(words)
             .args(["--resolver", &self.lab.resolver])
+            .arg("--store")
+            .arg(&self.store);
+        command
+    }
+
+    /// A command for the other domain, told by hand what an enrolment would have conveyed.
+    fn refused(&self, words: &[&str]) -> Result<Command> {
+        let site = self.lab.sites.iter().find(|site| site.domain == BAD);
+        let site = site.with_context(|| format!("the lab has no `{BAD}`"))?;
+        let mut command = self.command(words);
+        command
             .arg("--trust-anchors")
             .arg(&self.lab.trust_anchors)
             .arg("--end-entity")
@@ -143,42 +193,42 @@ impl Demo {
 
     fn tell(&self) -> Result<()> {
         let name = format!("www.{GOOD}");
-        for (title, words, domain, code) in [
+        let steps = [
+            (
+                "A device that knows a name and a password enrols: trust anchors and the DNS server's certificate.",
+                self.bootstrap(),
+                0,
+            ),
             (
                 "Which servers does the domain offer, and may they be used?",
-                vec!["discover", GOOD],
-                GOOD,
+                self.command(&["discover", GOOD]),
                 0,
             ),
             (
                 "Why? Each lookup, record, policy and finding.",
-                vec!["explain", GOOD],
-                GOOD,
+                self.command(&["explain", GOOD]),
                 0,
             ),
             (
                 "A question over the vetted server.",
-                vec!["query", &name, "--via", GOOD],
-                GOOD,
+                self.command(&["query", &name, "--via", GOOD]),
                 0,
             ),
             (
                 "Another domain: its server presents a chain that the authority which it names never signed.",
-                vec!["explain", BAD],
-                BAD,
+                self.refused(&["explain", BAD])?,
                 NOT_AUTHENTICATED,
             ),
-        ] {
-            let mut command = self.command(&words, domain)?;
+        ];
+        for (title, mut command, code) in steps {
             output::line(&format!("\n# {title}"));
-            output::line(&format!(
-                "$ {} …\n",
-                shown(&command)
-                    .split(" --resolver")
-                    .next()
-                    .unwrap_or_default()
-            ));
-            let status = command.status().context("the program cannot be started")?;
+            let shown = shown(&command);
+            let short = shown.split(" --resolver").next().unwrap_or_default();
+            output::line(&format!("$ {short} …\n"));
+            let child = command.stdin(Stdio::piped()).spawn();
+            let status = self
+                .finished(child.context("the program cannot be started")?)?
+                .status;
             expect(&command, status.code(), code)?;
         }
         output::line(
@@ -193,24 +243,37 @@ impl Demo {
         let document = json!({
             "version": VERSION,
             "accepted": {
-                "discover": self.json(&["discover", GOOD], GOOD, 0)?,
-                "explain": self.json(&["explain", GOOD], GOOD, 0)?,
-                "query": self.json(&["query", &name, "--via", GOOD], GOOD, 0)?,
+                "bootstrap": self.json(self.bootstrap(), 0)?,
+                "discover": self.json(self.command(&["discover", GOOD]), 0)?,
+                "explain": self.json(self.command(&["explain", GOOD]), 0)?,
+                "query": self.json(self.command(&["query", &name, "--via", GOOD]), 0)?,
             },
             "refused": {
-                "explain": self.json(&["explain", BAD], BAD, NOT_AUTHENTICATED)?,
+                "explain": self.json(self.refused(&["explain", BAD])?, NOT_AUTHENTICATED)?,
             },
         });
         output::line(&serde_json::to_string_pretty(&document)?);
         Ok(())
     }
 
-    fn json(&self, words: &[&str], domain: &str, code: i32) -> Result<Value> {
-        let mut command = self.command(words, domain)?;
+    fn json(&self, mut command: Command, code: i32) -> Result<Value> {
         command.args(["--format", "json"]);
-        let output = command.output().context("the program cannot be started")?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let child = command.spawn().context("the program cannot be started")?;
+        let output = self.finished(child)?;
         expect(&command, output.status.code(), code)?;
         serde_json::from_slice(&output.stdout).context("the program printed no JSON")
+    }
+
+    /// Gives the password to whoever reads it, and waits.
+    fn finished(&self, mut child: Child) -> Result<Output> {
+        if let Some(mut stdin) = child.stdin.take() {
+            // A command that asks for no password may have ended before.
+            let _not_read = writeln!(stdin, "{}", self.lab.est.password);
+        }
+        child
+            .wait_with_output()
+            .context("the program cannot be waited for")
     }
 }
 

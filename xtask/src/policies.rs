@@ -35,6 +35,12 @@ pub(crate) struct OneArguments {
     /// The toolchain to use; without it, the first of these that works.
     #[arg(long, value_enum)]
     toolchain: Option<Way>,
+    /// Only the policies that ship, not the guests of tests.
+    #[arg(long)]
+    pub(crate) shipped: bool,
+    /// Print no table.
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 /// Builds every crate of policies/ to target/policies, every one of tests/guests/ to target/policies/guests, and every
@@ -43,20 +49,12 @@ pub(crate) struct OneArguments {
 /// # Errors
 /// Names each crate that could not be built; the others are built.
 pub(crate) fn build_all(arguments: &AllArguments) -> Result<()> {
-    build_quietly(arguments, false)
-}
-
-/// As [`build_all`]; when `quiet`, the table is not printed.
-///
-/// # Errors
-/// As [`build_all`].
-pub(crate) fn build_quietly(arguments: &AllArguments, quiet: bool) -> Result<()> {
     let root = root()?;
     let toolchain = Toolchain::find(arguments.toolchain)?;
     output::note(&format!("policies are compiled by {}", toolchain.name()));
     let out = root.join("target/policies");
     let mut report = Report {
-        quiet,
+        quiet: arguments.quiet,
         ..Report::default()
     };
 
@@ -67,6 +65,9 @@ pub(crate) fn build_quietly(arguments: &AllArguments, quiet: bool) -> Result<()>
         wasm::compile(&toolchain, &root, &Crates::Members(&members)),
     );
 
+    if arguments.shipped {
+        return report.finish();
+    }
     let guests = root.join("tests/guests");
     // One call of cargo when the guests are one workspace, else one for each.
     let folders = if guests.join("Cargo.toml").exists() {

@@ -21,6 +21,12 @@ pub(crate) struct AllArguments {
     /// The toolchain to use; without it, the first of these that works.
     #[arg(long, value_enum)]
     toolchain: Option<Way>,
+    /// Only the policies that ship, not the guests of tests.
+    #[arg(long)]
+    pub(crate) shipped: bool,
+    /// Print no table.
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 /// Arguments of `policy`.

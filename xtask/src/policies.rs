@@ -20,7 +20,7 @@ use crate::{
 pub(crate) struct AllArguments {
     /// The toolchain to use; without it, the first of these that works.
     #[arg(long, value_enum)]
-    toolchain: Option<Way>,
+    pub(crate) toolchain: Option<Way>,
     /// Only the policies that ship, not the guests of tests.
     #[arg(long)]
     pub(crate) shipped: bool,

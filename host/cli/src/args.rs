@@ -100,7 +100,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "OID", default_value = resolvet_proto::certificate::privacy::DEFAULT_OID)]
         privacy_oid: String,
     },
-    /// Enrol this device in a network: trust anchors and the DNS server's certificate, from nothing but a password.
+    /// Enrol this device in a network: trust anchors and the DNS server's certificate, from nothing but a password or a
+    /// manufacturer's voucher.
     ///
     /// The network's EST server proves that it knows the user's password, and so does this device, over TLS whose
     /// certificate nobody believes yet (HTTP Mutual authentication, RFC 8120). A wrong password, and anybody in between,
@@ -167,6 +168,22 @@ pub(crate) struct Bootstrap {
     /// File descriptor whose first line is the password. Default: ask on the terminal.
     #[arg(long, value_name = "N")]
     pub(crate) password_fd: Option<u32>,
+    /// Enrol a thing by its manufacturer's certificate and voucher (BRSKI, RFC 8995) instead of a password.
+    #[arg(long, requires_all = ["registrar", "idevid", "idevid_key", "manufacturer_anchors", "network"],
+          conflicts_with_all = ["est", "user", "password_fd"])]
+    pub(crate) brski: bool,
+    /// The registrar: `https://HOST[:PORT]`.
+    #[arg(long, value_name = "URL", requires = "brski")]
+    pub(crate) registrar: Option<String>,
+    /// The device's certificate (IDevID), PEM or DER, and what leads from it to the manufacturer.
+    #[arg(long, value_name = "FILE", requires = "brski")]
+    pub(crate) idevid: Option<PathBuf>,
+    /// The certificate's key, PEM.
+    #[arg(long, value_name = "FILE", requires = "brski")]
+    pub(crate) idevid_key: Option<PathBuf>,
+    /// The manufacturer's trust anchors: a voucher's signer must lead to one of them.
+    #[arg(long, value_name = "FILE", requires = "brski")]
+    pub(crate) manufacturer_anchors: Option<PathBuf>,
     /// What to call the network. Default: the domain of the DNS server's certificate.
     #[arg(long, value_name = "NAME")]
     pub(crate) network: Option<String>,

@@ -1,12 +1,18 @@
 //! `resolvet bootstrap`: from nothing but a user's password to a stored enrolment.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use resolvet::{
     Policies, Recursive, anchors,
-    enrolment::{Enroller, EstLocation, Progress, Store, User},
+    enrolment::{
+        Device, DeviceKey, Enroller, Enrolment, EstLocation, NetworkName, Progress, Store, User,
+    },
 };
-use resolvet_proto::judgement::UsageProfile;
+use resolvet_proto::{enrolment::est::Endpoint, judgement::UsageProfile};
 use serde::Serialize;
 
 use crate::{
@@ -58,11 +64,22 @@ const STEPS: [&str; 6] = [
     "store anchors, certificates, authentication domain name and the EST server's names",
 ];
 
+/// What happens at a registrar, in order.
+const PLEDGE_STEPS: [&str; 6] = [
+    "connect by TLS with the IDevID, without believing the registrar's certificate; verify only that it has its key",
+    "POST a voucher request; the manufacturer's voucher must be for this device, this request and this registrar (RFC 8995)",
+    "have policies judge the registrar's certificate by what the voucher pins, and tell the registrar (voucher status)",
+    "GET /cacerts, /eecerts and /csrattrs: trust anchors and the DNS server's certificates, judged by policies",
+    "POST /simpleenroll: a certificate of the device's own (LDevID); tell the registrar (enrol status)",
+    "store anchors, certificates, authentication domain name, voucher and the device's certificate with its key",
+];
+
 pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result<Exit> {
+    let device = device(&arguments)?;
     let Bootstrap { domain, est, .. } = &arguments;
     let location = est.as_deref().map(EstLocation::parse).transpose();
     let location = location.map_err(|error| UsageError(format!("--est: {error}")))?;
-    if domain.is_none() && location.is_none() {
+    if domain.is_none() && location.is_none() && device.is_none() {
         let text = "give the DOMAIN of the network, or its EST server with --est URL: a network's own word for either is \
                     not enough to begin trusting it";
         return Err(UsageError(text.into()).into());
@@ -81,12 +98,21 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     let named = named.transpose()?;
     // Before anything is asked of anybody: what cannot be kept is not worth a password.
     let store = Store::open(&folder)?;
-    let Some(name) = &arguments.user else {
+    let name = arguments.user.as_deref();
+    if name.is_none() && device.is_none() {
         return Err(UsageError("give the user's name with --user NAME".into()).into());
-    };
+    }
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
     let recursive = Recursive::new(resolver, LOOKUP);
     let mut enroller = Enroller::new(Policies::new(&engine, set), recursive);
+    if let (Some((registrar, device)), Some(network)) = (device, &named) {
+        let mut tell = |progress: Progress| tell(output, &progress);
+        let place = (&store, network);
+        let enrolment = enroller
+            .join(registrar, &device, domain.as_deref(), place, &mut tell)
+            .await?;
+        return finish(&store, network, &enrolment, output);
+    }
     if !arguments.no_system_anchors
         && let Ok(system) = anchors::from_system()
     {
@@ -103,9 +129,10 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
         }
         (None, None) => Vec::new(),
     };
+    let name = name.unwrap_or_default();
     let password = password::read(name, arguments.password_fd)?;
     let user = User::new(name, password).map_err(|error| UsageError(error.to_string()))?;
-    let mut tell = |progress: Progress| step(output, &told(&progress));
+    let mut tell = |progress: Progress| tell(output, &progress);
     let enrolment = enroller
         .bootstrap(locations, user, domain.as_deref(), &mut tell)
         .await?;
@@ -119,6 +146,41 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
         )?,
     };
     store.save(&network, &enrolment)?;
+    finish(&store, &network, &enrolment, output)
+}
+
+/// The registrar and what the manufacturer gave the device, where it is to join by a voucher.
+fn device(arguments: &Bootstrap) -> anyhow::Result<Option<(Endpoint, Device)>> {
+    let Bootstrap {
+        registrar: Some(registrar),
+        idevid: Some(idevid),
+        idevid_key: Some(key),
+        manufacturer_anchors: Some(manufacturer),
+        ..
+    } = arguments
+    else {
+        return Ok(None);
+    };
+    let (registrar, _) =
+        Endpoint::parse(registrar).map_err(|error| UsageError(format!("--registrar: {error}")))?;
+    let certificates = |option: &str, path: &Path| {
+        anchors::certificates(path).map_err(|error| UsageError(format!("{option}: {error}")))
+    };
+    let device = Device {
+        chain: certificates("--idevid", idevid)?,
+        key: DeviceKey::read(key).map_err(|error| UsageError(format!("--idevid-key: {error}")))?,
+        manufacturer: certificates("--manufacturer-anchors", manufacturer)?,
+    };
+    Ok(Some((registrar, device)))
+}
+
+/// Says what was stored.
+fn finish(
+    store: &Store,
+    network: &NetworkName,
+    enrolment: &Enrolment,
+    output: &Output,
+) -> anyhow::Result<Exit> {
     let report = BootstrapReport {
         version: VERSION,
         network: network.to_string(),
@@ -144,6 +206,14 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
         output.line(&format!("try: resolvet discover {domain}"))?;
     }
     Ok(Exit::Done)
+}
+
+/// A line for a step that has one.
+pub(super) fn tell(output: &Output, progress: &Progress) {
+    let text = told(progress);
+    if !text.is_empty() {
+        step(output, &text);
+    }
 }
 
 /// A line for a person who waits; beside JSON there is none.
@@ -186,7 +256,7 @@ pub(crate) fn told(progress: &Progress) -> String {
         } => format!(
             "DNS server {srv_id}: authentication domain name {authentication_domain_name}, {certificates} certificates"
         ),
-        _ => String::new(),
+        other => other.pledge_in_words().unwrap_or_default(),
     }
 }
 
@@ -198,6 +268,7 @@ fn plan(
     output: &Output,
 ) -> anyhow::Result<Exit> {
     let lookups = match (&location, &arguments.domain) {
+        _ if arguments.brski => vec!["A and AAAA of the registrar's host".into()],
         (Some(location), _) => vec![format!("A and AAAA of {}", location.endpoint.host())],
         (None, Some(domain)) => vec![
             format!("PTR of _est._tcp.{domain}"),
@@ -209,8 +280,14 @@ fn plan(
         version: VERSION,
         resolver,
         lookups,
-        est: location.map(|location| location.endpoint.to_string()),
-        steps: STEPS.to_vec(),
+        est: match &arguments.registrar {
+            Some(registrar) => Some(registrar.clone()),
+            None => location.map(|location| location.endpoint.to_string()),
+        },
+        steps: match arguments.brski {
+            true => PLEDGE_STEPS.to_vec(),
+            false => STEPS.to_vec(),
+        },
         folder,
     };
     if output.is_json() {

@@ -20,7 +20,7 @@ use resolvet_proto::{
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::bootstrap::{step, told};
+use super::bootstrap::tell;
 use crate::{
     args::{Exported, TrustCommand},
     config::Config,
@@ -228,7 +228,7 @@ async fn renew(
     if found.enrolment.database == AnchorDatabase::Implicit {
         enroller = enroller.with_implicit_anchors(Arc::new(anchors::from_system()?));
     }
-    let mut tell = |progress: Progress| step(output, &told(&progress));
+    let mut tell = |progress: Progress| tell(output, &progress);
     let renewed = enroller.renew(&found.enrolment, &mut tell).await?;
     found.store.save(&found.network, &renewed)?;
     let report = report(&found.network, &renewed, now());

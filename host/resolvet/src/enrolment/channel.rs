@@ -27,6 +27,7 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{WebPkiSupportedAlgorithms, aws_lc_rs},
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use thiserror::Error;
@@ -39,6 +40,8 @@ use crate::tls;
 const BODY_OCTETS: usize = limits::CERTIFICATES_OCTETS;
 /// Octets of a response's header.
 const HEAD_OCTETS: usize = 65_536;
+/// The exporter's label (RFC 9266 section 2).
+const CHANNEL_BINDING: &[u8] = b"EXPORTER-Channel-Binding";
 /// The protocol's name in the handshake.
 const ALPN: &[u8] = b"http/1.1";
 
@@ -47,6 +50,8 @@ const ALPN: &[u8] = b"http/1.1";
 pub(super) enum Trust {
     /// Nobody: the certificate is kept and judged later. Only proof of possession of its key is verified.
     Provisional,
+    /// Who presents these certificates again, octet for octet (RFC 8995 section 5.1).
+    Same(Vec<Der>),
     /// Who the policies accept in this context.
     Judged {
         /// What evaluates.
@@ -124,6 +129,8 @@ pub(super) struct Channel {
     sender: SendRequest<Full<Bytes>>,
     task: AbortHandle,
     chain: Vec<Der>,
+    judgement: Option<Judgement<Verdict>>,
+    binding: Option<[u8; 32]>,
 }
 
 impl Drop for Channel {
@@ -138,6 +145,7 @@ impl Channel {
         address: SocketAddr,
         endpoint: &Endpoint,
         trust: &Trust,
+        identity: Option<&Arc<CertifiedKey>>,
         within: Duration,
     ) -> Result<Self, ChannelError> {
         let late = |step| {
@@ -157,14 +165,22 @@ impl Channel {
             .await
             .map_err(late("TCP handshake"))?
             .map_err(|reason| ChannelError::Tcp { address, reason })?;
-        let (config, seen) = trust.config().map_err(|error| broken(error.to_string()))?;
+        let (mut config, seen) = trust.config().map_err(|error| broken(error.to_string()))?;
+        if let Some(identity) = identity {
+            let resolver = SingleCertAndKey::from(Arc::clone(identity));
+            config.client_auth_cert_resolver = Arc::new(resolver);
+        }
         let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
         let finished = timeout(within, connecting)
             .await
             .map_err(late("TLS handshake"))?;
         // A refusal is told as such, whatever the handshake made of it.
-        let chain = seen.chain(address)?;
+        let (chain, judgement) = seen.taken(address)?;
         let stream = finished.map_err(|error| failure(address, &error))?;
+        let session = stream.get_ref().1;
+        let binding = session
+            .export_keying_material([0; 32], CHANNEL_BINDING, None)
+            .ok();
         let wrong = |error: hyper::Error| ChannelError::Http {
             address,
             reason: error.to_string(),
@@ -186,12 +202,24 @@ impl Channel {
             sender,
             task,
             chain,
+            judgement,
+            binding,
         })
     }
 
     /// What the server presented, its own certificate first.
     pub(super) fn chain(&self) -> &[Der] {
         &self.chain
+    }
+
+    /// What the policies said in the handshake, where they were asked.
+    pub(super) const fn judgement(&self) -> Option<&Judgement<Verdict>> {
+        self.judgement.as_ref()
+    }
+
+    /// The exporter's value that names this connection (RFC 9266).
+    pub(super) const fn binding(&self) -> Option<&[u8; 32]> {
+        self.binding.as_ref()
     }
 
     /// Where it leads.
@@ -296,19 +324,24 @@ enum Seen {
 }
 
 impl Seen {
-    fn chain(&self, address: SocketAddr) -> Result<Vec<Der>, ChannelError> {
+    fn taken(
+        &self,
+        address: SocketAddr,
+    ) -> Result<(Vec<Der>, Option<Judgement<Verdict>>), ChannelError> {
         match self {
             Self::Provisional(chain) => {
-                Ok(chain.lock().unwrap_or_else(PoisonError::into_inner).clone())
+                let chain = chain.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok((chain.clone(), None))
             }
             Self::Judged(verdicts) => {
                 let Some(judged) = tls::taken(verdicts) else {
                     // The handshake failed before there was a certificate; its own error says how.
-                    return Ok(Vec::new());
+                    return Ok((Vec::new(), None));
                 };
                 match judged.judgement {
                     Ok(judgement) if judgement.is_accepted() => {
-                        Ok(judged.request.presented.certificates.clone())
+                        let chain = judged.request.presented.certificates.clone();
+                        Ok((chain, Some(judgement)))
                     }
                     Ok(judgement) => {
                         let judgement = Box::new(judgement);
@@ -332,12 +365,16 @@ impl Trust {
                     tls::client_config(judge.clone(), Arc::clone(context), &[ALPN])?;
                 Ok((config, Seen::Judged(verdicts)))
             }
-            Self::Provisional => {
+            Self::Provisional | Self::Same(_) => {
                 let provider = Arc::new(aws_lc_rs::default_provider());
                 let chain = Arc::default();
                 let verifier = Provisional {
                     algorithms: provider.signature_verification_algorithms,
                     chain: Arc::clone(&chain),
+                    expected: match self {
+                        Self::Same(certificates) => Some(certificates.clone()),
+                        _ => None,
+                    },
                 };
                 let mut config = ClientConfig::builder_with_provider(provider)
                     .with_safe_default_protocol_versions()?
@@ -352,10 +389,11 @@ impl Trust {
     }
 }
 
-/// Takes any certificate and keeps it; the handshake's signature by its key is verified as ever.
+/// Takes any certificate, or one that is known, and keeps it; the handshake's signature by its key is verified as ever.
 struct Provisional {
     algorithms: WebPkiSupportedAlgorithms,
     chain: Arc<Mutex<Vec<Der>>>,
+    expected: Option<Vec<Der>>,
 }
 
 impl fmt::Debug for Provisional {
@@ -380,6 +418,9 @@ impl ServerCertVerifier for Provisional {
         let octets = |der: &Der| der.len() > judged_limits::CERTIFICATE_OCTETS;
         if chain.len() > judged_limits::PRESENTED || chain.iter().any(octets) {
             return Err(CertificateError::BadEncoding.into());
+        }
+        if self.expected.as_ref().is_some_and(|known| *known != chain) {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
         }
         *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
         Ok(ServerCertVerified::assertion())

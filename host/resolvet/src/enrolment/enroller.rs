@@ -10,6 +10,7 @@ use resolvet_proto::{
             CaCertificates, DnsServerIdentity, EndEntityError, Operation, dns_server,
             sort_ca_certificates,
         },
+        journey::Step,
         mutual::User,
     },
     judgement::{
@@ -76,6 +77,11 @@ pub enum Progress {
         /// Why.
         why: String,
     },
+    /// A step on the way of a device with a voucher.
+    Pledge {
+        /// Which.
+        step: Box<Step>,
+    },
     /// The DNS server's certificate is known.
     DnsServer {
         /// By this SRV-ID.
@@ -85,6 +91,17 @@ pub enum Progress {
         /// How many certificates it may present.
         certificates: usize,
     },
+}
+
+impl Progress {
+    /// The step of a device with a voucher in words.
+    #[must_use]
+    pub fn pledge_in_words(&self) -> Option<String> {
+        match self {
+            Self::Pledge { step } => super::pledge::told(step),
+            _ => None,
+        }
+    }
 }
 
 /// What enrols: policies, a resolver that is not trusted, and the system's trust anchors if they may be used.
@@ -120,6 +137,15 @@ impl Enroller {
     pub const fn with_limit(mut self, within: Duration) -> Self {
         self.within = within;
         self
+    }
+
+    pub(super) const fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// Where names are looked up, and how long a handshake or exchange may take.
+    pub(super) const fn network(&self) -> (Recursive, Duration) {
+        (self.recursive, self.within)
     }
 
     /// The EST servers that a domain announces (the draft's section 8), best first.

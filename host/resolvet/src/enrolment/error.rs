@@ -2,7 +2,9 @@
 
 use resolvet_proto::{
     enrolment::{
+        brski::IDevIdError,
         est::{BodyError, EndEntityError, Endpoint, ReplyError, limits},
+        journey::{Failure, JourneyError, ProfileError},
         mutual::{self, BindingError},
     },
     judgement::{Judgement, Outcome, Purpose, RequestError, Verdict},
@@ -113,6 +115,21 @@ pub enum EnrolError {
     /// The body of an answer.
     #[error(transparent)]
     Body(#[from] BodyError),
+    /// A device's key cannot be used.
+    #[error("the device's key cannot be used: {reason}")]
+    Key {
+        /// Why.
+        reason: String,
+    },
+    /// The device's certificate is none.
+    #[error(transparent)]
+    Device(#[from] IDevIdError),
+    /// The journey with a voucher ended without an enrolment.
+    #[error("{}", .0.error)]
+    Pledge(Box<Failure>),
+    /// The journey may not begin.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     Random,
@@ -145,6 +162,19 @@ impl EnrolError {
             | Self::Refused { judgement, .. } => match judgement.outcome {
                 Outcome::Faulted => EnrolErrorKind::PolicyFault,
                 _ => EnrolErrorKind::NotAuthenticated,
+            },
+            Self::Pledge(failure) => match &failure.error {
+                JourneyError::NoServer => EnrolErrorKind::NotFound,
+                JourneyError::Refused { outcome, .. } if *outcome == Outcome::Faulted.as_str() => {
+                    EnrolErrorKind::PolicyFault
+                }
+                JourneyError::Refused { .. }
+                | JourneyError::Voucher(_)
+                | JourneyError::Pin(_)
+                | JourneyError::CertificatesChanged { .. }
+                | JourneyError::NoAnchors
+                | JourneyError::EndEntity(_) => EnrolErrorKind::NotAuthenticated,
+                _ => EnrolErrorKind::Failed,
             },
             Self::Channel(ChannelError::ProofOfPossession { .. })
             | Self::Mutual(_)

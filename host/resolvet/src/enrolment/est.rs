@@ -143,7 +143,7 @@ impl Est {
         let Some(mut client) = self.mutual.take() else {
             return match self.trust {
                 Trust::Judged { .. } => self.exchange(request, None).await,
-                Trust::Provisional => Err(mutual::Error::OutOfSequence.into()),
+                Trust::Provisional | Trust::Same(_) => Err(mutual::Error::OutOfSequence.into()),
             };
         };
         let mut authorization = client.begin(clock::now().boot / 1_000);
@@ -228,7 +228,7 @@ async fn connect(
         host: endpoint.host().to_owned(),
     };
     for &address in addresses {
-        match Channel::open(address, endpoint, trust, within).await {
+        match Channel::open(address, endpoint, trust, None, within).await {
             Ok(channel) => return Ok(channel),
             Err(
                 error @ (ChannelError::Refused { .. } | ChannelError::ProofOfPossession { .. }),

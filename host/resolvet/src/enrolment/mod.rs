@@ -6,6 +6,10 @@
 //! judge its own certificate (`est-server`) and the certificates that it conveys (`conveyed-end-entity`), each by policies.
 //! What is left is an [`Enrolment`], which a [`Store`] keeps on disk.
 //!
+//! A thing that nobody types a password into begins with its manufacturer's certificate (the draft's section 5, RFC 8995):
+//! [`Enroller::join`] performs what [`resolvet_proto::enrolment::journey::Pledge`] asks for, voucher, pin and a certificate
+//! of its own.
+//!
 //! Later the server is known by its anchors and its names, and needs no password: [`Enroller::renew`]. [`reattach`] is what
 //! a device does each time it comes to the network: it connects with what is stored, and asks the EST server when that does
 //! not hold any more (the draft's section 9).
@@ -14,7 +18,9 @@ mod channel;
 mod enroller;
 mod error;
 mod est;
+mod keys;
 mod locate;
+mod pledge;
 mod reattach;
 mod store;
 
@@ -23,7 +29,9 @@ use resolvet_proto::judgement::{Evaluation, Judgement, Mode, Severity, Verdict};
 pub use channel::ChannelError;
 pub use enroller::{Enroller, Progress};
 pub use error::{EnrolError, EnrolErrorKind};
+pub use keys::DeviceKey;
 pub use locate::EstLocation;
+pub use pledge::Device;
 pub use reattach::{Attached, ReattachError, Renewal, reattach};
 pub use resolvet_proto::enrolment::{
     Enrolment,

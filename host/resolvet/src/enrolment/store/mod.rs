@@ -26,6 +26,8 @@ use file::System;
 const FILE_OCTETS: u64 = 64 << 20;
 /// The ending of an enrolment's file.
 const ENDING: &str = ".json";
+/// The ending of a key's file.
+const KEY_ENDING: &str = ".key";
 /// Held while something is written, so that two programs do not write at once.
 const LOCK: &str = ".lock";
 
@@ -239,16 +241,63 @@ impl Store {
     /// # Errors
     /// The file cannot be removed.
     pub fn remove(&self, network: &NetworkName) -> Result<bool, StoreError> {
+        // The key of the device's own certificate is of no use without it.
+        let identity = self
+            .load(network)
+            .ok()
+            .flatten()
+            .and_then(|found| found.identity);
         let _alone = self.lock()?;
         let path = self.path(network);
         match fs::remove_file(&path) {
             Ok(()) => {
+                if let Some(identity) = identity {
+                    self.remove_key(&identity.key)?;
+                }
                 file::sync_folder(&self.folder)?;
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(failed("removing", &path)(error)),
         }
+    }
+
+    /// Keeps a key under this handle.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub(super) fn save_key(&self, handle: &str, pkcs8: &[u8]) -> Result<(), StoreError> {
+        let _alone = self.lock()?;
+        file::replace(&System, &self.folder, &self.key_path(handle), pkcs8)
+    }
+
+    /// Removes a key; one that is not there is removed already.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub(super) fn remove_key(&self, handle: &str) -> Result<(), StoreError> {
+        let path = self.key_path(handle);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed("removing", &path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Handles of our own making are names of files; another one is never one that leads elsewhere.
+    fn key_path(&self, handle: &str) -> PathBuf {
+        let name: String = handle
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '-' {
+                    c
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        self.folder.join(format!("{name}{KEY_ENDING}"))
     }
 
     fn path(&self, network: &NetworkName) -> PathBuf {

@@ -1,6 +1,8 @@
 //! What standards demand, each test at the path of the section that it comes from, and suites by others.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "tests may fail loudly, and tables are printed"

@@ -9,4 +9,5 @@
 mod certificates;
 mod components;
 mod discovery;
+mod enrolment;
 mod mutual;

@@ -6,7 +6,9 @@ mod section_4_2;
 mod section_4_4;
 mod section_4_5;
 
-use resolvet_proto::enrolment::est::{Endpoint, HttpReply, Operation, Outcome, ReplyError, classify};
+use resolvet_proto::enrolment::est::{
+    Endpoint, HttpReply, Operation, Outcome, ReplyError, classify,
+};
 
 /// The server that is asked.
 pub(crate) fn server() -> Endpoint {
@@ -23,9 +25,16 @@ pub(crate) fn read(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Result<Outcome, ReplyError> {
-    classify(operation, &server(), &HttpReply::new(status, headers, body), NOW)
+    classify(
+        operation,
+        &server(),
+        &HttpReply::new(status, headers, body),
+        NOW,
+    )
 }
 
 /// The header fields of a certs-only answer.
-pub(crate) const PKCS7: &[(&str, &str)] =
-    &[("Content-Type", "application/pkcs7-mime; smime-type=certs-only")];
+pub(crate) const PKCS7: &[(&str, &str)] = &[(
+    "Content-Type",
+    "application/pkcs7-mime; smime-type=certs-only",
+)];

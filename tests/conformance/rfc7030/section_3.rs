@@ -31,10 +31,19 @@ fn redirects() {
     ] {
         for status in [301, 302, 303, 307, 308] {
             let outcome = read(Operation::CaCerts, status, &[("Location", location)], b"");
-            let Ok(Outcome::Redirect { same_origin, endpoint, .. }) = outcome else {
+            let Ok(Outcome::Redirect {
+                same_origin,
+                endpoint,
+                ..
+            }) = outcome
+            else {
                 panic!("{outcome:?}");
             };
-            assert_eq!((same_origin, endpoint == server()), (same, same), "{location}");
+            assert_eq!(
+                (same_origin, endpoint == server()),
+                (same, same),
+                "{location}"
+            );
         }
     }
     for location in ["http://est.example.net/x", "x", "//evil.example.net/x", ""] {
@@ -51,7 +60,10 @@ fn challenges() {
     let outcome = read(
         Operation::SimpleEnroll,
         401,
-        &[("WWW-Authenticate", "Basic realm=\"est\""), ("www-authenticate", "Digest realm=\"est\"")],
+        &[
+            ("WWW-Authenticate", "Basic realm=\"est\""),
+            ("www-authenticate", "Digest realm=\"est\""),
+        ],
         b"",
     );
     assert_eq!(
@@ -79,7 +91,13 @@ fn errors_say_what_the_server_said() {
         "{error}"
     );
     assert!(error.len() < 300, "{error}");
-    let plain = read(Operation::CaCerts, 404, &[("Content-Type", "text/html")], b"<p>").unwrap_err();
+    let plain = read(
+        Operation::CaCerts,
+        404,
+        &[("Content-Type", "text/html")],
+        b"<p>",
+    )
+    .unwrap_err();
     assert_eq!(
         plain.to_string(),
         "`cacerts` was answered with status 404 (RFC 7030 4.1.3)"

@@ -93,7 +93,9 @@ fn faults() {
         Err(ReplyError::Body(_))
     ));
     // CMS of another kind: id-data.
-    let data = [0x30, 0x0f, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1, 0xa0, 2, 4, 0];
+    let data = [
+        0x30, 0x0f, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1, 0xa0, 2, 4, 0,
+    ];
     assert!(matches!(
         certificates(&data),
         Err(CmsError::ContentType { .. })
@@ -113,7 +115,11 @@ fn what_is_written_is_read() {
     let many = vec![w.root().sign(&w.root); 65];
     assert!(matches!(
         certificates(&certs_only(&many, &[]).unwrap()),
-        Err(CmsError::TooMany { came: 65, limit: 64, .. })
+        Err(CmsError::TooMany {
+            came: 65,
+            limit: 64,
+            ..
+        })
     ));
 }
 

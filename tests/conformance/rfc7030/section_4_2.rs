@@ -24,7 +24,10 @@ fn pending() {
         (Some("99999999999999999999999"), u64::MAX),
         (None, 60),
     ] {
-        let headers: Vec<_> = retry_after.map(|value| ("Retry-After", value)).into_iter().collect();
+        let headers: Vec<_> = retry_after
+            .map(|value| ("Retry-After", value))
+            .into_iter()
+            .collect();
         for operation in [Operation::SimpleEnroll, Operation::SimpleReenroll] {
             assert_eq!(
                 read(operation, 202, &headers, b""),
@@ -60,7 +63,9 @@ fn the_published_answer_is_read() {
 #[test]
 fn the_answer_belongs_to_the_request() {
     let of = |der: &[u8]| CertificationRequest::from_der(der).unwrap();
-    let request = of(include_bytes!("../../vectors/rfc9148/A_2_enroll_reenroll-0.der"));
+    let request = of(include_bytes!(
+        "../../vectors/rfc9148/A_2_enroll_reenroll-0.der"
+    ));
     let answer = include_bytes!("../../vectors/rfc9148/A_2_enroll_reenroll-1.der");
     let found = resolvet_proto::enrolment::est::certificates(answer).unwrap();
     assert!(request.issued(&found).is_ok());
@@ -76,10 +81,11 @@ fn the_answer_belongs_to_the_request() {
 #[test]
 fn a_renewal_keeps_the_names() {
     let w = World::new();
-    let old = w.server_named(&[dns("a.example.net"), dns("b.example.net")]).sign(&w.authority);
+    let old = w
+        .server_named(&[dns("a.example.net"), dns("b.example.net")])
+        .sign(&w.authority);
     let new_key = key();
-    let to_sign =
-        RequestToSign::renewing(&old, &new_key.subject_public_key_info(), None).unwrap();
+    let to_sign = RequestToSign::renewing(&old, &new_key.subject_public_key_info(), None).unwrap();
     let signature = new_key.sign(to_sign.octets()).unwrap();
     let request = to_sign.signed(ECDSA_SHA256, &signature).unwrap();
     let (_, parsed) = X509CertificationRequest::from_der(request.der()).unwrap();
@@ -89,7 +95,13 @@ fn a_renewal_keeps_the_names() {
         parsed.certification_request_info.subject.to_string(),
         facts.subject
     );
-    let names = format!("{:?}", parsed.requested_extensions().unwrap().collect::<Vec<_>>());
-    assert!(names.contains("a.example.net") && names.contains("b.example.net"), "{names}");
+    let names = format!(
+        "{:?}",
+        parsed.requested_extensions().unwrap().collect::<Vec<_>>()
+    );
+    assert!(
+        names.contains("a.example.net") && names.contains("b.example.net"),
+        "{names}"
+    );
     assert!(!names.contains("ExtendedKeyUsage"), "{names}");
 }

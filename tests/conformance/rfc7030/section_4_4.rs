@@ -22,9 +22,17 @@ fn body(key_type: &str, certificate_type: &str) -> String {
 /// 4.4.2 and appendix A.4: the published answer, a key and a certificate.
 #[test]
 fn the_published_answer_is_read() {
-    let body = body("application/pkcs8", "application/pkcs7-mime; smime-type=certs-only");
+    let body = body(
+        "application/pkcs8",
+        "application/pkcs7-mime; smime-type=certs-only",
+    );
     let outcome = read(Operation::ServerKeyGen, 200, MIXED, body.as_bytes());
-    let Ok(Outcome::Answer(Answer::GeneratedKey { key, encrypted, certificates })) = outcome else {
+    let Ok(Outcome::Answer(Answer::GeneratedKey {
+        key,
+        encrypted,
+        certificates,
+    })) = outcome
+    else {
         panic!("{outcome:?}");
     };
     assert!(key.len() > 500 && !encrypted);
@@ -35,7 +43,10 @@ fn the_published_answer_is_read() {
 #[test]
 fn both_parts_are_there() {
     for (body, expected) in [
-        (body("text/plain", "application/pkcs7-mime"), "application/pkcs8"),
+        (
+            body("text/plain", "application/pkcs7-mime"),
+            "application/pkcs8",
+        ),
         (
             body("application/pkcs8", "text/plain"),
             "application/pkcs7-mime; smime-type=certs-only",

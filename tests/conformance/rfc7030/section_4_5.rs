@@ -54,14 +54,19 @@ fn nothing() {
     }
     assert_eq!(
         read(Operation::CsrAttrs, 200, TYPE, b"\r\n"),
-        Ok(Outcome::Answer(Answer::CsrAttributes(CsrAttributes::default())))
+        Ok(Outcome::Answer(Answer::CsrAttributes(
+            CsrAttributes::default()
+        )))
     );
 }
 
 /// RFC 9908 section 3.2: the kind of key, and extensions with their values.
 #[test]
 fn keys_and_extensions() {
-    let extensions = seq(&[&extension(17, Some(&[0x30, 0])), &extension(37, Some(&[0x30, 0]))]);
+    let extensions = seq(&[
+        &extension(17, Some(&[0x30, 0])),
+        &extension(37, Some(&[0x30, 0])),
+    ]);
     let der = seq(&[
         &attribute(EC_PUBLIC_KEY, &[&oid(P256)]),
         &attribute(EXTENSION_REQUEST, &[&extensions]),
@@ -91,7 +96,10 @@ fn single(kind: &[u8], value: Option<&str>) -> Vec<u8> {
 }
 
 fn template(version: u8, attributes: &[Vec<u8>]) -> Vec<u8> {
-    let subject = seq(&[&single(ORGANIZATION, Some("Example")), &single(COMMON_NAME, None)]);
+    let subject = seq(&[
+        &single(ORGANIZATION, Some("Example")),
+        &single(COMMON_NAME, None),
+    ]);
     let public_key = tlv(0xa0, &seq(&[&oid(EC_PUBLIC_KEY), &oid(P256)]));
     seq(&[
         &tlv(2, &[version]),
@@ -106,10 +114,7 @@ fn template(version: u8, attributes: &[Vec<u8>]) -> Vec<u8> {
 fn a_template_takes_precedence() {
     let templates = seq(&[&extension(17, None), &extension(37, Some(&[0x30, 0]))]);
     let inner = template(0, &[attribute(EXTENSION_TEMPLATE, &[&templates])]);
-    let der = seq(&[
-        &oid(CHALLENGE_PASSWORD),
-        &attribute(TEMPLATE, &[&inner]),
-    ]);
+    let der = seq(&[&oid(CHALLENGE_PASSWORD), &attribute(TEMPLATE, &[&inner])]);
     let wanted = CsrAttributes::from_der(&der).unwrap();
     assert!(wanted.is_template && !wanted.challenge_password);
     assert_eq!(wanted.extensions_to_fill, ["2.5.29.17"]);
@@ -147,7 +152,10 @@ fn templates_that_are_refused() {
         Err(CsrAttributesError::Template { .. })
     ));
     assert!(matches!(
-        CsrAttributes::from_der(&seq(&[&attribute(TEMPLATE, &[&one]), &attribute(TEMPLATE, &[&one])])),
+        CsrAttributes::from_der(&seq(&[
+            &attribute(TEMPLATE, &[&one]),
+            &attribute(TEMPLATE, &[&one])
+        ])),
         Err(CsrAttributesError::Template { .. })
     ));
     assert_eq!(
@@ -156,6 +164,9 @@ fn templates_that_are_refused() {
     );
     assert!(matches!(
         CsrAttributes::from_der(&tlv(0x30, &oid(P256).repeat(65))),
-        Err(CsrAttributesError::TooMany { came: 65, limit: 64 })
+        Err(CsrAttributesError::TooMany {
+            came: 65,
+            limit: 64
+        })
     ));
 }

@@ -15,7 +15,9 @@ fn xml(entries: &str) -> String {
 }
 
 fn entry(kind: &str, info: &str) -> String {
-    format!("<p:message><p:type>{kind}</p:type><p:size>1234</p:size><p:info>{info}</p:info></p:message>")
+    format!(
+        "<p:message><p:type>{kind}</p:type><p:size>1234</p:size><p:info>{info}</p:info></p:message>"
+    )
 }
 
 /// 2.1.3: the published example.
@@ -32,7 +34,8 @@ fn the_published_list_is_read() {
     };
     assert_eq!(pal.entries.len(), 2);
     assert_eq!(
-        pal.uris(&PackageType::EndEntityCertificate).collect::<Vec<_>>(),
+        pal.uris(&PackageType::EndEntityCertificate)
+            .collect::<Vec<_>>(),
         ["https://www.example.com/.well-known/est/eecerts/1234"]
     );
     assert_eq!(
@@ -48,7 +51,8 @@ fn the_published_list_is_read() {
 #[test]
 fn a_list_in_xml_is_read() {
     let uri = "<p:uri>https://www.example.com/.well-known/est/eecerts/1234</p:uri>";
-    let iasn = "<p:iasn><p:issuer>CN=Sean Turner,O=sn3rd,C=US</p:issuer><p:serial>0</p:serial></p:iasn>";
+    let iasn =
+        "<p:iasn><p:issuer>CN=Sean Turner,O=sn3rd,C=US</p:issuer><p:serial>0</p:serial></p:iasn>";
     let text = xml(&[entry("0003", uri), entry("0006", iasn)].concat());
     let mut json = pal_from_json(JSON.as_bytes()).unwrap();
     for entry in &mut json.entries {
@@ -56,7 +60,12 @@ fn a_list_in_xml_is_read() {
     }
     assert_eq!(pal_from_xml(text.as_bytes()).unwrap(), json);
     assert!(matches!(
-        read(Operation::Pal, 200, &[("content-type", "application/xml")], text.as_bytes()),
+        read(
+            Operation::Pal,
+            200,
+            &[("content-type", "application/xml")],
+            text.as_bytes()
+        ),
         Ok(Outcome::Answer(Answer::Pal(_)))
     ));
 }
@@ -73,28 +82,42 @@ fn rules_of_lists() {
         entry("0003", &format!("<p:dn>{}</p:dn>", "x".repeat(1_025))),
     ] {
         assert!(
-            matches!(pal_from_xml(xml(&entries).as_bytes()), Err(PalError::Entry { .. })),
+            matches!(
+                pal_from_xml(xml(&entries).as_bytes()),
+                Err(PalError::Entry { .. })
+            ),
             "{entries}"
         );
     }
-    assert!(pal_from_xml(xml(&[entry("0003", uri), entry("0001", uri)].concat()).as_bytes()).is_ok());
+    assert!(
+        pal_from_xml(xml(&[entry("0003", uri), entry("0001", uri)].concat()).as_bytes()).is_ok()
+    );
 }
 
 /// A list is bounded, and its XML has no document type.
 #[test]
 fn hostile_lists() {
     let bomb = r#"<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]><pal xmlns="urn:ietf:params:xml:ns:pal">&b;</pal>"#;
-    assert!(matches!(pal_from_xml(bomb.as_bytes()), Err(PalError::Malformed { .. })));
+    assert!(matches!(
+        pal_from_xml(bomb.as_bytes()),
+        Err(PalError::Malformed { .. })
+    ));
     let uri = "<p:uri>https://www.example.com/</p:uri>";
     let many = xml(&entry("0003", uri).repeat(257));
     assert!(matches!(
         pal_from_xml(many.as_bytes()),
-        Err(PalError::TooMany { came: 257, limit: 256 })
+        Err(PalError::TooMany {
+            came: 257,
+            limit: 256
+        })
     ));
     assert!(matches!(
         pal_from_json(&vec![b' '; 300_000]),
         Err(PalError::TooLarge { .. })
     ));
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    assert!(matches!(pal_from_json(deep.as_bytes()), Err(PalError::Malformed { .. })));
+    assert!(matches!(
+        pal_from_json(deep.as_bytes()),
+        Err(PalError::Malformed { .. })
+    ));
 }

@@ -19,7 +19,11 @@ fn the_srv_id_tells_the_dns_server() {
     let other = certificate(&w, &[dns("www.example.net")]);
     let server = certificate(
         &w,
-        &[dns("ns1.example.net"), dns("Example.NET"), srv("_domain-s.example.net")],
+        &[
+            dns("ns1.example.net"),
+            dns("Example.NET"),
+            srv("_domain-s.example.net"),
+        ],
     );
     let found = dns_server(&[other, server.clone()], None).unwrap();
     assert_eq!(found.authentication_domain_name, "example.net");
@@ -33,7 +37,11 @@ fn the_only_dns_id_is_the_name() {
     let w = World::new();
     let server = certificate(
         &w,
-        &[dns("*.example.net"), dns("ns.example.net"), srv("_domain-s.example.net")],
+        &[
+            dns("*.example.net"),
+            dns("ns.example.net"),
+            srv("_domain-s.example.net"),
+        ],
     );
     let found = dns_server(&[server], None).unwrap();
     assert_eq!(found.authentication_domain_name, "ns.example.net");

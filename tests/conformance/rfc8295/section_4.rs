@@ -19,7 +19,10 @@ fn lists_are_read() {
         crl("authority", &[&[0x11]], NOW + 60, &w.authority),
     ];
     let body = encode(&certs_only(&[], &lists).unwrap());
-    let types: &[(&str, &str)] = &[("content-type", "application/pkcs7-mime; smime-type=crls-only")];
+    let types: &[(&str, &str)] = &[(
+        "content-type",
+        "application/pkcs7-mime; smime-type=crls-only",
+    )];
     let outcome = read(Operation::Crls, 200, types, body.as_bytes());
     let Ok(Outcome::Answer(Answer::Crls(mut found))) = outcome else {
         panic!("{outcome:?}");

@@ -18,7 +18,10 @@ fn folded(width: usize, end: &str) -> String {
 /// value.
 #[test]
 fn every_layout_is_read() {
-    let armour = format!("-----BEGIN PKCS7-----\n{}-----END PKCS7-----\n", folded(64, "\n"));
+    let armour = format!(
+        "-----BEGIN PKCS7-----\n{}-----END PKCS7-----\n",
+        folded(64, "\n")
+    );
     let layouts: Vec<Vec<u8>> = vec![
         folded(64, "\n").into(),
         folded(64, "\r\n").into(),

@@ -3,8 +3,7 @@
 use resolvet_proto::{
     enrolment::brski::{
         Assertion, Expected, IDevId, PinMatch, Signed, VoucherError, VoucherRequest, Waived,
-        check_pin, check_voucher, examine_pledge_request, examine_registrar_request,
-        masa_endpoint,
+        check_pin, check_voucher, examine_pledge_request, examine_registrar_request, masa_endpoint,
     },
     enrolment::est::decode,
     judgement::{Clock, Der},
@@ -25,7 +24,10 @@ fn pem(text: &str) -> Der {
 }
 
 fn idevid() -> IDevId {
-    IDevId::new(&pem(include_str!("../../vectors/rfc8995/idevid_00-D0-E5-F2-00-02.pem"))).unwrap()
+    IDevId::new(&pem(include_str!(
+        "../../vectors/rfc8995/idevid_00-D0-E5-F2-00-02.pem"
+    )))
+    .unwrap()
 }
 
 fn registrar() -> Der {
@@ -136,22 +138,35 @@ fn nothing_else_is_accepted() {
     let check = |expected: Expected<'_>| check_voucher(VOUCHER, &expected, ALGORITHMS).unwrap_err();
     let right = expected(&device, &anchors);
     assert!(matches!(
-        check(Expected { nonce: "-_XE9zK9q8Ll1qylMtLKeh", ..right }),
+        check(Expected {
+            nonce: "-_XE9zK9q8Ll1qylMtLKeh",
+            ..right
+        }),
         VoucherError::Nonce { .. }
     ));
     assert!(matches!(
-        check(Expected { anchors: &[owner()], ..right }),
+        check(Expected {
+            anchors: &[owner()],
+            ..right
+        }),
         VoucherError::UnknownMasa { .. }
     ));
     // 2026: the signer's certificate has ended.
     assert!(matches!(
-        check(Expected { now: 1_782_691_200, ..right }),
+        check(Expected {
+            now: 1_782_691_200,
+            ..right
+        }),
         VoucherError::UnknownMasa { .. }
     ));
     // 1970, and the device knows it: what it checks is the voucher's own date.
     let accepted = check_voucher(
         VOUCHER,
-        &Expected { now: 0, clock: &Clock::Unsynchronized, ..right },
+        &Expected {
+            now: 0,
+            clock: &Clock::Unsynchronized,
+            ..right
+        },
         ALGORITHMS,
     );
     assert_eq!(accepted.unwrap().waived, [Waived::Clock]);
@@ -169,7 +184,9 @@ fn what_was_changed_is_seen() {
     let expected = expected(&device, &anchors);
     // The content, within the signed attributes' digest.
     let at = |text: &[u8]| {
-        let found = VOUCHER.windows(text.len()).position(|window| window == text);
+        let found = VOUCHER
+            .windows(text.len())
+            .position(|window| window == text);
         found.unwrap()
     };
     for (text, replacement) in [(b"logged", b"verify"), (b"D0-E5-", b"D1-E5-")] {

@@ -12,9 +12,7 @@ use resolvet_proto::{
         est::{Endpoint, HttpReply, HttpRequest},
         journey::{Action, Byod, Event, Failure, Pledge, Reattachment, State, Step, Trust},
     },
-    judgement::{
-        Decision, Der, Judgement, Outcome, Presented, Request, Stage, Verdict,
-    },
+    judgement::{Decision, Der, Judgement, Outcome, Presented, Request, Stage, Verdict},
     session::{ConnectionFailure, ConnectionFailureKind},
 };
 
@@ -48,10 +46,15 @@ macro_rules! journey {
 }
 journey!(Byod Pledge Reattachment);
 
+/// What a server answers; nothing when the connection ends.
+type Answer<'a> = Box<dyn FnMut(&HttpRequest) -> Option<HttpReply> + 'a>;
+/// What is done with an action instead.
+type Intercept<'a> = Box<dyn FnMut(&Action) -> Option<Event> + 'a>;
+
 /// A server: what it presents, and what it answers to a request over the n-th connection.
 pub(crate) struct Server<'a> {
     pub(crate) chain: Vec<Der>,
-    pub(crate) answer: Box<dyn FnMut(&HttpRequest) -> Option<HttpReply> + 'a>,
+    pub(crate) answer: Answer<'a>,
 }
 
 /// A driver without a network.
@@ -59,7 +62,7 @@ pub(crate) struct Driver<'a> {
     pub(crate) now: Timestamp,
     pub(crate) servers: BTreeMap<String, Server<'a>>,
     /// Looks at an action first and may answer it otherwise.
-    pub(crate) intercept: Box<dyn FnMut(&Action) -> Option<Event> + 'a>,
+    pub(crate) intercept: Intercept<'a>,
     /// The requests that were sent, with the path.
     pub(crate) sent: Vec<HttpRequest>,
     /// What was judged.
@@ -78,10 +81,12 @@ pub(crate) fn endpoint(host: &str) -> Endpoint {
     Endpoint::new(host, 443).unwrap()
 }
 
-/// pkix's judgement of a request, as an authority's.
+/// pkix's judgement of a request, as an authority's. The system's anchors are an enterprise's here: what public authorities
+/// ask of certificates, which carry no SRV-ID, is left out.
 pub(crate) fn judge(request: &Request) -> Judgement<Verdict> {
-    let settings = serde_json::from_str("{}").unwrap();
-    let verdict = native::evaluate(request, "{}", || validate(&settings));
+    let text = r#"{"baseline-requirements":"never"}"#;
+    let settings = serde_json::from_str(text).unwrap();
+    let verdict = native::evaluate(request, text, || validate(&settings));
     let outcome = match verdict.decision {
         Decision::Accept { .. } => Outcome::Accepted,
         Decision::Reject => Outcome::Rejected,
@@ -100,7 +105,10 @@ pub(crate) fn judge(request: &Request) -> Judgement<Verdict> {
 impl<'a> Driver<'a> {
     pub(crate) fn new() -> Self {
         Self {
-            now: Timestamp { unix: NOW, boot: 1_000_000 },
+            now: Timestamp {
+                unix: NOW,
+                boot: 1_000_000,
+            },
             servers: BTreeMap::new(),
             intercept: Box::new(|_| None),
             sent: Vec::new(),
@@ -121,7 +129,8 @@ impl<'a> Driver<'a> {
         answer: impl FnMut(&HttpRequest) -> Option<HttpReply> + 'a,
     ) -> Self {
         let answer = Box::new(answer);
-        self.servers.insert(endpoint(host).to_string(), Server { chain, answer });
+        self.servers
+            .insert(endpoint(host).to_string(), Server { chain, answer });
         self
     }
 
@@ -137,7 +146,10 @@ impl<'a> Driver<'a> {
                 Some(event) => event,
                 None if matches!(journey.at(), State::Done | State::Failed) => return journey.at(),
                 None => {
-                    let until = self.timer.take().expect("a journey that waits says until when");
+                    let until = self
+                        .timer
+                        .take()
+                        .expect("a journey that waits says until when");
                     let gone = until.boot.saturating_sub(self.now.boot);
                     self.now.boot += gone;
                     self.now.unix += gone / 1_000;
@@ -159,13 +171,27 @@ impl<'a> Driver<'a> {
         match action {
             Action::Find { id, .. } => Some(Event::Found {
                 id,
-                endpoints: self.servers.keys().map(|uri| Endpoint::parse(uri).unwrap().0).collect(),
+                endpoints: self
+                    .servers
+                    .keys()
+                    .map(|uri| Endpoint::parse(uri).unwrap().0)
+                    .collect(),
             }),
-            Action::Connect { connection, endpoint, trust, identity } => {
+            Action::Connect {
+                connection,
+                endpoint,
+                trust,
+                identity,
+            } => {
                 self.identities.push(identity.map(|(key, _)| key));
                 self.connect(connection, &endpoint, &trust)
             }
-            Action::Exchange { id, connection, request, .. } => {
+            Action::Exchange {
+                id,
+                connection,
+                request,
+                ..
+            } => {
                 self.sent.push(request.clone());
                 let reply = self.connections.get(&connection).and_then(|uri| {
                     let server = self.servers.get_mut(uri)?;
@@ -173,12 +199,18 @@ impl<'a> Driver<'a> {
                 });
                 Some(match reply {
                     Some(reply) => Event::Replied { id, reply },
-                    None => Event::ExchangeFailed { id, detail: "the connection ended".into() },
+                    None => Event::ExchangeFailed {
+                        id,
+                        detail: "the connection ended".into(),
+                    },
                 })
             }
             Action::Judge { id, request, .. } => {
                 self.judged.push((*request).clone());
-                Some(Event::Judged { id, judgement: judge(&request) })
+                Some(Event::Judged {
+                    id,
+                    judgement: judge(&request),
+                })
             }
             Action::Random { id, octets } => Some(Event::Random {
                 id,
@@ -189,7 +221,11 @@ impl<'a> Driver<'a> {
                 let public = pair.subject_public_key_info().into();
                 let name = format!("key-{}", self.keys.len());
                 self.keys.insert(name.clone(), pair);
-                Some(Event::KeyMade { id, key: name, public })
+                Some(Event::KeyMade {
+                    id,
+                    key: name,
+                    public,
+                })
             }
             Action::Sign { id, key, octets } => Some(Event::Signed {
                 id,
@@ -198,7 +234,10 @@ impl<'a> Driver<'a> {
             }),
             Action::Store { id, enrolment } => {
                 let text = serde_json::to_string(&enrolment).unwrap();
-                assert_eq!(serde_json::from_str::<Enrolment>(&text).unwrap(), *enrolment);
+                assert_eq!(
+                    serde_json::from_str::<Enrolment>(&text).unwrap(),
+                    *enrolment
+                );
                 self.stored.push(*enrolment);
                 Some(Event::Stored { id, problem: None })
             }
@@ -223,13 +262,19 @@ impl<'a> Driver<'a> {
         let failed = |kind, detail: &str| {
             Some(Event::ConnectionFailed {
                 connection,
-                reason: ConnectionFailure { kind, detail: detail.into() },
+                reason: ConnectionFailure {
+                    kind,
+                    detail: detail.into(),
+                },
             })
         };
         let Some(server) = self.servers.get(&to.to_string()) else {
             return failed(ConnectionFailureKind::Refused, "refused");
         };
-        let presented = Presented { certificates: server.chain.clone(), ocsp_response: None };
+        let presented = Presented {
+            certificates: server.chain.clone(),
+            ocsp_response: None,
+        };
         let judgement = match trust {
             Trust::Judged { request, .. } => {
                 let request = request.presenting(presented.clone());

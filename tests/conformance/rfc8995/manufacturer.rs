@@ -5,8 +5,8 @@ use std::{cell::RefCell, collections::BTreeMap};
 use rcgen::{KeyPair, SigningKey as _};
 use resolvet_proto::{
     enrolment::brski::{
-        Assertion, ContentKind, IDevId, ToSign, examine_pledge_request,
-        examine_registrar_request, registrar_request, voucher_content,
+        Assertion, ContentKind, IDevId, ToSign, examine_pledge_request, examine_registrar_request,
+        registrar_request, voucher_content,
     },
     judgement::Der,
 };
@@ -144,8 +144,13 @@ impl Manufacturer {
         let examined = examine_pledge_request(pledge_request, &registrar[0], ALGORITHMS).unwrap();
         assert_eq!(examined.device, self.device());
         let request = registrar_request(&examined, pledge_request, Some(NOW));
-        let to_sign =
-            ToSign::new(&request.to_json().unwrap(), wanted.kind, &registrar, Some(NOW)).unwrap();
+        let to_sign = ToSign::new(
+            &request.to_json().unwrap(),
+            wanted.kind,
+            &registrar,
+            Some(NOW),
+        )
+        .unwrap();
         let cms = sign(to_sign, &self.domain.server);
         let mut request = examine_registrar_request(&cms, ALGORITHMS).unwrap().request;
         if let Some(serial) = wanted.serial {

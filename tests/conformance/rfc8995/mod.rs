@@ -1,4 +1,8 @@
 //! RFC 8995: Bootstrapping Remote Secure Key Infrastructure.
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a list of one reads better as a list"
+)]
 
 mod appendix_c;
 pub(crate) mod driver;

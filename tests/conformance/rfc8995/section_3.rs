@@ -87,7 +87,9 @@ fn signed_attributes() {
     let mut cms = signed(&m, &request(&m));
     // The tag of the signed attributes, an implicit [0] after the digest algorithm, becomes one that the structure has
     // not: no attributes can be left out unseen.
-    let digest = [0x30, 0x0b, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 0xa0];
+    let digest = [
+        0x30, 0x0b, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 0xa0,
+    ];
     let at = cms
         .windows(digest.len())
         .rposition(|window| window == digest)
@@ -95,10 +97,21 @@ fn signed_attributes() {
     cms[at + digest.len() - 1] = 0xa2;
     assert!(Signed::from_der(&cms).is_err());
     let data = sign(
-        ToSign::new(b"{}", ContentKind::Data, &[m.device().certificate().clone()], None).unwrap(),
+        ToSign::new(
+            b"{}",
+            ContentKind::Data,
+            &[m.device().certificate().clone()],
+            None,
+        )
+        .unwrap(),
         &m.device,
     );
-    assert!(Signed::from_der(&data).unwrap().verify(&[], ALGORITHMS).is_ok());
+    assert!(
+        Signed::from_der(&data)
+            .unwrap()
+            .verify(&[], ALGORITHMS)
+            .is_ok()
+    );
     assert!(matches!(
         Signed::from_der(&vec![0x30; 300_000]),
         Err(SignatureError::TooLarge { .. })

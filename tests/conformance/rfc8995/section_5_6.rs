@@ -52,13 +52,29 @@ fn check(m: &Manufacturer, wanted: &Wanted) -> Result<Accepted, VoucherError> {
 fn a_voucher_is_accepted() {
     let m = Manufacturer::new();
     for kind in [ContentKind::JsonVoucher, ContentKind::Data] {
-        let accepted = check(&m, &Wanted { kind, ..Wanted::default() }).unwrap();
+        let accepted = check(
+            &m,
+            &Wanted {
+                kind,
+                ..Wanted::default()
+            },
+        )
+        .unwrap();
         assert_eq!(accepted.voucher.pinned_domain_cert, m.root());
         assert_eq!(accepted.waived, []);
         assert_eq!(accepted.signer, m.masa_certificate());
     }
     for assertion in [Assertion::Verified, Assertion::Proximity] {
-        assert!(check(&m, &Wanted { assertion, ..Wanted::default() }).is_ok());
+        assert!(
+            check(
+                &m,
+                &Wanted {
+                    assertion,
+                    ..Wanted::default()
+                }
+            )
+            .is_ok()
+        );
     }
 }
 
@@ -66,7 +82,13 @@ fn a_voucher_is_accepted() {
 #[test]
 fn another_serial_number() {
     let m = Manufacturer::new();
-    let error = check(&m, &Wanted { serial: Some("JADA123456780"), ..Wanted::default() });
+    let error = check(
+        &m,
+        &Wanted {
+            serial: Some("JADA123456780"),
+            ..Wanted::default()
+        },
+    );
     assert_eq!(
         error,
         Err(VoucherError::Serial {
@@ -81,7 +103,13 @@ fn another_serial_number() {
 fn another_nonce() {
     let m = Manufacturer::new();
     for nonce in ["CAgICAgICAgICAgICAgICA==", "BwcHBwcHBwcHBwcHBwcHBw"] {
-        let error = check(&m, &Wanted { nonce: Some(Some(nonce)), ..Wanted::default() });
+        let error = check(
+            &m,
+            &Wanted {
+                nonce: Some(Some(nonce)),
+                ..Wanted::default()
+            },
+        );
         assert_eq!(
             error,
             Err(VoucherError::Nonce {
@@ -96,8 +124,15 @@ fn another_nonce() {
 #[test]
 fn without_a_nonce() {
     let m = Manufacturer::new();
-    let wanted = Wanted { nonce: Some(None), expires_on: Some(NOW + 60), ..Wanted::default() };
-    assert!(matches!(check(&m, &wanted), Err(VoucherError::Nonceless { .. })));
+    let wanted = Wanted {
+        nonce: Some(None),
+        expires_on: Some(NOW + 60),
+        ..Wanted::default()
+    };
+    assert!(matches!(
+        check(&m, &wanted),
+        Err(VoucherError::Nonceless { .. })
+    ));
     let voucher = m.voucher(&request(&m), &wanted);
     let accepted = check_at(&m, &voucher, NOW, &Clock::Synchronized, true).unwrap();
     assert_eq!(accepted.waived, [Waived::Nonceless]);
@@ -112,10 +147,16 @@ fn without_a_nonce() {
 #[test]
 fn times() {
     let m = Manufacturer::new();
-    let wanted = Wanted { expires_on: Some(NOW - 1), ..Wanted::default() };
+    let wanted = Wanted {
+        expires_on: Some(NOW - 1),
+        ..Wanted::default()
+    };
     assert_eq!(
         check(&m, &wanted),
-        Err(VoucherError::Expired { expires_on: NOW - 1, now: NOW })
+        Err(VoucherError::Expired {
+            expires_on: NOW - 1,
+            now: NOW
+        })
     );
     let voucher = m.voucher(&request(&m), &wanted);
     // A lower bound of the time proves as much.
@@ -128,10 +169,25 @@ fn times() {
     assert_eq!(accepted.waived, [Waived::Clock]);
     assert_eq!(accepted.not_before, Some(NOW));
     assert!(matches!(
-        check(&m, &Wanted { created_on: NOW + 301, ..Wanted::default() }),
+        check(
+            &m,
+            &Wanted {
+                created_on: NOW + 301,
+                ..Wanted::default()
+            }
+        ),
         Err(VoucherError::FromTheFuture { .. })
     ));
-    assert!(check(&m, &Wanted { created_on: NOW + 300, ..Wanted::default() }).is_ok());
+    assert!(
+        check(
+            &m,
+            &Wanted {
+                created_on: NOW + 300,
+                ..Wanted::default()
+            }
+        )
+        .is_ok()
+    );
 }
 
 /// RFC 8366 section 5.3: an assertion that is not known does not count.
@@ -140,8 +196,16 @@ fn another_assertion() {
     let m = Manufacturer::new();
     let assertion = Assertion::from("rumoured");
     assert_eq!(
-        check(&m, &Wanted { assertion, ..Wanted::default() }),
-        Err(VoucherError::Assertion { presented: "rumoured".into() })
+        check(
+            &m,
+            &Wanted {
+                assertion,
+                ..Wanted::default()
+            }
+        ),
+        Err(VoucherError::Assertion {
+            presented: "rumoured".into()
+        })
     );
 }
 
@@ -153,10 +217,16 @@ fn the_issuer_of_the_device() {
     let key_id = value[4..].to_vec();
     let wrapped = [&[4, key_id.len() as u8][..], &key_id].concat();
     for issuer in [value, key_id, wrapped] {
-        let wanted = Wanted { idevid_issuer: Some(issuer.into()), ..Wanted::default() };
+        let wanted = Wanted {
+            idevid_issuer: Some(issuer.into()),
+            ..Wanted::default()
+        };
         assert!(check(&m, &wanted).is_ok());
     }
-    let wanted = Wanted { idevid_issuer: Some([1, 2, 3].as_slice().into()), ..Wanted::default() };
+    let wanted = Wanted {
+        idevid_issuer: Some([1, 2, 3].as_slice().into()),
+        ..Wanted::default()
+    };
     assert_eq!(check(&m, &wanted), Err(VoucherError::IdevidIssuer));
 }
 
@@ -183,10 +253,21 @@ fn an_unknown_masa() {
     let mut ended = Certificate::bare("masa", "vendor", &m.masa);
     ended.validity = (NOW - 100, NOW - 1);
     let content = br#"{"ietf-voucher:voucher":{"assertion":"logged","serial-number":"x","pinned-domain-cert":""}}"#;
-    let to_sign =
-        ToSign::new(content, ContentKind::Data, &[ended.sign(&m.vendor)], Some(NOW)).unwrap();
+    let to_sign = ToSign::new(
+        content,
+        ContentKind::Data,
+        &[ended.sign(&m.vendor)],
+        Some(NOW),
+    )
+    .unwrap();
     assert!(matches!(
-        check_at(&m, &sign(to_sign, &m.masa), NOW, &Clock::Synchronized, false),
+        check_at(
+            &m,
+            &sign(to_sign, &m.masa),
+            NOW,
+            &Clock::Synchronized,
+            false
+        ),
         Err(VoucherError::UnknownMasa { .. })
     ));
 }
@@ -204,8 +285,14 @@ fn pins() {
     let renewed = m.domain.server_named(&[]).sign(&m.domain.authority);
     assert_eq!(check(&renewed), Ok(PinMatch::EndEntity));
     let other = Manufacturer::new();
-    assert!(matches!(check(&other.root()), Err(PinError::Mismatch { .. })));
-    assert_eq!(check(&[0x30, 0].as_slice().into()), Err(PinError::Malformed));
+    assert!(matches!(
+        check(&other.root()),
+        Err(PinError::Mismatch { .. })
+    ));
+    assert_eq!(
+        check(&[0x30, 0].as_slice().into()),
+        Err(PinError::Malformed)
+    );
     assert_eq!(
         check_pin(&m.root(), &[], NOW, ALGORITHMS),
         Err(PinError::NoCertificate)
@@ -242,7 +329,10 @@ fn content() {
         r#"{"ietf-voucher:voucher":{"assertion":"logged","serial-number":"x","serial-number":"y","pinned-domain-cert":"AAAA"}}"#,
         r#"{"ietf-voucher:voucher":{"assertion":"logged","serial-number":"x","pinned-domain-cert":"AAAA","expires-on":"tomorrow"}}"#,
     ] {
-        assert!(matches!(read(text), Err(VoucherFormError::Json { .. })), "{text}");
+        assert!(
+            matches!(read(text), Err(VoucherFormError::Json { .. })),
+            "{text}"
+        );
     }
     assert!(matches!(
         Voucher::from_json(&vec![b' '; 200_000]),

@@ -11,8 +11,8 @@ use resolvet_proto::{
             ReplyError, certs_only, decode, encode,
         },
         journey::{
-            Action, AnchorChoice, Event, JourneyError, Pledge, PledgeConfig, Profile,
-            ProfileError, State, Step,
+            Action, AnchorChoice, Event, JourneyError, Pledge, PledgeConfig, Profile, ProfileError,
+            State, Step,
         },
     },
     judgement::{AnchorDatabase, Clock, Der, NetworkIdentity, Purpose},
@@ -45,11 +45,19 @@ fn config(m: &Manufacturer) -> PledgeConfig {
 
 fn pkcs7(certificates: &[Der]) -> HttpReply {
     let body = encode(&certs_only(certificates, &[]).unwrap());
-    HttpReply::new(200, &[("content-type", "application/pkcs7-mime")], body.into_bytes())
+    HttpReply::new(
+        200,
+        &[("content-type", "application/pkcs7-mime")],
+        body.into_bytes(),
+    )
 }
 
 fn voucher_reply(cms: Vec<u8>) -> HttpReply {
-    HttpReply::new(200, &[("content-type", "application/voucher-cms+json")], cms)
+    HttpReply::new(
+        200,
+        &[("content-type", "application/voucher-cms+json")],
+        cms,
+    )
 }
 
 /// A registrar without fault.
@@ -94,7 +102,12 @@ fn fails_with(
 ) -> JourneyError {
     let mut driver = driver(m, answer);
     let mut pledge = Pledge::new(config(m)).unwrap();
-    assert_eq!(driver.run(&mut pledge), State::Failed, "{:#?}", pledge.story());
+    assert_eq!(
+        driver.run(&mut pledge),
+        State::Failed,
+        "{:#?}",
+        pledge.story()
+    );
     assert!(driver.stored.is_empty(), "nothing is stored");
     driver.failure.unwrap().error
 }
@@ -110,26 +123,54 @@ fn the_whole_way() {
     let m = Manufacturer::new();
     let wanted = Wanted::default();
     let mut driver = driver(&m, |request| Some(answer(&m, &wanted, request)));
-    let mut pledge = Pledge::new(PledgeConfig { endpoint: None, ..config(&m) }).unwrap();
-    assert_eq!(driver.run(&mut pledge), State::Done, "{:#?}", pledge.story());
+    let mut pledge = Pledge::new(PledgeConfig {
+        endpoint: None,
+        ..config(&m)
+    })
+    .unwrap();
+    assert_eq!(
+        driver.run(&mut pledge),
+        State::Done,
+        "{:#?}",
+        pledge.story()
+    );
     assert_eq!(
         driver.paths(),
         [
-            "requestvoucher", "voucher_status", "cacerts", "eecerts", "csrattrs", "simpleenroll",
+            "requestvoucher",
+            "voucher_status",
+            "cacerts",
+            "eecerts",
+            "csrattrs",
+            "simpleenroll",
             "enrollstatus"
         ]
     );
-    assert_eq!(driver.identities, [Some("device".into()), Some("key-1".into())]);
-    let statuses = driver.sent.iter().filter(|request| request.path.ends_with("status"));
+    assert_eq!(
+        driver.identities,
+        [Some("device".into()), Some("key-1".into())]
+    );
+    let statuses = driver
+        .sent
+        .iter()
+        .filter(|request| request.path.ends_with("status"));
     for request in statuses {
         assert_eq!(parse_status(&request.body), Ok((true, None)));
     }
     // 5.2: voucher requests are DER, not base64.
     assert_eq!(driver.sent[0].body[0], 0x30);
-    let purposes: Vec<_> = driver.judged.iter().map(|request| request.purpose.clone()).collect();
+    let purposes: Vec<_> = driver
+        .judged
+        .iter()
+        .map(|request| request.purpose.clone())
+        .collect();
     assert_eq!(
         purposes,
-        [Purpose::Registrar, Purpose::EstServer, Purpose::ConveyedEndEntity]
+        [
+            Purpose::Registrar,
+            Purpose::EstServer,
+            Purpose::ConveyedEndEntity
+        ]
     );
     assert_eq!(driver.judged[0].anchors.certificates(), [m.root()]);
     let [enrolment] = driver.stored.as_slice() else {
@@ -138,7 +179,10 @@ fn the_whole_way() {
     assert_eq!(pledge.enrolment(), Some(enrolment));
     assert_eq!(enrolment.database, AnchorDatabase::Explicit);
     assert_eq!(enrolment.anchors[0].source, AnchorSource::CaCerts);
-    assert_eq!(enrolment.authentication_domain_name.as_deref(), Some("example.net"));
+    assert_eq!(
+        enrolment.authentication_domain_name.as_deref(),
+        Some("example.net")
+    );
     assert_eq!(enrolment.est.reference_ids, ["registrar.example.net"]);
     assert_eq!(enrolment.est.authentication, ServerAuthentication::Voucher);
     assert!(enrolment.voucher.is_some());
@@ -156,14 +200,20 @@ fn without_cacerts_the_pin_is_the_anchor() {
             // Without the authority's certificate the path must come with the end entity.
             "/.well-known/est/eecerts" => {
                 let names = [dns("example.net"), srv("_domain-s.example.net")];
-                let direct = Certificate::end_entity(&names, "root", &m.domain.server, &m.domain.root);
+                let direct =
+                    Certificate::end_entity(&names, "root", &m.domain.server, &m.domain.root);
                 pkcs7(&[direct.sign(&m.domain.root)])
             }
             _ => answer(&m, &wanted, request),
         })
     });
     let mut pledge = Pledge::new(config(&m)).unwrap();
-    assert_eq!(driver.run(&mut pledge), State::Done, "{:#?}", pledge.story());
+    assert_eq!(
+        driver.run(&mut pledge),
+        State::Done,
+        "{:#?}",
+        pledge.story()
+    );
     assert_eq!(driver.stored[0].anchors[0].source, AnchorSource::Voucher);
     assert_eq!(driver.stored[0].anchors[0].certificate, m.root());
 }
@@ -183,7 +233,12 @@ fn pending() {
     });
     let before = driver.now.boot;
     let mut pledge = Pledge::new(config(&m)).unwrap();
-    assert_eq!(driver.run(&mut pledge), State::Done, "{:#?}", pledge.story());
+    assert_eq!(
+        driver.run(&mut pledge),
+        State::Done,
+        "{:#?}",
+        pledge.story()
+    );
     assert_eq!(driver.now.boot - before, 180_000, "capped at 60 seconds");
     let requests: Vec<_> = driver
         .sent
@@ -191,7 +246,11 @@ fn pending() {
         .filter(|request| request.path.ends_with("requestvoucher"))
         .collect();
     assert_eq!(requests.len(), 4);
-    assert!(requests.iter().all(|request| request.body == requests[0].body));
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.body == requests[0].body)
+    );
 }
 
 /// 5.6: for ever is four days.
@@ -223,7 +282,12 @@ fn a_connection_that_ended_while_pending() {
         Some(answer(&m, &wanted, request))
     });
     let mut pledge = Pledge::new(config(&m)).unwrap();
-    assert_eq!(driver.run(&mut pledge), State::Done, "{:#?}", pledge.story());
+    assert_eq!(
+        driver.run(&mut pledge),
+        State::Done,
+        "{:#?}",
+        pledge.story()
+    );
 }
 
 /// 5.1: other certificates on a later connection.
@@ -242,11 +306,18 @@ fn certificates_that_change() {
             return None;
         };
         connections.set(connections.get() + 1);
-        let chain = if connections.get() == 1 { m.registrar() } else { other.registrar() };
+        let chain = if connections.get() == 1 {
+            m.registrar()
+        } else {
+            other.registrar()
+        };
         Some(Event::Connected {
             connection: *connection,
             server: None,
-            presented: resolvet_proto::judgement::Presented { certificates: chain, ocsp_response: None },
+            presented: resolvet_proto::judgement::Presented {
+                certificates: chain,
+                ocsp_response: None,
+            },
             judgement: None,
             binding: None,
         })
@@ -266,7 +337,9 @@ fn certificates_that_change() {
     assert_eq!(driver.run(&mut pledge), State::Failed);
     assert_eq!(
         driver.failure.unwrap().error,
-        JourneyError::CertificatesChanged { endpoint: endpoint(REGISTRAR) }
+        JourneyError::CertificatesChanged {
+            endpoint: endpoint(REGISTRAR)
+        }
     );
 }
 
@@ -276,24 +349,42 @@ fn vouchers_that_are_refused() {
     let m = Manufacturer::new();
     for (wanted, is) in [
         (
-            Wanted { expires_on: Some(crate::forge::NOW - 1), ..Wanted::default() },
+            Wanted {
+                expires_on: Some(crate::forge::NOW - 1),
+                ..Wanted::default()
+            },
             (|error| matches!(error, VoucherError::Expired { .. })) as fn(&VoucherError) -> bool,
         ),
-        (Wanted { serial: Some("x"), ..Wanted::default() }, |error| {
-            matches!(error, VoucherError::Serial { .. })
-        }),
-        (Wanted { nonce: Some(Some("x")), ..Wanted::default() }, |error| {
-            matches!(error, VoucherError::Nonce { .. })
-        }),
-        (Wanted { nonce: Some(None), ..Wanted::default() }, |error| {
-            matches!(error, VoucherError::Nonceless { .. })
-        }),
+        (
+            Wanted {
+                serial: Some("x"),
+                ..Wanted::default()
+            },
+            |error| matches!(error, VoucherError::Serial { .. }),
+        ),
+        (
+            Wanted {
+                nonce: Some(Some("x")),
+                ..Wanted::default()
+            },
+            |error| matches!(error, VoucherError::Nonce { .. }),
+        ),
+        (
+            Wanted {
+                nonce: Some(None),
+                ..Wanted::default()
+            },
+            |error| matches!(error, VoucherError::Nonceless { .. }),
+        ),
     ] {
         let mut driver = driver(&m, |request| Some(answer(&m, &wanted, request)));
         let mut pledge = Pledge::new(config(&m)).unwrap();
         assert_eq!(driver.run(&mut pledge), State::Failed);
         let error = driver.failure.clone().unwrap().error;
-        assert!(matches!(&error, JourneyError::Voucher(error) if is(error)), "{error}");
+        assert!(
+            matches!(&error, JourneyError::Voucher(error) if is(error)),
+            "{error}"
+        );
         assert_eq!(driver.paths(), ["requestvoucher", "voucher_status"]);
         let (ok, reason) = parse_status(&driver.sent[1].body).unwrap();
         assert!(!ok && !reason.unwrap().contains("nonce"));
@@ -319,15 +410,27 @@ fn vouchers_that_are_refused() {
 fn another_pin() {
     let m = Manufacturer::new();
     let other = Manufacturer::new();
-    let error = fails_wanting(&m, &Wanted { pin: Some(other.root()), ..Wanted::default() });
-    assert!(matches!(error, JourneyError::Pin(PinError::Mismatch { .. })), "{error}");
+    let error = fails_wanting(
+        &m,
+        &Wanted {
+            pin: Some(other.root()),
+            ..Wanted::default()
+        },
+    );
+    assert!(
+        matches!(error, JourneyError::Pin(PinError::Mismatch { .. })),
+        "{error}"
+    );
 }
 
 /// The policies have the last word about the registrar: one without id-kp-cmcRA is none.
 #[test]
 fn a_registrar_that_the_policies_refuse() {
     let m = Manufacturer::new();
-    let wanted = Wanted { pin: Some(m.root()), ..Wanted::default() };
+    let wanted = Wanted {
+        pin: Some(m.root()),
+        ..Wanted::default()
+    };
     let mut driver = driver(&m, |request| Some(answer(&m, &wanted, request)));
     driver.intercept = Box::new(|action| match action {
         Action::Judge { id, request, .. } => {
@@ -341,7 +444,10 @@ fn a_registrar_that_the_policies_refuse() {
     assert_eq!(driver.run(&mut pledge), State::Failed);
     assert!(matches!(
         driver.failure.clone().unwrap().error,
-        JourneyError::Refused { purpose: Purpose::Registrar, .. }
+        JourneyError::Refused {
+            purpose: Purpose::Registrar,
+            ..
+        }
     ));
     assert_eq!(driver.paths(), ["requestvoucher", "voucher_status"]);
     assert!(!parse_status(&driver.sent[1].body).unwrap().0);
@@ -356,9 +462,15 @@ fn redirects() {
         let uri = format!("https://{host}/.well-known/brski/requestvoucher");
         HttpReply::new(307, &[("location", &uri)], vec![])
     };
-    let mut once = driver(&m, |request| Some(answer(&m, &wanted, request)))
-        .server("cloud.example.net", Manufacturer::new().registrar(), |_| Some(to(REGISTRAR)));
-    let start = |host| PledgeConfig { endpoint: Some(endpoint(host)), ..config(&m) };
+    let mut once = driver(&m, |request| Some(answer(&m, &wanted, request))).server(
+        "cloud.example.net",
+        Manufacturer::new().registrar(),
+        |_| Some(to(REGISTRAR)),
+    );
+    let start = |host| PledgeConfig {
+        endpoint: Some(endpoint(host)),
+        ..config(&m)
+    };
     let mut pledge = Pledge::new(start("cloud.example.net")).unwrap();
     assert_eq!(once.run(&mut pledge), State::Done, "{:#?}", pledge.story());
     assert_ne!(once.sent[0].body, once.sent[1].body);
@@ -389,10 +501,24 @@ fn the_next_registrar() {
         m.registrar(),
         |_| Some(HttpReply::new(403, &[], vec![])),
     );
-    let mut pledge = Pledge::new(PledgeConfig { endpoint: None, ..config(&m) }).unwrap();
-    assert_eq!(driver.run(&mut pledge), State::Done, "{:#?}", pledge.story());
+    let mut pledge = Pledge::new(PledgeConfig {
+        endpoint: None,
+        ..config(&m)
+    })
+    .unwrap();
+    assert_eq!(
+        driver.run(&mut pledge),
+        State::Done,
+        "{:#?}",
+        pledge.story()
+    );
     assert_ne!(driver.sent[0].body, driver.sent[1].body);
-    assert!(pledge.steps().iter().any(|step| matches!(step, Step::Failed(text) if text.contains("403"))));
+    assert!(
+        pledge
+            .steps()
+            .iter()
+            .any(|step| matches!(step, Step::Failed(text) if text.contains("403")))
+    );
 }
 
 /// Every other way in which a registrar can fail has an error of its own.
@@ -403,7 +529,10 @@ fn other_faults() {
     for status in [403, 404, 406, 415, 500] {
         assert_eq!(
             fails_with(&m, |_| Some(HttpReply::new(status, &[], vec![]))),
-            JourneyError::NoVoucher { endpoint: endpoint(REGISTRAR), status }
+            JourneyError::NoVoucher {
+                endpoint: endpoint(REGISTRAR),
+                status
+            }
         );
     }
     assert!(matches!(
@@ -412,7 +541,11 @@ fn other_faults() {
     ));
     let at = |path: &'static str, reply: HttpReply| {
         fails_with(&m, |request| {
-            Some(if request.path.ends_with(path) { reply.clone() } else { answer(&m, &wanted, request) })
+            Some(if request.path.ends_with(path) {
+                reply.clone()
+            } else {
+                answer(&m, &wanted, request)
+            })
         })
     };
     assert!(matches!(
@@ -423,7 +556,11 @@ fn other_faults() {
         at("eecerts", pkcs7(&[])),
         JourneyError::Reply(ReplyError::Cms(CmsError::NoCertificates))
     ));
-    let huge = HttpReply::new(200, &[("content-type", "application/pkcs7-mime")], vec![b'A'; 8 << 20]);
+    let huge = HttpReply::new(
+        200,
+        &[("content-type", "application/pkcs7-mime")],
+        vec![b'A'; 8 << 20],
+    );
     assert!(matches!(
         at("eecerts", huge),
         JourneyError::Reply(ReplyError::Body(BodyError::TooLarge { .. }))
@@ -439,15 +576,24 @@ fn other_faults() {
         JourneyError::Signing(_)
     ));
     assert!(matches!(
-        at("eecerts", HttpReply::new(302, &[("location", "https://evil.example.net/x")], vec![])),
+        at(
+            "eecerts",
+            HttpReply::new(302, &[("location", "https://evil.example.net/x")], vec![])
+        ),
         JourneyError::OtherOrigin { .. }
     ));
     assert!(matches!(
-        at("eecerts", HttpReply::new(302, &[("location", "/.well-known/est/eecerts")], vec![])),
+        at(
+            "eecerts",
+            HttpReply::new(302, &[("location", "/.well-known/est/eecerts")], vec![])
+        ),
         JourneyError::Redirects { .. }
     ));
     assert!(matches!(
-        at("simpleenroll", HttpReply::new(401, &[("www-authenticate", "Basic realm=x")], vec![])),
+        at(
+            "simpleenroll",
+            HttpReply::new(401, &[("www-authenticate", "Basic realm=x")], vec![])
+        ),
         JourneyError::Unauthorized { .. }
     ));
 }
@@ -467,10 +613,23 @@ fn pending_enrolment() {
         Some(answer(&m, &wanted, request))
     });
     let mut pledge = Pledge::new(config(&m)).unwrap();
-    assert_eq!(patient.run(&mut pledge), State::Done, "{:#?}", pledge.story());
-    let requests: Vec<_> = patient.sent.iter().filter(|r| r.path.ends_with("simpleenroll")).collect();
+    assert_eq!(
+        patient.run(&mut pledge),
+        State::Done,
+        "{:#?}",
+        pledge.story()
+    );
+    let requests: Vec<_> = patient
+        .sent
+        .iter()
+        .filter(|r| r.path.ends_with("simpleenroll"))
+        .collect();
     assert_eq!(requests.len(), 3);
-    assert!(requests.iter().all(|request| request.body == requests[0].body));
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.body == requests[0].body)
+    );
     let pending: Vec<_> = patient.stored.iter().map(|e| e.pending.clone()).collect();
     assert_eq!(pending.len(), 3);
     let kept = pending[0].as_ref().unwrap();
@@ -491,7 +650,11 @@ fn pending_enrolment() {
         never.failure.clone().unwrap().error,
         JourneyError::PendingTooLong { limit: 604_800, .. }
     ));
-    let last = never.sent.iter().rev().find(|request| request.path.ends_with("enrollstatus"));
+    let last = never
+        .sent
+        .iter()
+        .rev()
+        .find(|request| request.path.ends_with("enrollstatus"));
     assert!(!parse_status(&last.unwrap().body).unwrap().0);
 }
 
@@ -514,8 +677,17 @@ fn without_a_clock() {
     });
     let mut profile = config(&m).profile;
     profile.clock = Clock::Unsynchronized;
-    let mut pledge = Pledge::new(PledgeConfig { profile, ..config(&m) }).unwrap();
-    assert_eq!(driver.run(&mut pledge), State::Done, "{:#?}", pledge.story());
+    let mut pledge = Pledge::new(PledgeConfig {
+        profile,
+        ..config(&m)
+    })
+    .unwrap();
+    assert_eq!(
+        driver.run(&mut pledge),
+        State::Done,
+        "{:#?}",
+        pledge.story()
+    );
     let waived = pledge.steps().into_iter().find_map(|step| match step {
         Step::Voucher { waived, .. } => Some(waived),
         _ => None,
@@ -532,26 +704,35 @@ fn networks_keys_and_stores() {
     let m = Manufacturer::new();
     let profile = Profile::new(AnchorChoice::Explicit, NetworkIdentity::None);
     assert_eq!(
-        Pledge::new(PledgeConfig { profile, ..config(&m) }).unwrap_err(),
+        Pledge::new(PledgeConfig {
+            profile,
+            ..config(&m)
+        })
+        .unwrap_err(),
         ProfileError::UntrustedNetwork
     );
     let wanted = Wanted::default();
     for store in [false, true] {
         let mut driver = driver(&m, |request| Some(answer(&m, &wanted, request)));
         driver.intercept = Box::new(move |action| match action {
-            Action::Sign { id, .. } if !store => {
-                Some(Event::KeyFailed { id: *id, detail: "locked".into() })
-            }
-            Action::Store { id, .. } => {
-                Some(Event::Stored { id: *id, problem: Some("no space left".into()) })
-            }
+            Action::Sign { id, .. } if !store => Some(Event::KeyFailed {
+                id: *id,
+                detail: "locked".into(),
+            }),
+            Action::Store { id, .. } => Some(Event::Stored {
+                id: *id,
+                problem: Some("no space left".into()),
+            }),
             _ => None,
         });
         let mut pledge = Pledge::new(config(&m)).unwrap();
         assert_eq!(driver.run(&mut pledge), State::Failed);
         let error = driver.failure.unwrap().error;
         assert!(
-            matches!((&error, store), (JourneyError::Keys { .. }, false) | (JourneyError::Store { .. }, true)),
+            matches!(
+                (&error, store),
+                (JourneyError::Keys { .. }, false) | (JourneyError::Store { .. }, true)
+            ),
             "{error}"
         );
     }

@@ -1,0 +1,225 @@
+//! From an accepted voucher to a certificate of the device's own (RFC 8995 section 5.9).
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use super::{Imprint, Phase, Pledge};
+use crate::{
+    certificate,
+    discovery::Timestamp,
+    enrolment::{
+        Anchor, AnchorSource, Enrolment, EstServer, LocalIdentity, ServerAuthentication, brski,
+        est::Subject,
+        journey::{
+            Action, Event, JourneyError, Step, Trust,
+            byod::{adopt, dns_ids},
+            collect::{Collect, Collected, Fallback, Peer},
+            desk::without,
+            enrol::{Enrol, Enrolled, Want},
+        },
+    },
+    judgement::{AnchorDatabase, Digest, Presented, ReferenceId},
+};
+
+impl Pledge {
+    pub(super) fn collect(&mut self, imprint: Imprint, now: Timestamp) -> Result<(), JourneyError> {
+        let method = ServerAuthentication::Voucher;
+        self.desk.tell(now, Step::Authenticated { method });
+        // Where `/cacerts` gives nothing, the pin remains the anchor (RFC 8995 section 5.9.1 has a SHOULD).
+        let pin = Anchor {
+            certificate: imprint.accepted.voucher.pinned_domain_cert.clone(),
+            source: AnchorSource::Voucher,
+        };
+        let ids = reference_ids(&imprint.peer.presented);
+        let ids = ids.into_iter().map(ReferenceId::DnsId).collect();
+        let fallback = Fallback::Explicit([pin].into());
+        let peer = imprint.peer.clone();
+        let profile = &self.config.profile;
+        let collect = Collect::begin(profile, peer, ids, true, fallback, &mut self.desk, now)?;
+        self.phase = Phase::Collecting {
+            imprint,
+            collect: Box::new(collect),
+        };
+        Ok(())
+    }
+
+    pub(super) fn enrol(&mut self, imprint: Imprint, collected: Collected, now: Timestamp) {
+        let Imprint { peer, voucher, .. } = imprint;
+        let certificates = &peer.presented.certificates;
+        let est = EstServer {
+            endpoint: peer.endpoint.clone(),
+            label: self.config.profile.label.clone(),
+            reference_ids: reference_ids(&peer.presented),
+            authentication: ServerAuthentication::Voucher,
+            certificate: certificates
+                .first()
+                .cloned()
+                .unwrap_or_else(|| [].as_slice().into()),
+        };
+        let mut enrolment = Enrolment::new(est, AnchorDatabase::Explicit, now.unix);
+        enrolment.voucher = Some(voucher);
+        enrolment.anchors_suffice = self.config.profile.anchors_suffice;
+        adopt(&mut enrolment, collected);
+        let subject = self.config.subject.clone().unwrap_or_else(|| {
+            let subject = certificate::subject(self.config.device.certificate());
+            Subject::Name(subject.unwrap_or_default().into())
+        });
+        let label = self.config.profile.label.clone();
+        let enrol = Enrol::begin(
+            Want::First(subject),
+            label,
+            peer.clone(),
+            &mut self.desk,
+            now,
+        );
+        self.phase = Phase::Enrolling {
+            peer,
+            enrolment: Box::new(enrolment),
+            enrol: Box::new(enrol),
+            storing: None,
+        };
+    }
+
+    pub(super) fn enrolling(
+        &mut self,
+        peer: Peer,
+        mut enrolment: Box<Enrolment>,
+        mut enrol: Box<Enrol>,
+        mut storing: Option<u32>,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<(), JourneyError> {
+        if let Event::Stored { id, problem } = event
+            && storing == Some(*id)
+        {
+            storing = None;
+            if let Some(problem) = problem {
+                self.desk
+                    .tell(now, without("a record of the pending request", problem));
+            }
+        }
+        let enrolled = enrol.handle(event, &mut self.desk, now);
+        match enrolled {
+            Ok(Some(Enrolled::Issued(identity))) => {
+                self.reconnect(&peer, identity, enrolment, now);
+                return Ok(());
+            }
+            Ok(Some(Enrolled::Pending(pending))) => {
+                enrolment.pending = Some(pending);
+                let id = self.desk.id();
+                // Stored beside the wait, whose deadline stays.
+                let deadline = self.desk.deadline;
+                self.desk.act(
+                    Action::Store {
+                        id,
+                        enrolment: enrolment.clone(),
+                    },
+                    now,
+                );
+                self.desk.deadline = deadline;
+                storing = Some(id);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                let reason = Some("the certificate was not issued");
+                self.tell_registrar(peer.connection, brski::ENROL_STATUS, false, reason, now);
+                return Err(error);
+            }
+        }
+        self.phase = Phase::Enrolling {
+            peer,
+            enrolment,
+            enrol,
+            storing,
+        };
+        Ok(())
+    }
+
+    /// A pending request is sent again over a connection of its own: no server keeps one open for hours.
+    pub(super) fn resume(
+        &mut self,
+        peer: Peer,
+        enrolment: Box<Enrolment>,
+        enrol: Box<Enrol>,
+        now: Timestamp,
+    ) {
+        self.desk.close(peer.connection);
+        let connection = self.desk.id();
+        let chain = peer.presented.certificates;
+        let action = Action::Connect {
+            connection,
+            endpoint: peer.endpoint,
+            trust: Trust::Same {
+                certificates: chain.clone(),
+            },
+            identity: Some(self.identity()),
+        };
+        self.desk.act(action, now);
+        self.connection = Some(connection);
+        self.phase = Phase::Resuming {
+            connection,
+            chain,
+            enrolment,
+            enrol,
+        };
+    }
+
+    /// RFC 8995 section 5.9.4: success is told on a new connection, with the new certificate.
+    pub(super) fn reconnect(
+        &mut self,
+        peer: &Peer,
+        mut identity: LocalIdentity,
+        mut enrolment: Box<Enrolment>,
+        now: Timestamp,
+    ) {
+        // The answer holds the certificate alone (RFC 7030 section 4.2.3); what leads from it to an anchor came before.
+        if identity.chain.is_empty() {
+            identity.chain.clone_from(&enrolment.intermediates);
+        }
+        let certificate = Digest::of(&identity.certificate);
+        self.desk.tell(now, Step::Issued { certificate });
+        self.desk.close(peer.connection);
+        let mut chain = alloc::vec![identity.certificate.clone()];
+        chain.extend(identity.chain.iter().cloned());
+        let key = identity.key.clone();
+        enrolment.identity = Some(identity);
+        enrolment.pending = None;
+        let connection = self.desk.id();
+        let seen = peer.presented.certificates.clone();
+        let action = Action::Connect {
+            connection,
+            endpoint: peer.endpoint.clone(),
+            trust: Trust::Same {
+                certificates: seen.clone(),
+            },
+            identity: Some((key, chain)),
+        };
+        self.desk.act(action, now);
+        self.connection = Some(connection);
+        self.phase = Phase::Reconnecting {
+            connection,
+            chain: seen,
+            enrolment,
+        };
+    }
+
+    pub(super) fn store(&mut self, enrolment: Box<Enrolment>, now: Timestamp) {
+        let id = self.desk.id();
+        self.desk.act(
+            Action::Store {
+                id,
+                enrolment: enrolment.clone(),
+            },
+            now,
+        );
+        self.phase = Phase::Storing { id, enrolment };
+    }
+}
+
+/// The DNS-IDs by which the registrar is known at the next attachment; none where it is one by id-kp-cmcRA alone.
+fn reference_ids(presented: &Presented) -> Vec<String> {
+    presented
+        .certificates
+        .first()
+        .map(|der| dns_ids(der))
+        .unwrap_or_default()
+}

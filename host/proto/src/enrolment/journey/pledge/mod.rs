@@ -1,0 +1,320 @@
+//! A factory-fresh device: voucher, pin, certificates, a certificate of its own (RFC 8995 section 2.1, the draft's section
+//! 5).
+
+mod enrolment;
+mod join;
+mod step;
+
+use alloc::{boxed::Box, collections::VecDeque, string::String, sync::Arc, vec::Vec};
+use core::fmt;
+
+use super::{
+    Action, Entry, Event, JourneyError, Profile, ProfileError, State, Step,
+    collect::{Collect, Peer},
+    desk::{Desk, overdue},
+    enrol::Enrol,
+    limits,
+};
+use crate::{
+    discovery::Timestamp,
+    enrolment::{
+        Enrolment,
+        brski::{Accepted, Algorithms, IDevId, ToSign},
+        est::{Endpoint, Subject},
+    },
+    judgement::{Der, Request},
+};
+
+/// What the journey knows beforehand.
+#[derive(Clone)]
+pub struct PledgeConfig {
+    /// Network, clock, policies. Whatever its anchors say, a pledge has Explicit ones (RFC 8995 section 5.9.1).
+    pub profile: Profile,
+    /// The registrar, where it need not be looked for.
+    pub endpoint: Option<Endpoint>,
+    /// The device's certificate.
+    pub device: IDevId,
+    /// What leads from it to the manufacturer's anchor, DER.
+    pub device_chain: Vec<Der>,
+    /// The handle of its key.
+    pub device_key: String,
+    /// The manufacturer's anchors, DER: a voucher's signer must lead to one of them.
+    pub manufacturer: Vec<Der>,
+    /// Whether a voucher without a nonce is accepted (RFC 8995 section 7.2).
+    pub nonceless: bool,
+    /// Whether voucher requests go as base64, which some registrars want against RFC 8995 section 6.
+    pub base64: bool,
+    /// The subject of the certificate that is asked for; absent: the device's own.
+    pub subject: Option<Subject>,
+    /// What verifies signatures.
+    pub algorithms: Algorithms,
+}
+
+impl fmt::Debug for PledgeConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PledgeConfig")
+            .field("profile", &self.profile)
+            .field("endpoint", &self.endpoint)
+            .field("device", &self.device.serial_number())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The way of a factory-fresh device to an enrolment; [`super`] says how it is driven. A registrar that fails is followed by
+/// the next one, each with a nonce of its own; with none left it ends with [`Action::Fail`].
+#[derive(Debug, Clone)]
+pub struct Pledge {
+    config: PledgeConfig,
+    desk: Desk,
+    phase: Phase,
+    servers: VecDeque<Endpoint>,
+    last: Option<JourneyError>,
+    /// The connection in use.
+    connection: Option<u32>,
+    /// How often the registrar under way sent elsewhere.
+    redirected: u32,
+    /// Where the next voucher request goes.
+    path: String,
+    enrolment: Option<Enrolment>,
+}
+
+/// What is kept from the voucher request on.
+#[derive(Debug, Clone)]
+struct Join {
+    peer: Peer,
+    nonce: String,
+    request: Der,
+    since: Timestamp,
+    redirects: u32,
+    path: String,
+    /// The exchange under way.
+    id: u32,
+    /// Whether it is asked again after a wait: the connection may have ended meanwhile.
+    waited: bool,
+}
+
+/// What is kept from the voucher on.
+#[derive(Debug, Clone)]
+struct Imprint {
+    peer: Peer,
+    accepted: Box<Accepted>,
+    voucher: Der,
+}
+
+#[derive(Debug, Clone)]
+enum Phase {
+    New,
+    Finding {
+        id: u32,
+    },
+    Connecting {
+        connection: u32,
+        endpoint: Endpoint,
+        again: Option<Box<Join>>,
+    },
+    Drawing {
+        id: u32,
+        peer: Peer,
+    },
+    Signing {
+        id: u32,
+        peer: Peer,
+        nonce: String,
+        to_sign: Box<ToSign>,
+    },
+    Requesting(Box<Join>),
+    Waiting(Box<Join>),
+    Imprinting {
+        id: u32,
+        request: Arc<Request>,
+        imprint: Imprint,
+    },
+    Collecting {
+        imprint: Imprint,
+        collect: Box<Collect>,
+    },
+    Enrolling {
+        peer: Peer,
+        enrolment: Box<Enrolment>,
+        enrol: Box<Enrol>,
+        storing: Option<u32>,
+    },
+    Resuming {
+        connection: u32,
+        chain: Vec<Der>,
+        enrolment: Box<Enrolment>,
+        enrol: Box<Enrol>,
+    },
+    Reconnecting {
+        connection: u32,
+        chain: Vec<Der>,
+        enrolment: Box<Enrolment>,
+    },
+    Reporting {
+        id: u32,
+        connection: u32,
+        enrolment: Box<Enrolment>,
+    },
+    Storing {
+        id: u32,
+        enrolment: Box<Enrolment>,
+    },
+    Done,
+    Failed,
+}
+
+impl Pledge {
+    /// A journey that has not begun.
+    ///
+    /// # Errors
+    /// The network is not one to enrol in.
+    pub fn new(config: PledgeConfig) -> Result<Self, ProfileError> {
+        config.profile.check()?;
+        Ok(Self {
+            desk: Desk::new(config.profile.previous_failures),
+            config,
+            phase: Phase::New,
+            servers: VecDeque::new(),
+            last: None,
+            connection: None,
+            redirected: 0,
+            path: String::new(),
+            enrolment: None,
+        })
+    }
+
+    /// Takes what happened, and the time.
+    pub fn handle(&mut self, event: &Event, now: Timestamp) {
+        if let Err(error) = self.step(event, now) {
+            self.next_after(error, now);
+        }
+        if self.desk.is_due(now) {
+            self.due(now);
+        }
+        self.desk.set_timer();
+    }
+
+    /// The next thing to do; `None` when nothing is to be done before the next event.
+    pub fn next_action(&mut self) -> Option<Action> {
+        self.desk.take()
+    }
+
+    /// Where the journey is.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match &self.phase {
+            Phase::New => State::New,
+            Phase::Finding { .. } => State::Discovering,
+            Phase::Connecting { .. } => State::Connecting,
+            Phase::Drawing { .. } | Phase::Signing { .. } | Phase::Requesting(_) => {
+                State::RequestingJoin
+            }
+            Phase::Waiting(_) => State::Waiting,
+            Phase::Imprinting { .. } => State::Imprinting,
+            Phase::Collecting { .. } => State::Collecting,
+            Phase::Enrolling { enrol, .. } if enrol.is_waiting() => State::Waiting,
+            Phase::Enrolling { .. }
+            | Phase::Resuming { .. }
+            | Phase::Reconnecting { .. }
+            | Phase::Reporting { .. } => State::Enrolling,
+            Phase::Storing { .. } => State::Storing,
+            Phase::Done => State::Done,
+            Phase::Failed => State::Failed,
+        }
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn story(&self) -> &[Entry] {
+        self.desk.story()
+    }
+
+    /// The enrolment, once it is stored.
+    #[must_use]
+    pub const fn enrolment(&self) -> Option<&Enrolment> {
+        self.enrolment.as_ref()
+    }
+
+    /// A wait is over, or a driver did not answer.
+    fn due(&mut self, now: Timestamp) {
+        let phase = core::mem::replace(&mut self.phase, Phase::New);
+        let step = match phase {
+            Phase::Waiting(join) => {
+                self.ask(*join, now);
+                return;
+            }
+            Phase::Enrolling {
+                peer,
+                enrolment,
+                enrol,
+                ..
+            } if enrol.is_waiting() => {
+                self.resume(peer, enrolment, enrol, now);
+                return;
+            }
+            Phase::Reconnecting {
+                connection,
+                enrolment,
+                ..
+            }
+            | Phase::Reporting {
+                connection,
+                enrolment,
+                ..
+            } => {
+                self.desk.close(connection);
+                self.store(enrolment, now);
+                return;
+            }
+            ref other => match other {
+                Phase::Finding { .. } => "looking for registrars",
+                Phase::Connecting { .. } => "connecting",
+                Phase::Drawing { .. } => "drawing a nonce",
+                Phase::Signing { .. } => "signing the voucher request",
+                Phase::Requesting(_) => "asking for a voucher",
+                Phase::Imprinting { .. } => "judging the registrar",
+                Phase::Collecting { .. } => "fetching certificates",
+                Phase::Enrolling { .. } | Phase::Resuming { .. } => "asking for a certificate",
+                Phase::Storing { .. } => "storing",
+                _ => {
+                    self.phase = phase;
+                    return;
+                }
+            },
+        };
+        self.phase = phase;
+        self.next_after(overdue(step, limits::PATIENCE_MILLISECONDS), now);
+    }
+
+    /// Each failure leads back to discovery (RFC 8995 section 2.1): the next registrar, or the end.
+    fn next_after(&mut self, error: JourneyError, now: Timestamp) {
+        if matches!(self.phase, Phase::Failed | Phase::Done) {
+            return;
+        }
+        if let Some(connection) = self.connection.take() {
+            self.desk.close(connection);
+        }
+        if matches!(
+            error,
+            JourneyError::Keys { .. } | JourneyError::Store { .. }
+        ) {
+            self.servers.clear();
+        }
+        if !self.servers.is_empty() {
+            self.desk.tell(now, Step::Failed(alloc::format!("{error}")));
+        }
+        self.last = Some(error);
+        self.next_server(now);
+    }
+
+    fn next_server(&mut self, now: Timestamp) {
+        match self.servers.pop_front() {
+            Some(endpoint) => self.begin_at(endpoint, now),
+            None => {
+                self.phase = Phase::Failed;
+                let error = self.last.take().unwrap_or(JourneyError::NoServer);
+                self.desk.fail(error, now);
+            }
+        }
+    }
+}

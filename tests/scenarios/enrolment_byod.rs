@@ -1,8 +1,10 @@
 //! From nothing but a password to an answer over DNS over TLS.
 
 use resolvet::enrolment::{NetworkName, Progress, Store};
+use resolvet_proto::enrolment::mutual::Algorithm;
 use resolvet_proto::enrolment::{AnchorSource, ServerAuthentication};
 use resolvet_proto::judgement::{AnchorDatabase, Purpose};
+use resolvet_tests::lab::dot::Versions;
 use resolvet_tests::lab::est::{EstOptions, Layout, USER};
 use resolvet_tests::lab::{Lab, Options};
 
@@ -139,4 +141,33 @@ async fn a_label_and_a_closed_server_make_no_difference() {
         journal.iter().all(|entry| with_label(&entry.path)),
         "{journal:?}"
     );
+}
+
+/// Widespread EST servers stop there.
+#[tokio::test]
+async fn tls_1_2_is_spoken_too() {
+    let mut options = EstOptions::new("example.net");
+    options.versions = Versions::Tls12;
+    let lab = Lab::start(Options::new().est(options)).unwrap();
+    Device::new(&lab).bootstrap().await.unwrap();
+    let journal = lab.est().journal();
+    assert!(
+        journal.iter().all(|entry| entry.version == "TLSv1_2"),
+        "{journal:?}"
+    );
+}
+
+#[tokio::test]
+async fn every_algorithm_of_the_password_proof_is_spoken() {
+    for algorithm in Algorithm::ALL {
+        let mut options = EstOptions::new("example.net");
+        options.algorithms = vec![algorithm];
+        let lab = Lab::start(Options::new().est(options)).unwrap();
+        let enrolment = Device::new(&lab).bootstrap().await;
+        assert!(
+            enrolment.is_ok(),
+            "{algorithm:?}: {}",
+            enrolment.unwrap_err()
+        );
+    }
 }

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hickory_proto::rr::RecordType;
 use resolvet::enrolment::{Attached, EnrolError, NetworkName, Renewal, Store, reattach};
 use resolvet::{Client, Recursive};
 use resolvet_proto::enrolment::est::Operation;
 use resolvet_proto::judgement::UsageProfile;
 use resolvet_proto::session::Config;
-use resolvet_tests::lab::Lab;
 use resolvet_tests::lab::ca::{Fault, Leaf};
 use resolvet_tests::lab::est::{EstFault, EstOptions};
+use resolvet_tests::lab::{Lab, Options};
 use tempfile::TempDir;
 
 use crate::enrolment_desk::{Device, certificates, lab};
-use crate::journey::{defaults, policies};
+use crate::journey::{ASKED, defaults, policies};
 
 /// A device that enrolled, and its store.
 struct Known {
@@ -154,4 +155,31 @@ async fn a_server_that_moved_is_found_again() {
     let renewed = known.device.renew(&enrolment).await.unwrap();
     let expected = format!("https://est.example.net:{}", lab.est().port());
     assert_eq!(renewed.est.endpoint.to_string(), expected);
+}
+
+#[tokio::test]
+async fn a_replaced_domain_is_followed() {
+    let options = Options::new()
+        .site("example.net")
+        .site("example.com")
+        .est(EstOptions::new("example.net"));
+    let lab = Lab::start(options).unwrap();
+    let known = Known::new(&lab).await;
+    let [old, new] = lab.sites() else {
+        panic!("two sites")
+    };
+    let gone = Leaf::good("example.net").with(Fault::Expired);
+    let gone = lab.authority().issue(&gone).unwrap();
+    old.servers()[0].dot.present(&gone).unwrap();
+    lab.est()
+        .convey(vec![new.servers()[0].identity.conveyed().clone()]);
+    let attached = known.come_back().await;
+    let domain = attached.enrolment.authentication_domain_name.as_deref();
+    assert_eq!(domain, Some("example.com"));
+    let answer = attached
+        .attachment
+        .query(ASKED, RecordType::A)
+        .await
+        .unwrap();
+    assert_eq!(answer.server.port, new.servers()[0].dot.port());
 }

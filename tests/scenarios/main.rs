@@ -12,6 +12,7 @@ mod company_rule;
 mod enrolment_byod;
 mod enrolment_desk;
 mod enrolment_faults;
+mod enrolment_iot;
 mod enrolment_reattach;
 mod enrolment_secrets;
 mod hostile_dns;

@@ -134,7 +134,8 @@ impl Est {
             options.clone(),
         )?);
         let handler = Arc::clone(&operations);
-        let clients = [authority.root().clone()];
+        // A server knows its own authority: clients may leave the intermediate out.
+        let clients = [authority.root().clone(), authority.intermediate().clone()];
         let server = Server::start("lab-est", &identity, options.versions, &clients, handler)?;
         Ok(Self {
             operations,
@@ -182,9 +183,7 @@ impl Est {
 
     /// Does this wrong from now on, at one operation; other operations keep their faults.
     pub fn fail_at(&self, operation: Operation, fault: EstFault) {
-        let mut state = lock(&self.operations.state);
-        state.faults.retain(|(of, _)| *of != Some(operation));
-        state.faults.insert(0, (Some(operation), fault));
+        self.operations.fail_at(operation, fault);
     }
 
     /// Does nothing wrong any more.

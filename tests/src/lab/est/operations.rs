@@ -64,6 +64,13 @@ impl Operations {
         })
     }
 
+    /// Does this wrong from now on, at one operation.
+    pub(crate) fn fail_at(&self, operation: Operation, fault: EstFault) {
+        let mut state = lock(&self.state);
+        state.faults.retain(|(of, _)| *of != Some(operation));
+        state.faults.insert(0, (Some(operation), fault));
+    }
+
     /// The requests so far.
     pub(crate) fn journal(&self) -> Vec<Entry> {
         lock(&self.state).journal.clone()

@@ -13,13 +13,14 @@ use resolvet_proto::enrolment::brski::{
     ContentKind, ENROL_STATUS, REQUEST_VOUCHER, VOUCHER_CMS, VOUCHER_STATUS,
     examine_pledge_request, masa_endpoint, parse_status, registrar_request,
 };
+use resolvet_proto::enrolment::est::Operation;
 use resolvet_proto::judgement::Der;
 use rustls_pki_types::CertificateDer;
 
 use super::ca::{Authority, Identity};
 use super::dns::lock;
 use super::dot::Versions;
-use super::est::{Entry, EstOptions, Operations};
+use super::est::{Entry, EstFault, EstOptions, Operations};
 use super::https::server::Presenter;
 use super::https::{Client, Connection, Handler, Request, Response, Server};
 use super::masa::{algorithms, sign_with, voucher_of};
@@ -116,7 +117,11 @@ impl Registrar {
             presenter: OnceLock::new(),
             state: Mutex::default(),
         });
-        let clients = [authority.root().clone(), manufacturer.clone()];
+        let clients = [
+            authority.root().clone(),
+            authority.intermediate().clone(),
+            manufacturer.clone(),
+        ];
         let handler = Arc::clone(&desk);
         let server = Server::start(
             "lab-registrar",
@@ -150,6 +155,11 @@ impl Registrar {
     /// Does this wrong from now on.
     pub fn fail(&self, fault: RegistrarFault) {
         lock(&self.desk.state).fault = fault;
+    }
+
+    /// Does this wrong from now on, at one operation of EST.
+    pub fn fail_at(&self, operation: Operation, fault: EstFault) {
+        self.desk.operations.fail_at(operation, fault);
     }
 
     /// The pledges' requests for vouchers, CMS, in their order.

@@ -1,0 +1,322 @@
+//! A factory-fresh device, its manufacturer's voucher, and what becomes of bad ones (RFC 8995, the draft's section 5).
+
+use std::time::Duration;
+
+use resolvet::Recursive;
+use resolvet::enrolment::{
+    Device, DeviceKey, EnrolError, EnrolErrorKind, Enroller, Enrolment, NetworkName, Store,
+};
+use resolvet_proto::certificate;
+use resolvet_proto::enrolment::brski::{
+    ContentKind, ENROL_STATUS, PinError, VOUCHER_STATUS, VoucherError,
+};
+use resolvet_proto::enrolment::est::{Endpoint, Operation};
+use resolvet_proto::enrolment::journey::JourneyError;
+use resolvet_proto::enrolment::{AnchorSource, ServerAuthentication};
+use resolvet_proto::judgement::{AnchorDatabase, Der, Purpose, UsageProfile};
+use resolvet_tests::lab::est::{EstFault, EstOptions};
+use resolvet_tests::lab::masa::{MasaFault, MasaOptions, Pin};
+use resolvet_tests::lab::registrar::RegistrarFault;
+use resolvet_tests::lab::{BrskiDescription, Lab, Options};
+use tempfile::TempDir;
+
+use crate::enrolment_desk::{certificates, journey};
+use crate::journey::{DOT, defaults, policies};
+
+/// A device in a lab with a registrar.
+struct Thing {
+    lab: Lab,
+    enroller: Enroller,
+    store: Store,
+    network: NetworkName,
+    description: BrskiDescription,
+    device: Device,
+    folder: TempDir,
+}
+
+impl Thing {
+    fn new() -> Self {
+        Self::with(MasaOptions::default())
+    }
+
+    fn with(masa: MasaOptions) -> Self {
+        let options = Options::new().brski(EstOptions::new("example.net"), masa);
+        let lab = Lab::start(options).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let description = lab.write_files(folder.path()).unwrap().brski.unwrap();
+        let recursive = Recursive::new(lab.resolver(), Duration::from_millis(400));
+        let policies = policies(&UsageProfile::Strict, defaults());
+        let device = Device {
+            chain: resolvet::anchors::certificates(&description.device).unwrap(),
+            key: DeviceKey::read(&description.key).unwrap(),
+            manufacturer: vec![Der::from(lab.masa().anchor().as_ref())],
+        };
+        Self {
+            enroller: Enroller::new(policies, recursive),
+            store: Store::open(&folder.path().join("enrolments")).unwrap(),
+            network: "plant".parse().unwrap(),
+            description,
+            device,
+            folder,
+            lab,
+        }
+    }
+
+    async fn join(&self) -> Result<Enrolment, EnrolError> {
+        let registrar: Endpoint = self.description.registrar.clone().try_into().unwrap();
+        let place = (&self.store, &self.network);
+        self.enroller
+            .join(registrar, &self.device, None, place, &mut |_| {})
+            .await
+    }
+
+    /// The error of a join, after which nothing is stored.
+    async fn refused(&self) -> EnrolError {
+        let error = self.join().await.unwrap_err();
+        assert_eq!(self.store.load(&self.network).unwrap(), None);
+        assert!(self.lab.registrar().issued().is_empty());
+        error
+    }
+
+    /// Of which journey's kind it is.
+    async fn failed(&self) -> JourneyError {
+        match self.refused().await {
+            EnrolError::Pledge(failure) => failure.error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Why a voucher was not accepted; the registrar was told that it was not.
+    async fn voucher_error(&self, fault: MasaFault) -> VoucherError {
+        self.lab.masa().fail(fault);
+        let JourneyError::Voucher(error) = self.failed().await else {
+            panic!("another error than the voucher's")
+        };
+        let told = self.lab.registrar().told();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((told[0].path.as_str(), told[0].ok), (VOUCHER_STATUS, false));
+        *error
+    }
+}
+
+#[tokio::test]
+async fn a_voucher_becomes_an_answer() {
+    let thing = Thing::new();
+    let enrolment = thing.join().await.unwrap();
+    let lab = &thing.lab;
+    assert_eq!(
+        enrolment.authentication_domain_name.as_deref(),
+        Some("example.net")
+    );
+    assert_eq!(enrolment.database, AnchorDatabase::Explicit);
+    assert_eq!(enrolment.anchors[0].source, AnchorSource::CaCerts);
+    assert_eq!(enrolment.est.authentication, ServerAuthentication::Voucher);
+    let conveyed = certificates(&enrolment);
+    assert_eq!(*conveyed[0], *lab.site().servers()[0].identity.end_entity());
+    assert_eq!(enrolment.voucher.as_deref(), Some(&*lab.masa().issued()[0]));
+    assert_eq!(
+        thing.store.load(&thing.network).unwrap().as_ref(),
+        Some(&enrolment)
+    );
+
+    // A certificate of its own, for a key that the manufacturer never had.
+    let identity = enrolment.identity.as_ref().unwrap();
+    assert_eq!(
+        *identity.certificate,
+        **lab.registrar().issued().first().unwrap()
+    );
+    let own = certificate::facts(&identity.certificate).unwrap();
+    let idevid = certificate::facts(&thing.device.chain[0]).unwrap();
+    assert_ne!(own.spki, idevid.spki);
+
+    // Both reports: the voucher's, and the enrolment's over a new connection with the new certificate.
+    let told = lab.registrar().told();
+    let paths: Vec<_> = told
+        .iter()
+        .map(|told| (told.path.as_str(), told.ok))
+        .collect();
+    assert_eq!(paths, [(VOUCHER_STATUS, true), (ENROL_STATUS, true)]);
+    assert_eq!(told[0].client.as_deref(), Some(&*thing.device.chain[0]));
+    assert_eq!(told[1].client.as_deref(), Some(&*identity.certificate));
+    assert_ne!(told[0].connection, told[1].connection);
+
+    let outcome = journey(lab, &enrolment).attach().await;
+    assert_eq!(outcome.failure, None);
+    let answer = outcome.ask().await.unwrap();
+    assert_eq!(answer.server.transport, DOT);
+}
+
+#[tokio::test]
+async fn vouchers_of_both_content_types_and_both_pins_are_accepted() {
+    for content in [ContentKind::JsonVoucher, ContentKind::Data] {
+        for pin in [Pin::Authority, Pin::Registrar] {
+            let thing = Thing::with(MasaOptions { content, pin });
+            let joined = thing.join().await;
+            assert!(
+                joined.is_ok(),
+                "{content:?} {pin:?}: {}",
+                joined.unwrap_err()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_expired_voucher_is_refused() {
+    let error = Thing::new().voucher_error(MasaFault::Expired).await;
+    assert!(matches!(error, VoucherError::Expired { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_voucher_for_another_device_is_refused() {
+    let error = Thing::new().voucher_error(MasaFault::OtherSerial).await;
+    let VoucherError::Serial {
+        expected,
+        presented,
+    } = error
+    else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        (expected.as_str(), presented.as_str()),
+        ("00-D0-E5-F2-00-02", "00-00-00-00-00-00")
+    );
+}
+
+#[tokio::test]
+async fn a_voucher_with_another_nonce_is_refused() {
+    let error = Thing::new().voucher_error(MasaFault::OtherNonce).await;
+    assert!(matches!(error, VoucherError::Nonce { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_voucher_without_a_nonce_is_refused() {
+    let error = Thing::new().voucher_error(MasaFault::Nonceless).await;
+    assert!(matches!(error, VoucherError::Nonceless { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_voucher_by_an_unknown_masa_is_refused() {
+    let error = Thing::new().voucher_error(MasaFault::UnknownSigner).await;
+    assert!(matches!(error, VoucherError::UnknownMasa { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_voucher_with_a_wrong_signature_is_refused() {
+    let error = Thing::new().voucher_error(MasaFault::BadSignature).await;
+    assert!(matches!(error, VoucherError::Signature(_)), "{error}");
+}
+
+#[tokio::test]
+async fn an_old_voucher_is_refused() {
+    let thing = Thing::new();
+    thing.join().await.unwrap();
+    thing.store.remove(&thing.network).unwrap();
+    thing.lab.registrar().fail(RegistrarFault::Replays);
+    let error = thing.join().await.unwrap_err();
+    let EnrolError::Pledge(failure) = error else {
+        panic!("{error:?}")
+    };
+    let JourneyError::Voucher(error) = failure.error else {
+        panic!("{:?}", failure.error)
+    };
+    assert!(matches!(*error, VoucherError::Nonce { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_pin_of_somebody_else_is_refused() {
+    let thing = Thing::new();
+    thing.lab.masa().fail(MasaFault::OtherPin);
+    let error = thing.refused().await;
+    assert_eq!(error.kind(), EnrolErrorKind::NotAuthenticated);
+    let EnrolError::Pledge(failure) = error else {
+        panic!("{error:?}")
+    };
+    assert!(
+        matches!(failure.error, JourneyError::Pin(PinError::Mismatch { .. })),
+        "{:?}",
+        failure.error
+    );
+    let told = thing.lab.registrar().told();
+    assert!(told.iter().all(|told| !told.ok), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_registrar_that_changes_its_certificate_is_refused() {
+    let thing = Thing::new();
+    thing
+        .lab
+        .registrar()
+        .fail(RegistrarFault::ChangesCertificate);
+    let error = thing.failed().await;
+    assert!(
+        matches!(error, JourneyError::CertificatesChanged { .. }),
+        "{error}"
+    );
+    assert_eq!(thing.lab.registrar().requests().len(), 1);
+}
+
+#[tokio::test]
+async fn the_same_request_is_sent_again_while_it_is_pending() {
+    let thing = Thing::new();
+    thing.lab.registrar().fail(RegistrarFault::Pending {
+        retry_after: "1".to_owned(),
+        times: 2,
+    });
+    thing.join().await.unwrap();
+    let requests = thing.lab.registrar().requests();
+    assert_eq!(requests.len(), 3);
+    assert!(requests.iter().all(|request| *request == requests[0]));
+}
+
+#[tokio::test]
+async fn a_registrar_or_a_masa_that_refuses_is_told_as_such() {
+    let thing = Thing::new();
+    thing.lab.registrar().fail(RegistrarFault::Status(404));
+    let error = thing.failed().await;
+    assert!(
+        matches!(error, JourneyError::NoVoucher { status: 404, .. }),
+        "{error}"
+    );
+    thing.lab.registrar().fail(RegistrarFault::None);
+    thing.lab.masa().fail(MasaFault::Status(403));
+    let error = thing.failed().await;
+    assert!(
+        matches!(error, JourneyError::NoVoucher { status: 403, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_end_entity_without_an_anchor_is_refused() {
+    let thing = Thing::new();
+    thing
+        .lab
+        .registrar()
+        .fail_at(Operation::EeCerts, EstFault::NotAnchored);
+    let error = thing.failed().await;
+    let JourneyError::Refused { purpose, .. } = error else {
+        panic!("{error}")
+    };
+    assert_eq!(purpose, Purpose::ConveyedEndEntity);
+}
+
+#[tokio::test]
+async fn keys_stay_in_the_store_and_are_this_user_s_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let thing = Thing::new();
+    let enrolment = thing.join().await.unwrap();
+    let handle = &enrolment.identity.as_ref().unwrap().key;
+    let entries = std::fs::read_dir(thing.folder.path().join("enrolments")).unwrap();
+    let mut found = false;
+    for entry in entries {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.path());
+        found |= entry
+            .file_name()
+            .to_string_lossy()
+            .contains(handle.as_str());
+    }
+    assert!(found, "no file is named after `{handle}`");
+}

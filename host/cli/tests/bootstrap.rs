@@ -631,7 +631,10 @@ fn a_thing_joins_by_its_manufacturers_voucher() {
     }
     let told = thing.lab.registrar().told();
     let paths: Vec<&str> = told.iter().map(|told| told.path.as_str()).collect();
-    let both = ["/.well-known/brski/voucher_status", "/.well-known/brski/enrollstatus"];
+    let both = [
+        "/.well-known/brski/voucher_status",
+        "/.well-known/brski/enrollstatus",
+    ];
     assert_eq!(paths, both, "{said}");
     assert!(told.iter().all(|told| told.ok), "{said}");
     assert_eq!(thing.lab.registrar().issued().len(), 1);
@@ -646,6 +649,11 @@ fn a_thing_joins_by_its_manufacturers_voucher() {
         "{}",
         text(&queried)
     );
+    let resolver = thing.resolver();
+    let renewed = thing.run(&["trust", "renew", "factory", "--resolver", &resolver], "");
+    assert_eq!(renewed.status.code(), Some(0), "{}", text(&renewed));
+    let shown = json(&thing.run(&["trust", "show", "factory", "--format", "json"], ""));
+    assert_eq!(shown["networks"][0]["authentication"], "voucher");
     let removed = thing.run(&["trust", "remove", "factory"], "");
     assert_eq!(removed.status.code(), Some(0), "{}", text(&removed));
     assert!(thing.keys().is_empty(), "the key goes with the enrolment");

@@ -12,7 +12,7 @@ use std::{
 };
 
 use resolvet_proto::{
-    enrolment::{Enrolment, EstServer, ServerAuthentication, est::Endpoint},
+    enrolment::{Enrolment, EstServer, LocalIdentity, ServerAuthentication, est::Endpoint},
     judgement::AnchorDatabase,
 };
 
@@ -258,6 +258,25 @@ fn what_others_may_write_is_refused() {
         ),
         "{refused}"
     );
+}
+
+#[test]
+fn a_key_goes_with_its_enrolment_and_stays_in_the_folder() {
+    let (folder, store, network) = store();
+    let key = "../ldevid";
+    store.save_key(key, b"secret").unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(store.networks().unwrap(), []);
+    let mut enrolled = enrolment(1);
+    enrolled.identity = Some(LocalIdentity {
+        certificate: vec![0x30, 0].into(),
+        chain: Vec::new(),
+        key: key.into(),
+    });
+    store.save(&network, &enrolled).unwrap();
+    assert!(store.remove(&network).unwrap());
+    let left = fs::read_dir(store.folder()).unwrap().count();
+    assert_eq!(left, 1, "the lock alone");
 }
 
 #[test]

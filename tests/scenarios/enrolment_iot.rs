@@ -40,7 +40,11 @@ impl Thing {
     }
 
     fn with(masa: MasaOptions) -> Self {
-        let options = Options::new().brski(EstOptions::new("example.net"), masa);
+        Self::at(EstOptions::new("example.net"), masa)
+    }
+
+    fn at(registrar: EstOptions, masa: MasaOptions) -> Self {
+        let options = Options::new().brski(registrar, masa);
         let lab = Lab::start(options).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let description = lab.write_files(folder.path()).unwrap().brski.unwrap();
@@ -319,4 +323,25 @@ async fn keys_stay_in_the_store_and_are_this_user_s_alone() {
             .contains(handle.as_str());
     }
     assert!(found, "no file is named after `{handle}`");
+}
+
+/// A registrar that asks for challengePassword gets the exporter of the connection (RFC 7030 section 3.5, RFC 9266), and
+/// refuses any other.
+#[tokio::test]
+async fn a_request_is_bound_to_its_connection_when_asked_for() {
+    let mut registrar = EstOptions::new("example.net");
+    let challenge_password = [0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 7];
+    registrar.csr_attributes = Some([&[0x30, 11], challenge_password.as_slice()].concat());
+    registrar.demands_binding = true;
+    let thing = Thing::at(registrar, MasaOptions::default());
+    thing.join().await.unwrap();
+    assert_eq!(thing.lab.registrar().issued().len(), 1);
+}
+
+/// RFC 8995 section 6 has vouchers in binary; a registrar that sends base64 all the same is understood.
+#[tokio::test]
+async fn a_voucher_in_base64_is_read() {
+    let thing = Thing::new();
+    thing.lab.registrar().fail(RegistrarFault::Base64);
+    thing.join().await.unwrap();
 }

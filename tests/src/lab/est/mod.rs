@@ -54,6 +54,8 @@ pub struct EstOptions {
     pub open: Vec<Operation>,
     /// What `/csrattrs` answers, DER; 204 without.
     pub csr_attributes: Option<Vec<u8>>,
+    /// Whether a request without a binding to its connection is refused (RFC 7030 section 3.5).
+    pub demands_binding: bool,
 }
 
 impl EstOptions {
@@ -74,6 +76,7 @@ impl EstOptions {
                 Operation::Crls,
             ],
             csr_attributes: None,
+            demands_binding: false,
         }
     }
 

@@ -205,12 +205,18 @@ impl Operations {
             bail!("content type `{media_type}`, expected `application/pkcs10` (RFC 7030 4.2.1)");
         }
         let requested = Requested::read(&decode(&request.body, REQUEST_OCTETS)?)?;
-        if let Some(presented) = requested.challenge_password() {
-            let exporter = connection
-                .exporter
-                .context("the connection has no exporter")?;
-            if presented != challenge_password(&exporter)? {
-                bail!("the challengePassword is not that of this connection (RFC 7030 3.5)");
+        match requested.challenge_password() {
+            None if self.options.demands_binding => {
+                bail!("the request has no challengePassword (RFC 7030 3.5)")
+            }
+            None => {}
+            Some(presented) => {
+                let exporter = connection
+                    .exporter
+                    .context("the connection has no exporter")?;
+                if presented != challenge_password(&exporter)? {
+                    bail!("the challengePassword is not that of this connection (RFC 7030 3.5)");
+                }
             }
         }
         if operation == Operation::SimpleReenroll {

@@ -1,14 +1,20 @@
 //! The EST server as a plain client sees it.
 
 use base64::Engine as _;
-use resolvet_proto::enrolment::est::{Endpoint, Operation, certificates, decode};
+use resolvet_proto::enrolment::est::{
+    CsrAttributes, Endpoint, Operation, RequestToSign, Subject, certificates, challenge_password,
+    crls, decode, encode,
+};
 use resolvet_proto::enrolment::mutual::{
     self, Algorithm, Binding, Error, Password, Random, Reason, Step, User,
 };
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
 
 use super::{EstFault, EstOptions, Layout, PASSWORD, Relay, USER};
 use crate::lab::ca::Leaf;
 use crate::lab::https::{Client, Response};
+use crate::lab::masa::SIGNATURE;
 use crate::lab::{Lab, Options};
 
 fn lab() -> Lab {
@@ -287,4 +293,51 @@ fn another_leaf_is_presented_when_asked_for() {
     lab.est().present(&other).unwrap();
     let connection = Client::connect(lab.est().addresses()[0], "localhost", None, None).unwrap();
     assert_eq!(connection.server_certificates()[0], other.end_entity());
+}
+
+#[test]
+fn revocation_lists_are_there_for_everybody() {
+    let lab = lab();
+    let mut client = client(&lab);
+    let mut get = || {
+        let path = "/.well-known/est/crls";
+        let response = client.exchange("GET", path, &[], b"").unwrap();
+        crls(&decode(&response.body, 1 << 20).unwrap()).unwrap()
+    };
+    assert_eq!(get().len(), 2);
+    let revoked = &lab.site().servers()[0].identity;
+    let [list, _] = lab.authority().crls(&[revoked]).unwrap();
+    lab.est().publish_crls(vec![list.clone()]);
+    assert_eq!(*get()[0], *list);
+}
+
+#[test]
+fn a_request_for_another_connection_is_refused() {
+    let lab = lab();
+    let owner = lab.authority().issue_client("laptop").unwrap();
+    let (_, certificate) = X509Certificate::from_der(owner.end_entity()).unwrap();
+    let request = |binding: [u8; 32]| {
+        let binding = challenge_password(&binding).unwrap();
+        let subject = Subject::Text("CN=laptop".to_owned());
+        let (key, wanted) = (certificate.public_key().raw, CsrAttributes::default());
+        let to_sign = RequestToSign::new(&subject, key, &wanted, Some(&binding)).unwrap();
+        let signature = owner.sign(to_sign.octets()).unwrap();
+        to_sign.signed(&SIGNATURE, &signature).unwrap()
+    };
+    let mut client = client(&lab);
+    let login = basic(USER, PASSWORD);
+    let headers = [
+        ("authorization", login.as_str()),
+        ("content-type", "application/pkcs10"),
+    ];
+    let exporter = client.exporter().unwrap();
+    for (binding, status) in [([0; 32], 400), (exporter, 200)] {
+        let body = encode(request(binding).der());
+        let path = "/.well-known/est/simpleenroll";
+        let response = client
+            .exchange("POST", path, &headers, body.as_bytes())
+            .unwrap();
+        assert_eq!(response.status, status);
+    }
+    assert_eq!(lab.est().issued().len(), 1);
 }

@@ -14,10 +14,12 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use hickory_proto::rr::{RData, rdata::PTR};
 use resolvet_proto::enrolment::{est::Operation, mutual::Algorithm};
 use resolvet_tests::lab::{
     Lab, Options,
-    ca::Leaf,
+    ca::{Fault, Leaf},
+    dns::{Dns, Zone},
     est::{EstFault, EstOptions, PASSWORD, Relay, USER},
     masa::{MasaFault, MasaOptions},
     registrar::RegistrarFault,
@@ -320,6 +322,28 @@ fn a_certificate_without_an_anchor_is_refused() {
         5,
         "the conveyed certificate of example.net is not acceptable",
     );
+}
+
+#[test]
+fn an_est_server_that_policies_refuse_is_refused_whoever_knows_the_password() {
+    let device = Device::new();
+    let est = device.lab.est();
+    for (fault, finding) in [
+        (Fault::Expired, "`expired`"),
+        (Fault::WrongIssuer, "is not acceptable"),
+        (Fault::WrongUsage, "is not acceptable"),
+    ] {
+        let leaf = EstOptions::new(DOMAIN).leaf().with(fault);
+        est.present(&device.lab.authority().issue(&leaf).unwrap())
+            .unwrap();
+        let output = device.bootstrap(&[DOMAIN]);
+        device.is_refused(
+            &output,
+            5,
+            "the certificate of the EST server (est.example.net)",
+        );
+        assert!(text(&output).contains(finding), "{}", text(&output));
+    }
 }
 
 #[test]
@@ -704,4 +728,74 @@ fn a_voucher_that_takes_a_while_is_waited_for() {
     let output = thing.join(&[]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert_eq!(thing.lab.registrar().requests().len(), 2);
+}
+
+/// A zone of what the program printed, served by the lab.
+fn served(printed: &str) -> Dns {
+    let mut zone = Zone::new(DOMAIN).unwrap();
+    for line in printed.lines().filter(|line| !line.starts_with(';')) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let text = |position: usize| words[position].trim_matches('"');
+        let number = |position: usize| words[position].parse().unwrap();
+        let owner = words[0];
+        match words[3] {
+            "NAPTR" => zone
+                .naptr(owner, number(4), number(5), text(6), text(7), words[9])
+                .map(drop),
+            "SRV" => zone
+                .srv(owner, number(4), number(5), number(6), words[7])
+                .map(drop),
+            "A" | "AAAA" => zone.address(owner, words[4].parse().unwrap()).map(drop),
+            "TXT" => zone.txt(owner, text(4)).map(drop),
+            "PTR" => {
+                let target = resolvet_tests::lab::dns::absolute(words[4]).unwrap();
+                zone.add(owner, 60, RData::PTR(PTR(target))).map(drop)
+            }
+            other => panic!("{other}"),
+        }
+        .unwrap();
+    }
+    Dns::start(vec![zone]).unwrap()
+}
+
+#[test]
+fn the_zone_that_is_printed_leads_devices_to_est_and_dns() {
+    let device = Device::new();
+    let port = device.lab.site().servers()[0].dot.port().to_string();
+    let est_port = device.lab.est().addresses()[0].port().to_string();
+    let printed = Command::new(env!("CARGO_BIN_EXE_resolvet"))
+        .args([
+            "publish",
+            "zone",
+            DOMAIN,
+            "--server",
+            "a.example.net=127.0.0.1",
+            "--port",
+            &port,
+        ])
+        .args([
+            "--est",
+            "est.example.net=127.0.0.1",
+            "--est-port",
+            &est_port,
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(printed.status.code(), Some(0), "{}", text(&printed));
+    let dns = served(&text(&printed));
+    let resolver = dns.address().to_string();
+    let own = [
+        "bootstrap",
+        DOMAIN,
+        "--user",
+        USER,
+        "--password-fd",
+        "0",
+        "--resolver",
+        &resolver,
+    ];
+    let enrolled = device.run(&own, PASSWORD);
+    assert_eq!(enrolled.status.code(), Some(0), "{}", text(&enrolled));
+    let discovered = device.run(&["discover", DOMAIN, "--resolver", &resolver], "");
+    assert_eq!(discovered.status.code(), Some(0), "{}", text(&discovered));
 }

@@ -68,6 +68,22 @@ struct CertificateReport {
     sha256: Option<String>,
 }
 
+/// Certificates as PEM.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct ExportReport {
+    version: u32,
+    certificates: Vec<String>,
+}
+
+/// The network that is forgotten.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct RemoveReport {
+    version: u32,
+    removed: String,
+}
+
 /// How much of an enrolment's time is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -97,7 +113,15 @@ pub(super) async fn run(command: TrustCommand, output: &Output) -> anyhow::Resul
         TrustCommand::Remove { network, store } => {
             let Enrolled { store, network, .. } = enrolled::of_network(store.as_deref(), &network)?;
             store.remove(&network)?;
-            output.line(&format!("network {network} is forgotten"))?;
+            if output.is_json() {
+                let removed = network.to_string();
+                output.document(&RemoveReport {
+                    version: VERSION,
+                    removed,
+                })?;
+            } else {
+                output.line(&format!("network {network} is forgotten"))?;
+            }
             Ok(Exit::Done)
         }
     }
@@ -203,8 +227,14 @@ fn export(
             format!("network `{network}` has none of its own: the system's trust anchors apply");
         return Err(UsageError(text).into());
     }
-    for der in certificates {
-        output.line(&pem(der))?;
+    let certificates: Vec<String> = certificates.into_iter().map(|der| pem(der)).collect();
+    if output.is_json() {
+        output.document(&ExportReport {
+            version: VERSION,
+            certificates,
+        })?;
+    } else {
+        output.line(&certificates.join("\n"))?;
     }
     Ok(Exit::Done)
 }

@@ -243,9 +243,12 @@ impl Channel {
         let request = self
             .message(request, authorization)
             .map_err(|error| wrong(error.to_string()))?;
+        let failed = |error: hyper::Error| wrong(error.to_string());
         let exchange = async {
+            // The exchange before may have left something to do, and hyper refuses what comes too early.
+            self.sender.ready().await.map_err(failed)?;
             let response = self.sender.send_request(request).await;
-            reply(address, response.map_err(|error| wrong(error.to_string()))?).await
+            reply(address, response.map_err(failed)?).await
         };
         let late = |_| ChannelError::Timeout {
             step: "HTTP exchange",

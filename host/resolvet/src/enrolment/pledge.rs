@@ -356,9 +356,10 @@ pub(super) fn told(step: &Step) -> Option<String> {
         Step::CaCertificates { roots, .. } => format!("{roots} trust anchors (explicit)"),
         Step::Judged {
             purpose, judgement, ..
-        } => {
-            format!("policies on {purpose}: {}", judgement.outcome.as_str())
-        }
+        } if judgement.is_accepted() => format!("policies on {purpose}: accepted"),
+        Step::Judged {
+            purpose, judgement, ..
+        } => format!("policies on {purpose}: {}", super::why(judgement)),
         Step::DnsServer {
             authentication_domain_name,
             certificates,

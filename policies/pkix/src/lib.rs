@@ -411,15 +411,16 @@ fn identity(
         .any(|reference| identity::answers(&names, reference));
     match facts.purpose {
         // An enrolment may convey certificates of other peers too: only the SRV-ID tells a DNS server's.
-        Purpose::DnsServer if conveyed::state() == conveyed::State::Certificates => {
-            if !identity::has_service(&names, b"domain-s") {
-                report.refuse(
-                    "conveyed-without-srv-id",
-                    WITHOUT_SRV_ID.into(),
-                    "draft-reddy-dprive-bootstrap-dns-server-04 4",
-                    whole(end_entity),
-                );
-            }
+        Purpose::DnsServer
+            if conveyed::state() == conveyed::State::Certificates
+                && !identity::has_service(&names, b"domain-s") =>
+        {
+            report.refuse(
+                "conveyed-without-srv-id",
+                WITHOUT_SRV_ID.into(),
+                "draft-reddy-dprive-bootstrap-dns-server-04 4",
+                whole(end_entity),
+            );
         }
         Purpose::ConveyedEndEntity => {
             if !identity::has_service(&names, b"domain-s") {

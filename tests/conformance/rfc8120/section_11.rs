@@ -95,7 +95,9 @@ fn guessing_is_counted_for_each_user() {
     };
     // From now on the right password is of no use either, and the answer does not tell.
     parties.client = Parties::client(USER, PASSWORD, parties.seen.clone());
+    parties.sent.clear();
     assert_eq!(parties.request(), Err(expected));
+    assert_eq!(parties.sent.len(), 4, "no exchange begins");
     let last = parties.denials.last().unwrap();
     assert_eq!(
         *last,

@@ -1,12 +1,7 @@
 //! One HTTPS connection: HTTP/1.1 over TLS whose certificates are judged by policies, or, on a provisional connection, by
 //! nobody yet.
 
-use std::{
-    fmt, io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{
@@ -15,26 +10,20 @@ use hyper::{
     header::{HOST, HeaderName, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
-use resolvet_engine::Judge;
 use resolvet_proto::{
     enrolment::est::{Endpoint, HttpReply, HttpRequest, limits},
-    judgement::{Der, Judgement, Request, Verdict, limits as judged_limits},
+    judgement::{Der, Judgement, Verdict},
 };
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
-    client::{
-        Resumption,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
-    crypto::{WebPkiSupportedAlgorithms, aws_lc_rs},
+    CertificateError,
     sign::{CertifiedKey, SingleCertAndKey},
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::ServerName;
 use thiserror::Error;
 use tokio::{net::TcpStream, task::AbortHandle, time::timeout};
 use tokio_rustls::TlsConnector;
 
-use crate::tls;
+use super::trust::Trust;
 
 /// Octets of a response's body: what is fetched here are certificates.
 const BODY_OCTETS: usize = limits::CERTIFICATES_OCTETS;
@@ -42,24 +31,6 @@ const BODY_OCTETS: usize = limits::CERTIFICATES_OCTETS;
 const HEAD_OCTETS: usize = 65_536;
 /// The exporter's label (RFC 9266 section 2).
 const CHANNEL_BINDING: &[u8] = b"EXPORTER-Channel-Binding";
-/// The protocol's name in the handshake.
-const ALPN: &[u8] = b"http/1.1";
-
-/// Whom a connection is trusted to reach.
-#[derive(Clone)]
-pub(super) enum Trust {
-    /// Nobody: the certificate is kept and judged later. Only proof of possession of its key is verified.
-    Provisional,
-    /// Who presents these certificates again, octet for octet (RFC 8995 section 5.1).
-    Same(Vec<Der>),
-    /// Who the policies accept in this context.
-    Judged {
-        /// What evaluates.
-        judge: Judge,
-        /// The context.
-        context: Arc<Request>,
-    },
-}
 
 /// An exchange with a server failed.
 #[derive(Debug, Error)]
@@ -317,137 +288,5 @@ fn failure(address: SocketAddr, error: &io::Error) -> ChannelError {
             address,
             reason: error.to_string(),
         },
-    }
-}
-
-/// What the verifier saw.
-enum Seen {
-    Provisional(Arc<Mutex<Vec<Der>>>),
-    Judged(tls::Verdicts),
-}
-
-impl Seen {
-    fn taken(
-        &self,
-        address: SocketAddr,
-    ) -> Result<(Vec<Der>, Option<Judgement<Verdict>>), ChannelError> {
-        match self {
-            Self::Provisional(chain) => {
-                let chain = chain.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok((chain.clone(), None))
-            }
-            Self::Judged(verdicts) => {
-                let Some(judged) = tls::taken(verdicts) else {
-                    // The handshake failed before there was a certificate; its own error says how.
-                    return Ok((Vec::new(), None));
-                };
-                match judged.judgement {
-                    Ok(judgement) if judgement.is_accepted() => {
-                        let chain = judged.request.presented.certificates.clone();
-                        Ok((chain, Some(judgement)))
-                    }
-                    Ok(judgement) => {
-                        let judgement = Box::new(judgement);
-                        Err(ChannelError::Refused { address, judgement })
-                    }
-                    Err(error) => Err(ChannelError::Handshake {
-                        address,
-                        reason: error.to_string(),
-                    }),
-                }
-            }
-        }
-    }
-}
-
-impl Trust {
-    fn config(&self) -> Result<(ClientConfig, Seen), rustls::Error> {
-        match self {
-            Self::Judged { judge, context } => {
-                let (config, verdicts) =
-                    tls::client_config(judge.clone(), Arc::clone(context), &[ALPN])?;
-                Ok((config, Seen::Judged(verdicts)))
-            }
-            Self::Provisional | Self::Same(_) => {
-                let provider = Arc::new(aws_lc_rs::default_provider());
-                let chain = Arc::default();
-                let verifier = Provisional {
-                    algorithms: provider.signature_verification_algorithms,
-                    chain: Arc::clone(&chain),
-                    expected: match self {
-                        Self::Same(certificates) => Some(certificates.clone()),
-                        _ => None,
-                    },
-                };
-                let mut config = ClientConfig::builder_with_provider(provider)
-                    .with_safe_default_protocol_versions()?
-                    .dangerous()
-                    .with_custom_certificate_verifier(Arc::new(verifier))
-                    .with_no_client_auth();
-                config.alpn_protocols = vec![ALPN.to_vec()];
-                config.resumption = Resumption::disabled();
-                Ok((config, Seen::Provisional(chain)))
-            }
-        }
-    }
-}
-
-/// Takes any certificate, or one that is known, and keeps it; the handshake's signature by its key is verified as ever.
-struct Provisional {
-    algorithms: WebPkiSupportedAlgorithms,
-    chain: Arc<Mutex<Vec<Der>>>,
-    expected: Option<Vec<Der>>,
-}
-
-impl fmt::Debug for Provisional {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Provisional").finish_non_exhaustive()
-    }
-}
-
-impl ServerCertVerifier for Provisional {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let chain: Vec<Der> = std::iter::once(end_entity)
-            .chain(intermediates)
-            .map(|der| der.as_ref().into())
-            .collect();
-        let octets = |der: &Der| der.len() > judged_limits::CERTIFICATE_OCTETS;
-        if chain.len() > judged_limits::PRESENTED || chain.iter().any(octets) {
-            return Err(CertificateError::BadEncoding.into());
-        }
-        if self.expected.as_ref().is_some_and(|known| *known != chain) {
-            return Err(CertificateError::ApplicationVerificationFailure.into());
-        }
-        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
     }
 }

@@ -1,6 +1,6 @@
 //! From nothing to an enrolment, and from an enrolment to a newer one.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use resolvet_proto::{
     certificate::{self, SrvId},
@@ -10,7 +10,6 @@ use resolvet_proto::{
             CaCertificates, DnsServerIdentity, EndEntityError, Operation, dns_server,
             sort_ca_certificates,
         },
-        journey::Step,
         mutual::User,
     },
     judgement::{
@@ -20,89 +19,15 @@ use resolvet_proto::{
 };
 
 use super::{
-    EnrolError,
-    channel::Trust,
+    EnrolError, Progress,
     est::{self, Est},
     locate::{self, EstLocation},
+    trust::Trust,
 };
 use crate::{Policies, Recursive, clock};
 
 /// How long a handshake or an exchange with an EST server may take.
 const WITHIN: Duration = Duration::from_secs(10);
-
-/// A step on the way, for a person who waits.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Progress {
-    /// An EST server is about to be asked.
-    Connecting {
-        /// Where it is.
-        location: EstLocation,
-    },
-    /// TLS stands, and nobody has judged the certificate yet.
-    Provisional {
-        /// With whom.
-        address: SocketAddr,
-    },
-    /// Policies accepted the EST server's certificate in the handshake.
-    Connected {
-        /// With whom.
-        address: SocketAddr,
-    },
-    /// Both sides proved that they know the password.
-    Authenticated {
-        /// The user.
-        user: String,
-        /// By which names the server will be known from now on.
-        reference_ids: Vec<String>,
-    },
-    /// Trust anchors came.
-    Anchors {
-        /// Which database applies.
-        database: AnchorDatabase,
-        /// How many anchors there are in it.
-        anchors: usize,
-    },
-    /// Policies accepted a certificate for its purpose.
-    Accepted {
-        /// The purpose.
-        purpose: Purpose,
-        /// Whose.
-        subject: String,
-    },
-    /// Policies refused one of several certificates, which is not used.
-    Refused {
-        /// Whose.
-        subject: String,
-        /// Why.
-        why: String,
-    },
-    /// A step on the way of a device with a voucher.
-    Pledge {
-        /// Which.
-        step: Box<Step>,
-    },
-    /// The DNS server's certificate is known.
-    DnsServer {
-        /// By this SRV-ID.
-        srv_id: String,
-        /// The authentication domain name that it gives.
-        authentication_domain_name: String,
-        /// How many certificates it may present.
-        certificates: usize,
-    },
-}
-
-impl Progress {
-    /// The step of a device with a voucher in words.
-    #[must_use]
-    pub fn pledge_in_words(&self) -> Option<String> {
-        match self {
-            Self::Pledge { step } => super::pledge::told(step),
-            _ => None,
-        }
-    }
-}
 
 /// What enrols: policies, a resolver that is not trusted, and the system's trust anchors if they may be used.
 #[derive(Clone)]

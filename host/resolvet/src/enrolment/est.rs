@@ -13,8 +13,9 @@ use rustls::crypto::aws_lc_rs;
 
 use super::{
     EnrolError,
-    channel::{Channel, ChannelError, Trust},
+    channel::{Channel, ChannelError},
     locate::EstLocation,
+    trust::Trust,
 };
 use crate::clock;
 

@@ -21,17 +21,20 @@ mod est;
 mod keys;
 mod locate;
 mod pledge;
+mod progress;
 mod reattach;
 mod store;
+mod trust;
 
 use resolvet_proto::judgement::{Evaluation, Judgement, Mode, Severity, Verdict};
 
 pub use channel::ChannelError;
-pub use enroller::{Enroller, Progress};
+pub use enroller::Enroller;
 pub use error::{EnrolError, EnrolErrorKind};
 pub use keys::DeviceKey;
 pub use locate::EstLocation;
 pub use pledge::Device;
+pub use progress::Progress;
 pub use reattach::{Attached, ReattachError, Renewal, reattach};
 pub use resolvet_proto::enrolment::{
     Enrolment,

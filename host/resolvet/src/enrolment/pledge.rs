@@ -22,9 +22,8 @@ use resolvet_proto::{
 use rustls::{crypto::aws_lc_rs, sign::CertifiedKey};
 
 use super::{
-    DeviceKey, EnrolError, Enroller, NetworkName, Progress, Store,
-    channel::{Channel, Trust},
-    est, locate,
+    DeviceKey, EnrolError, Enroller, NetworkName, Progress, Store, channel::Channel, est, locate,
+    trust::Trust,
 };
 use crate::clock;
 

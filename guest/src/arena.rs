@@ -15,10 +15,10 @@ use std::{
     ptr,
 };
 
-/// Octets of the arena. With a stack of 64 KiB and the policy's data it makes an initial memory of 256 KiB, within which the
-/// policies that ship judge an ordinary chain (`tests/scenarios/initial_memory.rs`). The host clears what it keeps resident
-/// between evaluations, so more would cost time in each of them.
-const OCTETS: usize = 128 * 1024;
+/// Octets of the arena. The policies that ship use 4 KiB at most for an ordinary chain, so that this holds the
+/// longest chains too; with a stack of 64 KiB and a policy's data it makes an initial memory of 128 or 192 KiB
+/// (`tests/scenarios/initial_memory.rs`). The host clears the whole of it between evaluations: more would cost time in each.
+const OCTETS: usize = 48 * 1024;
 
 /// The memory. Aligned so that the first allocation needs no padding whatever its type.
 #[repr(align(16))]

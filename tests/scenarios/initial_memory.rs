@@ -8,8 +8,8 @@ use resolvet_tests::lab::{Lab, Options};
 
 use crate::journey::{Journey, defaults};
 
-/// Octets of a guest's memory as it begins: 64 KiB of stack, the arena of 128 KiB, and data, in pages of 64 KiB.
-const INITIAL: usize = 256 << 10;
+/// Octets of the largest guest's memory as it begins: 64 KiB of stack, the arena of 48 KiB, and data, in pages of 64 KiB.
+const INITIAL: usize = 192 << 10;
 
 fn defaults_within(memory_octets: usize) -> Vec<Rule> {
     let limits = Limits {

@@ -22,6 +22,8 @@ use crate::{
     ticker::{Counting, Ticker},
 };
 
+/// Copies of a component at most: each costs its machine code in memory, about four times the file. Threads beyond share.
+const COPIES: usize = 8;
 /// Characters of the runtime's text in an error.
 const SHOWN: usize = 500;
 
@@ -86,7 +88,7 @@ impl Engine {
     pub fn admit(&self, file: &[u8]) -> Result<Policy, AdmissionError> {
         let structure = structure::read(file, &self.0.options.admission)?;
         let digest = Digest::of(file);
-        let component = self.component(file, &digest)?;
+        let components = self.components(file, &digest)?;
         let Structure {
             manifest,
             imports,
@@ -97,14 +99,17 @@ impl Engine {
             digest,
             octets: file.len(),
             imports,
-            exports: self.exports(&component, &stages)?,
+            copies: components
+                .iter()
+                .map(|component| self.exports(component, &stages))
+                .collect::<Result<_, _>>()?,
             stages,
             runtime: self.0.runtime.clone(),
         }))
     }
 
-    /// The compiled component, from the cache or from the compiler.
-    fn component(&self, file: &[u8], digest: &Digest) -> Result<Component, AdmissionError> {
+    /// The compiled component, from the cache or from the compiler, as often as threads shall have one of their own.
+    fn components(&self, file: &[u8], digest: &Digest) -> Result<Vec<Component>, AdmissionError> {
         let Inner {
             options,
             runtime,
@@ -116,8 +121,9 @@ impl Engine {
         let cached = cache
             .as_ref()
             .and_then(|cache| cache.get(digest, limits.compiled_octets));
-        if let Some(Ok(component)) = cached.map(|code| code.load(runtime)) {
-            return Ok(component);
+        let copies = options.evaluators.clamp(1, COPIES);
+        if let Some(Ok(components)) = cached.map(|code| load(&code, runtime, copies)) {
+            return Ok(components);
         }
         let code = match &options.compiler {
             Compiler::None => return Err(AdmissionError::NotCompiled),
@@ -130,12 +136,12 @@ impl Engine {
                 limits,
             )?,
         };
-        let component = load(&code, runtime)?;
+        let components = load(&code, runtime, copies)?;
         if let Some(cache) = cache {
             // A full disk costs the next start some time, nothing else.
             drop(cache.put(digest, &code));
         }
-        Ok(component)
+        Ok(components)
     }
 
     fn exports(&self, component: &Component, stages: &[Stage]) -> Result<Exports, AdmissionError> {
@@ -188,10 +194,17 @@ impl fmt::Debug for Engine {
     }
 }
 
-fn load(code: &CompiledCode, runtime: &wasmtime::Engine) -> Result<Component, AdmissionError> {
-    code.load(runtime).map_err(|error| AdmissionError::Load {
+fn load(
+    code: &CompiledCode,
+    runtime: &wasmtime::Engine,
+    copies: usize,
+) -> Result<Vec<Component>, AdmissionError> {
+    let refused = |error: wasmtime::Error| AdmissionError::Load {
         reason: printable(&format!("{error:#}"), SHOWN),
-    })
+    };
+    (0..copies)
+        .map(|_| code.load(runtime).map_err(refused))
+        .collect()
 }
 
 /// Options that would make an engine that never answers.

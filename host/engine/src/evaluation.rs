@@ -56,7 +56,7 @@ impl Task<'_> {
             offered: None,
         };
         self.run(|store| {
-            let exports = self.policy.exports();
+            let exports = self.policy.exports().ok_or_else(missing)?;
             let given = match stage {
                 Stage::Validation => {
                     let guest = exports
@@ -95,8 +95,12 @@ impl Task<'_> {
             offered: offered.cloned(),
         };
         self.run(|store| {
-            let selection = self.policy.exports().selection.as_ref();
-            let guest = selection.ok_or_else(missing)?.instantiate(&mut *store)?;
+            let exports = self.policy.exports().ok_or_else(missing)?;
+            let guest = exports
+                .selection
+                .as_ref()
+                .ok_or_else(missing)?
+                .instantiate(&mut *store)?;
             store.data_mut().open(facts);
             let given = guest.resolvet_policy_selection().call_select(&mut *store)?;
             Ok(answer::ranking(
@@ -111,7 +115,7 @@ impl Task<'_> {
     /// Asks whether the settings are usable at this stage.
     pub(crate) fn check_settings(&self, stage: Stage) -> Done<Result<(), String>> {
         self.run(|store| {
-            let exports = self.policy.exports();
+            let exports = self.policy.exports().ok_or_else(missing)?;
             match stage {
                 Stage::Validation => {
                     let guest = exports

@@ -1,6 +1,12 @@
 //! An admitted policy.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use resolvet_proto::judgement::{Digest, Stage};
 use wasmtime::Engine;
@@ -23,7 +29,9 @@ pub(crate) struct Admitted {
     pub(crate) imports: Vec<String>,
     pub(crate) stages: Vec<Stage>,
     pub(crate) runtime: Engine,
-    pub(crate) exports: Exports,
+    /// The same for each copy of the component. A memory's slot is given again to the copy that used it last: threads with
+    /// copies of their own do not take turns with the same memory, which would move it from core to core each time.
+    pub(crate) copies: Vec<Exports>,
 }
 
 /// What is prepared for each judgement that the component exports: linked and checked against the contract's types.
@@ -68,13 +76,24 @@ impl Policy {
         &self.0.stages
     }
 
-    pub(crate) fn exports(&self) -> &Exports {
-        &self.0.exports
+    /// What this thread evaluates by. `None` only if there is no copy, which admission does not make.
+    pub(crate) fn exports(&self) -> Option<&Exports> {
+        let copies = &self.0.copies;
+        copies.get(this_thread() % copies.len().max(1))
     }
 
     pub(crate) fn runtime(&self) -> &Engine {
         &self.0.runtime
     }
+}
+
+/// A number for this thread, counted as threads come.
+fn this_thread() -> usize {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static NUMBER: usize = COUNT.fetch_add(1, Ordering::Relaxed);
+    }
+    NUMBER.with(|number| *number)
 }
 
 impl fmt::Debug for Policy {

@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: the lab on loopback; from nothing but a password to a vetted server and an answer, and another domain
-//! that is refused, and why.
+//! `cargo xtask demo`: the lab on loopback; from nothing but a password, or a manufacturer's certificate, to a vetted server and an
+//! answer; and another domain that is refused, and why.
 
 use std::{
     fs,
@@ -51,6 +51,16 @@ struct Lab {
     trust_anchors: PathBuf,
     sites: Vec<Site>,
     est: Est,
+    brski: Brski,
+}
+
+/// The lab's registrar, and a device as it leaves its manufacturer.
+#[derive(Deserialize)]
+struct Brski {
+    registrar: String,
+    manufacturer: PathBuf,
+    device: PathBuf,
+    key: PathBuf,
 }
 
 /// The lab's EST server and its user.
@@ -135,7 +145,7 @@ fn fresh_folder(path: &Path) -> Result<PathBuf> {
 
 fn start_lab(programs: &Path) -> Result<(Running, Lab)> {
     let mut child = Command::new(programs.join("resolvet-lab"))
-        .args([GOOD, &format!("{BAD}={FAULT}"), "--est"])
+        .args([GOOD, &format!("{BAD}={FAULT}"), "--est", "--brski"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -167,7 +177,34 @@ impl Demo {
         command
     }
 
-    /// A command of the program in the enrolled network.
+    /// Enrols a thing: what it has is its manufacturer's certificate, key and trust anchor.
+    fn bootstrap_thing(&self) -> Command {
+        let Brski {
+            registrar,
+            manufacturer,
+            device,
+            key,
+        } = &self.lab.brski;
+        let mut command = self.command(&["bootstrap", "--brski"]);
+        command
+            .args(["--network", "things", "--registrar", registrar])
+            .arg("--idevid")
+            .arg(device)
+            .arg("--idevid-key")
+            .arg(key)
+            .arg("--manufacturer-anchors")
+            .arg(manufacturer);
+        command
+    }
+
+    /// A command in the network that the person's device is enrolled in.
+    fn enrolled(&self, words: &[&str]) -> Command {
+        let mut command = self.command(words);
+        command.args(["--network", GOOD]);
+        command
+    }
+
+    /// A command of the program with the lab's resolver and the demo's store.
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
@@ -200,18 +237,23 @@ impl Demo {
                 0,
             ),
             (
+                "A thing that knows its manufacturer enrols by a voucher, and gets a certificate of this network too.",
+                self.bootstrap_thing(),
+                0,
+            ),
+            (
                 "Which servers does the domain offer, and may they be used?",
-                self.command(&["discover", GOOD]),
+                self.enrolled(&["discover", GOOD]),
                 0,
             ),
             (
                 "Why? Each lookup, record, policy and finding.",
-                self.command(&["explain", GOOD]),
+                self.enrolled(&["explain", GOOD]),
                 0,
             ),
             (
                 "A question over the vetted server.",
-                self.command(&["query", &name, "--via", GOOD]),
+                self.enrolled(&["query", &name, "--via", GOOD]),
                 0,
             ),
             (
@@ -244,9 +286,10 @@ impl Demo {
             "version": VERSION,
             "accepted": {
                 "bootstrap": self.json(self.bootstrap(), 0)?,
-                "discover": self.json(self.command(&["discover", GOOD]), 0)?,
-                "explain": self.json(self.command(&["explain", GOOD]), 0)?,
-                "query": self.json(self.command(&["query", &name, "--via", GOOD]), 0)?,
+                "bootstrap-thing": self.json(self.bootstrap_thing(), 0)?,
+                "discover": self.json(self.enrolled(&["discover", GOOD]), 0)?,
+                "explain": self.json(self.enrolled(&["explain", GOOD]), 0)?,
+                "query": self.json(self.enrolled(&["query", &name, "--via", GOOD]), 0)?,
             },
             "refused": {
                 "explain": self.json(self.refused(&["explain", BAD])?, NOT_AUTHENTICATED)?,

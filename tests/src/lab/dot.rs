@@ -337,7 +337,7 @@ async fn answer(
                 continue;
             }
             let reply = shared.responder.reply(&query, Transport::Tls);
-            tokio::time::sleep(reply.delay).await;
+            reply.wait().await;
             held.push(reply.framed());
             if held.len() >= shared.options.reverse {
                 answered += send(&mut tls, &mut held).await?;

@@ -118,7 +118,7 @@ async fn serve_datagrams(socket: Arc<tokio::net::UdpSocket>, responder: Arc<Resp
         let reply = responder.reply(buffer.get(..length).unwrap_or_default(), Transport::Udp);
         let socket = Arc::clone(&socket);
         tokio::spawn(async move {
-            tokio::time::sleep(reply.delay).await;
+            reply.wait().await;
             for message in &reply.messages {
                 let _ = socket.send_to(message, peer).await;
             }
@@ -146,7 +146,7 @@ async fn serve_stream(mut stream: tokio::net::TcpStream, responder: &Responder) 
         let mut query = vec![0; usize::from(length)];
         tokio::time::timeout(IDLE, stream.read_exact(&mut query)).await??;
         let reply = responder.reply(&query, Transport::Tcp);
-        tokio::time::sleep(reply.delay).await;
+        reply.wait().await;
         stream.write_all(&reply.framed()).await?;
     }
 }

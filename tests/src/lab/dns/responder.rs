@@ -33,10 +33,17 @@ pub(crate) struct Reply {
     /// What the length before each message says over a stream, when it is not the truth.
     pub(crate) frame: Option<u16>,
     /// How long to wait before.
-    pub(crate) delay: Duration,
+    delay: Duration,
 }
 
 impl Reply {
+    /// Waits as long as it should. A timer rounds to a millisecond, so there is none where nothing is to be waited for.
+    pub(crate) async fn wait(&self) {
+        if !self.delay.is_zero() {
+            tokio::time::sleep(self.delay).await;
+        }
+    }
+
     /// The messages with the length before each (RFC 1035 section 4.2.2).
     pub(crate) fn framed(&self) -> Vec<u8> {
         let mut stream = Vec::new();

@@ -802,10 +802,20 @@ fn purposes(w: &World) -> Vec<Case> {
         ),
         case(
             "baseline-common-name",
-            "Public authorities repeat the common name among the alternative names.",
-            implicit(w.request(&w.server())),
+            "Public authorities repeat a common name that looks like a host's among the alternative names.",
+            implicit(w.request(&Certificate {
+                subject: name("www.example.net"),
+                ..w.server()
+            })),
             "reject",
             &["common-name-not-in-alt-names"],
+        ),
+        case(
+            "baseline-common-name-in-words",
+            "A common name that is no host's leads no software anywhere.",
+            implicit(w.request(&w.server())),
+            "accept",
+            &[],
         ),
         case(
             "baseline-root-profile",

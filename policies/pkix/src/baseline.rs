@@ -4,7 +4,7 @@
 use crate::{
     certificate::{Certificate, oid},
     der::{self, Reader, Result, tag},
-    general_name::{GeneralName, is_host_name, looks_like_ipv4},
+    general_name::{GeneralName, looks_like_ipv4},
     identity, name,
     profile::{Role, rsa},
     report::{Report, at, text, whole},
@@ -104,7 +104,7 @@ fn end_entity(c: &Certificate<'_>, report: &mut Report) -> Result<()> {
     common_name(c, true, report)
 }
 
-/// A common name must repeat one of the alternative names. It is never an identifier (RFC 9525 section 2); but software
+/// A common name that looks like a host's must repeat one of the alternative names. It is never an identifier (RFC 9525 section 2); but software
 /// that still takes it for one would be led elsewhere.
 pub(crate) fn common_name(c: &Certificate<'_>, refuses: bool, report: &mut Report) -> Result<()> {
     let names = identity::presented(c)?;
@@ -117,11 +117,11 @@ pub(crate) fn common_name(c: &Certificate<'_>, refuses: bool, report: &mut Repor
             GeneralName::Ip(address) => identity::address_text(address).as_bytes() == octets,
             _ => false,
         });
-        let host = octets.strip_prefix(b"*.").unwrap_or(octets);
+        // Words for a person, as private authorities like to give, lead no software anywhere.
         let looks_like_a_name = looks_like_ipv4(octets)
             || octets.contains(&b':')
-            || (octets.contains(&b'.') && is_host_name(host));
-        if !repeats && (refuses || looks_like_a_name) {
+            || (octets.contains(&b'.') && !octets.contains(&b' '));
+        if !repeats && looks_like_a_name {
             strange.push(octets);
         }
     })?;

@@ -1,24 +1,15 @@
 //! Texts from outside, made harmless before they stand in an error or a record.
 
-/// The text's first `most` characters with everything replaced that could move a cursor, end a line or turn the direction
-/// of writing.
+use resolvet_proto::judgement;
+
+/// The text's first `most` characters, [printable](judgement::printable).
 pub(crate) fn printable(text: &str, most: usize) -> String {
-    let mut printable: String = text.chars().take(most).map(visible).collect();
+    let short: String = text.chars().take(most).collect();
+    let mut printable = judgement::printable(&short);
     if text.chars().nth(most).is_some() {
         printable.push('…');
     }
     printable
-}
-
-fn visible(c: char) -> char {
-    let invisible = matches!(c,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
-    if c.is_control() || invisible {
-        '\u{fffd}'
-    } else {
-        c
-    }
 }
 
 #[cfg(test)]

@@ -35,8 +35,7 @@ pub(crate) struct Judged {
 /// Where the verifier leaves what was judged, for whoever began the handshake.
 pub(crate) type Verdicts = Arc<Mutex<Option<Judged>>>;
 
-/// The configuration of one handshake: judged by these policies in this context, without resumption, since a resumed
-/// session would present no certificate to judge.
+/// The configuration of one handshake: judged by these policies in this context.
 pub(crate) fn client_config(
     judge: Judge,
     context: Arc<Request>,
@@ -50,21 +49,25 @@ pub(crate) fn client_config(
         algorithms: provider.signature_verification_algorithms,
         verdicts: Arc::clone(&verdicts),
     };
-    let mut config = configured(provider, Arc::new(verifier))?;
-    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
-    config.resumption = Resumption::disabled();
+    let config = configured(provider, Arc::new(verifier), alpn)?;
     Ok((config, verdicts))
 }
 
-fn configured(
+/// What every handshake of ours has in common, whoever verifies: the versions that rustls holds safe, and no resumption,
+/// since a resumed session would present no certificate to judge.
+pub(crate) fn configured(
     provider: Arc<CryptoProvider>,
-    verifier: Arc<PolicyVerifier>,
+    verifier: Arc<dyn ServerCertVerifier>,
+    alpn: &[&[u8]],
 ) -> Result<ClientConfig, rustls::Error> {
-    Ok(ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth())
+        .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+    config.resumption = Resumption::disabled();
+    Ok(config)
 }
 
 /// Takes what the verifier left.
@@ -103,13 +106,10 @@ impl ServerCertVerifier for PolicyVerifier {
         let certificates = std::iter::once(end_entity)
             .chain(intermediates)
             .map(|der| der.as_ref().into());
-        let request = Arc::new(Request {
-            presented: Presented {
-                certificates: certificates.collect(),
-                ocsp_response: (!ocsp_response.is_empty()).then(|| ocsp_response.into()),
-            },
-            ..Request::clone(&self.context)
-        });
+        let request = Arc::new(self.context.presenting(Presented {
+            certificates: certificates.collect(),
+            ocsp_response: (!ocsp_response.is_empty()).then(|| ocsp_response.into()),
+        }));
         let judgement = request.check().map(|()| self.judge.validate(&request));
         let result = match &judgement {
             Ok(judgement) if judgement.is_accepted() => Ok(ServerCertVerified::assertion()),

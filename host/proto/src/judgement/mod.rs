@@ -20,6 +20,7 @@ pub use request::{
 };
 pub use verdict::{
     CertificateSpan, Decision, Evidence, Finding, Ranking, Severity, Verdict, VerdictError,
+    printable,
 };
 pub use words::{
     AnchorDatabase, CertificateSet, Clock, Dnssec, NetworkIdentity, Purpose, Source, Transport,

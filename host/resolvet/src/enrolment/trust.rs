@@ -10,10 +10,7 @@ use resolvet_engine::Judge;
 use resolvet_proto::judgement::{Der, Judgement, Request, Verdict, limits};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
-    client::{
-        Resumption,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{WebPkiSupportedAlgorithms, aws_lc_rs},
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
@@ -99,13 +96,7 @@ impl Trust {
                         _ => None,
                     },
                 };
-                let mut config = ClientConfig::builder_with_provider(provider)
-                    .with_safe_default_protocol_versions()?
-                    .dangerous()
-                    .with_custom_certificate_verifier(Arc::new(verifier))
-                    .with_no_client_auth();
-                config.alpn_protocols = vec![ALPN.to_vec()];
-                config.resumption = Resumption::disabled();
+                let config = tls::configured(provider, Arc::new(verifier), &[ALPN])?;
                 Ok((config, Seen::Provisional(chain)))
             }
         }

@@ -23,6 +23,7 @@ const PROTO: &[&str] = &[
     "crypto-bigint",
     "der",
     "hickory-proto",
+    "opaque-ke",
     "p256",
     "p521",
     "pbkdf2",

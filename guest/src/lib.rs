@@ -86,8 +86,8 @@ pub use resolvet_proto::{
 /// The words of the contract's registry, each with `Other` for one that this version does not know.
 pub mod words {
     pub use resolvet_proto::judgement::{
-        AnchorDatabase, CertificateSet, Clock, Dnssec, NetworkIdentity, Purpose, Source, Transport,
-        UsageProfile,
+        AnchorDatabase, CertificateSet, Clock, Dnssec, NetworkIdentity, Purpose,
+        ServerAuthentication, Source, Transport, UsageProfile,
     };
 }
 

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use resolvet_proto::judgement::{Clock, NetworkIdentity, Purpose, UsageProfile};
+use resolvet_proto::judgement::{
+    Clock, NetworkIdentity, Purpose, ServerAuthentication, UsageProfile,
+};
 
 use crate::host::context as host;
 
@@ -53,6 +55,13 @@ pub fn usage_profile() -> UsageProfile {
 #[must_use]
 pub fn network_identity() -> NetworkIdentity {
     NetworkIdentity::from(host::network_identity().as_str())
+}
+
+/// How the server of an enrolment was authenticated, of a conveyed certificate the server that conveyed it; absent outside an
+/// enrolment.
+#[must_use]
+pub fn est_server_authentication() -> Option<ServerAuthentication> {
+    host::est_server_authentication().map(|word| ServerAuthentication::from(word.as_str()))
 }
 
 /// The domain that discovery began at, the authentication domain name (RFC 8310).

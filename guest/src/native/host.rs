@@ -75,6 +75,13 @@ pub(crate) mod context {
         fact(|request| request.network_identity.as_str().to_owned())
     }
 
+    pub(crate) fn est_server_authentication() -> Option<String> {
+        fact(|request| {
+            let word = request.est_server_authentication.as_ref();
+            word.map(|word| word.as_str().to_owned())
+        })
+    }
+
     pub(crate) fn authentication_domain_name() -> Option<String> {
         fact(|request| request.authentication_domain_name.clone())
     }
@@ -177,6 +184,10 @@ pub(crate) mod revocation {
 
     pub(crate) fn crl(index: u32) -> Option<Vec<u8>> {
         fact(|request| super::octets(&request.crls, index))
+    }
+
+    pub(crate) fn domain_cert_revocation_checks() -> Option<bool> {
+        fact(|request| request.domain_cert_revocation_checks)
     }
 }
 

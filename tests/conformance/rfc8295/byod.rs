@@ -142,6 +142,13 @@ fn the_whole_way() {
         Some("example.net")
     );
     assert_eq!(driver.judged[1].crls.len(), 1);
+    let mutual = Some(ServerAuthentication::HttpMutual);
+    assert!(
+        driver
+            .judged
+            .iter()
+            .all(|request| request.est_server_authentication == mutual)
+    );
     let enrolment = byod.enrolment().unwrap();
     assert_eq!(driver.stored, [enrolment.clone()]);
     // The wildcard is no name to know a server by.

@@ -131,6 +131,13 @@ fn what_changed_is_replaced() {
             driver.judged[0].reference_ids,
             [ReferenceId::DnsId(EST.into())]
         );
+        let stored = Some(ServerAuthentication::ReferenceIdentifier);
+        assert!(
+            driver
+                .judged
+                .iter()
+                .all(|request| request.est_server_authentication == stored)
+        );
         let steps = journey.steps();
         let downgrade = steps.iter().any(|step| matches!(step, Step::Downgrade));
         assert_eq!(downgrade, kind == FailureKind::Downgrade);

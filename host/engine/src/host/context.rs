@@ -18,6 +18,10 @@ pub(super) fn link(host: &mut Host<'_>) -> wasmtime::Result<()> {
     fact(host, "network-identity", |facts, (): ()| {
         facts.request.network_identity.as_str().to_owned()
     })?;
+    fact(host, "est-server-authentication", |facts, (): ()| {
+        let word = facts.request.est_server_authentication.as_ref();
+        word.map(|word| word.as_str().to_owned())
+    })?;
     fact(host, "authentication-domain-name", |facts, (): ()| {
         facts.request.authentication_domain_name.clone()
     })?;

@@ -48,13 +48,13 @@ macro_rules! interfaces {
 const INTERFACES: &[Interface] = interfaces! {
     anchors: "database" "count" "certificate" "for-subject";
     candidates: "count" "get" "ranks" "weight" "evidence";
-    context: "purpose" "now" "clock" "usage-profile" "network-identity" "authentication-domain-name" "reference-identifiers";
+    context: "purpose" "now" "clock" "usage-profile" "network-identity" "est-server-authentication" "authentication-domain-name" "reference-identifiers";
     conveyed: "state" "anchors-suffice" "count" "certificate";
     crypto: "verify-signature" "digest";
     log: "write";
     presented: "count" "certificate" "ocsp-response";
     records: "count" "get" "dnssec";
-    revocation: "count" "crl";
+    revocation: "count" "crl" "domain-cert-revocation-checks";
     server: "transport" "address" "port";
     settings: "json";
 };

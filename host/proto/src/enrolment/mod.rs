@@ -10,9 +10,9 @@ pub mod mutual;
 mod signed_data;
 mod stored;
 
-pub use stored::{
-    Anchor, AnchorSource, Enrolment, EstServer, LocalIdentity, Pending, ServerAuthentication,
-};
+pub use stored::{Anchor, AnchorSource, Enrolment, EstServer, LocalIdentity, Pending};
+
+pub use crate::judgement::ServerAuthentication;
 
 /// The beginning of a text that came from elsewhere, with everything escaped that could move a cursor or end a line.
 pub(crate) fn quoted(text: &str, limit: usize) -> alloc::string::String {

@@ -4,31 +4,18 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::est::{CaLabel, Endpoint, Operation};
+use super::{
+    brski,
+    est::{CaLabel, Endpoint, Operation},
+};
 use crate::{
     certificate,
-    judgement::{AnchorDatabase, AnchorSet, Conveyed, Der, ReferenceId},
+    judgement::{AnchorDatabase, AnchorSet, Conveyed, Der, ReferenceId, ServerAuthentication},
     word::open_word,
 };
 
 /// The version of the stored form that this code writes and reads.
 const VERSION: u32 = 1;
-
-open_word! {
-    /// How the server that conveyed an enrolment was authenticated when the enrolment began.
-    ServerAuthentication {
-        /// By a password: HTTP Mutual authentication (RFC 8120), bound to the certificate.
-        HttpMutual = "http-mutual",
-        /// By a password: OPAQUE (RFC 9807) over HTTP, bound to the connection.
-        Opaque = "opaque",
-        /// By a password: a PAKE within TLS 1.3.
-        TlsPake = "tls-pake",
-        /// By a voucher of the manufacturer (RFC 8995).
-        Voucher = "voucher",
-        /// By anchors and a name that the administrator configured.
-        Configured = "configured",
-    }
-}
 
 open_word! {
     /// Where an anchor came from.
@@ -213,6 +200,14 @@ impl Enrolment {
     pub fn est_reference_ids(&self) -> Vec<ReferenceId> {
         let names = self.est.reference_ids.iter().cloned();
         names.map(ReferenceId::DnsId).collect()
+    }
+
+    /// What the voucher says of revocation checks in its domain (RFC 8366 section 5.3). It was verified before it was stored.
+    #[must_use]
+    pub fn revocation_checks(&self) -> Option<bool> {
+        let signed = brski::Signed::from_der(self.voucher.as_deref()?).ok()?;
+        let voucher = brski::Voucher::from_json(signed.content()).ok()?;
+        voucher.domain_cert_revocation_checks
     }
 
     /// When the first of the conveyed certificates and of the device's own ends, seconds since 1970.

@@ -23,6 +23,6 @@ pub use verdict::{
     printable,
 };
 pub use words::{
-    AnchorDatabase, CertificateSet, Clock, Dnssec, NetworkIdentity, Purpose, Source, Transport,
-    UsageProfile,
+    AnchorDatabase, CertificateSet, Clock, Dnssec, NetworkIdentity, Purpose, ServerAuthentication,
+    Source, Transport, UsageProfile,
 };

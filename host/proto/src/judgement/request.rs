@@ -10,7 +10,8 @@ use super::{
     Der, Digest,
     digest::Writer,
     words::{
-        AnchorDatabase, Clock, Dnssec, NetworkIdentity, Purpose, Source, Transport, UsageProfile,
+        AnchorDatabase, Clock, Dnssec, NetworkIdentity, Purpose, ServerAuthentication, Source,
+        Transport, UsageProfile,
     },
 };
 use crate::certificate;
@@ -59,6 +60,9 @@ pub struct Request {
     /// How the network's identity is known.
     #[serde(default = "no_identity")]
     pub network_identity: NetworkIdentity,
+    /// How the server of the enrolment was authenticated; absent outside an enrolment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub est_server_authentication: Option<ServerAuthentication>,
     /// The domain that discovery began at (RFC 8310, ADN), lower case without a final dot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authentication_domain_name: Option<String>,
@@ -80,6 +84,9 @@ pub struct Request {
     /// Certificate revocation lists, DER, not verified.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub crls: Vec<Der>,
+    /// What a voucher says of revocation checks in its domain (RFC 8366 section 5.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain_cert_revocation_checks: Option<bool>,
     /// The DNS records that discovery rests on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<DnsRecord>,
@@ -110,6 +117,7 @@ impl Request {
             clock: Clock::Synchronized,
             usage_profile: UsageProfile::Strict,
             network_identity: NetworkIdentity::None,
+            est_server_authentication: None,
             authentication_domain_name: None,
             reference_ids: Vec::new(),
             server: None,
@@ -117,6 +125,7 @@ impl Request {
             conveyed: Conveyed::NotEnrolled,
             anchors: Arc::default(),
             crls: Vec::new(),
+            domain_cert_revocation_checks: None,
             records: Vec::new(),
             candidates: Vec::new(),
         }
@@ -174,6 +183,15 @@ impl Request {
             w.option(candidate.weight, |w, weight| w.number(u64::from(weight)));
             w.list(&candidate.evidence, |w, index| w.number(u64::from(*index)));
         });
+        // Facts of later versions, each with its name: a request without them keeps the digest that it had before.
+        if let Some(authentication) = &self.est_server_authentication {
+            w.text("est-server-authentication");
+            w.text(authentication.as_str());
+        }
+        if let Some(checks) = self.domain_cert_revocation_checks {
+            w.text("domain-cert-revocation-checks");
+            w.number(u64::from(checks));
+        }
         w.finish()
     }
 
@@ -535,5 +553,57 @@ pub(crate) fn address_octets(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use super::*;
+
+    /// A request of before it had the facts of enrolment, as it stands in old records.
+    const RECORD: &str = r#"{"purpose":"est-server","now":1800000000}"#;
+
+    #[test]
+    fn an_old_record_reads_as_it_was() {
+        let request: Request = serde_json::from_str(RECORD).unwrap();
+        assert_eq!(request, Request::new(Purpose::EstServer, 1_800_000_000));
+        // The digest that this request had then: a record names it.
+        assert_eq!(
+            request.digest().to_string(),
+            "0311645836b47e1df313567bc812c7b383ee1dbec285ea83834c976f6bf01c84"
+        );
+        let json = serde_json::to_string(&request).unwrap();
+        assert!(!json.contains("authentication"), "{json}");
+        assert!(!json.contains("revocation"), "{json}");
+    }
+
+    #[test]
+    fn every_fact_of_an_enrolment_is_in_the_digest_and_in_the_record() {
+        let plain = Request::new(Purpose::Registrar, 0);
+        let by = |way: &str| Request {
+            est_server_authentication: Some(way.into()),
+            ..plain.clone()
+        };
+        let checks = |checks| Request {
+            domain_cert_revocation_checks: Some(checks),
+            ..plain.clone()
+        };
+        let requests = [
+            plain.clone(),
+            by("opaque"),
+            by("voucher"),
+            by("a-way-of-tomorrow"),
+            checks(true),
+            checks(false),
+        ];
+        for (position, request) in requests.iter().enumerate() {
+            let json = serde_json::to_string(request).unwrap();
+            assert_eq!(&serde_json::from_str::<Request>(&json).unwrap(), request);
+            for other in requests.iter().skip(position + 1) {
+                assert_ne!(request.digest(), other.digest());
+            }
+        }
     }
 }

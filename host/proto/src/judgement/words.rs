@@ -99,6 +99,25 @@ open_word! {
 }
 
 open_word! {
+    /// How the server of an enrolment, an EST server or registrar, was authenticated.
+    ServerAuthentication {
+        /// By a password: HTTP Mutual authentication (RFC 8120), bound to the certificate.
+        HttpMutual = "http-mutual",
+        /// By a password: OPAQUE (RFC 9807) over HTTP, bound to the connection.
+        Opaque = "opaque",
+        /// By a password: a PAKE within TLS 1.3.
+        TlsPake = "tls-pake",
+        /// By a voucher of the manufacturer (RFC 8995).
+        Voucher = "voucher",
+        /// By anchors and a name that the administrator configured.
+        Configured = "configured",
+        /// By anchors and the reference identifier that an earlier enrolment stored (the draft's section 9): nobody proved a
+        /// password or showed a voucher this time.
+        ReferenceIdentifier = "reference-identifier",
+    }
+}
+
+open_word! {
     /// Which trust anchor database applies (RFC 7030 section 1.1).
     AnchorDatabase {
         /// No trust anchors.

@@ -12,7 +12,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use resolvet_proto::{
     enrolment::est::{Endpoint, HttpReply, HttpRequest, limits},
-    judgement::{Der, Judgement, Verdict},
+    judgement::{Der, Judgement, Presented, Verdict},
 };
 use rustls::{
     CertificateError,
@@ -99,7 +99,7 @@ pub(super) struct Channel {
     within: Duration,
     sender: SendRequest<Full<Bytes>>,
     task: AbortHandle,
-    chain: Vec<Der>,
+    presented: Presented,
     judgement: Option<Judgement<Verdict>>,
     binding: Option<[u8; 32]>,
 }
@@ -146,7 +146,7 @@ impl Channel {
             .await
             .map_err(late("TLS handshake"))?;
         // A refusal is told as such, whatever the handshake made of it.
-        let (chain, judgement) = seen.taken(address)?;
+        let (presented, judgement) = seen.taken(address)?;
         let stream = finished.map_err(|error| failure(address, &error))?;
         let session = stream.get_ref().1;
         let binding = session
@@ -172,15 +172,20 @@ impl Channel {
             within,
             sender,
             task,
-            chain,
+            presented,
             judgement,
             binding,
         })
     }
 
-    /// What the server presented, its own certificate first.
+    /// What the server presented.
+    pub(super) const fn presented(&self) -> &Presented {
+        &self.presented
+    }
+
+    /// The certificates that the server presented, its own first.
     pub(super) fn chain(&self) -> &[Der] {
-        &self.chain
+        &self.presented.certificates
     }
 
     /// What the policies said in the handshake, where they were asked.

@@ -123,8 +123,15 @@ impl Enroller {
         let ca_certificates = server.certificates(Operation::CaCerts).await?;
         let enrolment = Enrolment::new(est, AnchorDatabase::None, clock::now().unix);
         let domain = domain.map_or(Domain::Any, |name| Domain::Required(name.into()));
-        self.convey(enrolment, ca_certificates, server, domain, progress)
-            .await
+        let method = ServerAuthentication::HttpMutual;
+        self.convey(
+            enrolment,
+            ca_certificates,
+            (server, method),
+            domain,
+            progress,
+        )
+        .await
     }
 
     /// Asks the EST server of an enrolment again (the draft's section 9): known by its anchors and its reference
@@ -161,7 +168,8 @@ impl Enroller {
         }
         // The domain may have been replaced (the draft's section 9); then only one may be conveyed.
         let domain = served_domain(enrolment).map_or(Domain::Any, Domain::Preferred);
-        self.convey(renewed, ca_certificates, server, domain, progress)
+        let method = ServerAuthentication::ReferenceIdentifier;
+        self.convey(renewed, ca_certificates, (server, method), domain, progress)
             .await
     }
 
@@ -173,6 +181,8 @@ impl Enroller {
     ) -> Result<Est, EnrolError> {
         let context = Request {
             network_identity: NetworkIdentity::Named,
+            est_server_authentication: Some(ServerAuthentication::ReferenceIdentifier),
+            domain_cert_revocation_checks: enrolment.revocation_checks(),
             authentication_domain_name: enrolment.authentication_domain_name.clone(),
             reference_ids: enrolment.est_reference_ids(),
             anchors: enrolment.anchor_set(self.implicit.as_ref()),
@@ -247,7 +257,7 @@ impl Enroller {
         &self,
         mut enrolment: Enrolment,
         ca_certificates: Option<Vec<Der>>,
-        mut server: Est,
+        (mut server, method): (Est, ServerAuthentication),
         domain: Domain,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Enrolment, EnrolError> {
@@ -259,6 +269,8 @@ impl Enroller {
         });
         let context = Request {
             network_identity: NetworkIdentity::Named,
+            est_server_authentication: Some(method),
+            domain_cert_revocation_checks: enrolment.revocation_checks(),
             authentication_domain_name: enrolment.authentication_domain_name.clone(),
             anchors,
             crls: enrolment.crls.clone(),
@@ -273,9 +285,10 @@ impl Enroller {
             }),
             ..context.clone()
         };
-        let chain = server.chain().to_vec();
-        let subject = subject(chain.first());
-        let judgement = self.judge(own, chain).await?;
+        let subject = subject(server.chain().first());
+        let judgement = self
+            .judge(own.presenting(server.presented().clone()))
+            .await?;
         let what = format!("the certificate of the EST server ({subject})");
         accepted(judgement, what, Purpose::EstServer)?;
         progress(Progress::Accepted {
@@ -349,7 +362,11 @@ impl Enroller {
                 .take(limits::PRESENTED)
                 .cloned()
                 .collect();
-            let judgement = self.judge(context.clone(), chain).await?;
+            let presented = Presented {
+                certificates: chain,
+                ocsp_response: None,
+            };
+            let judgement = self.judge(context.presenting(presented)).await?;
             let subject = subject(Some(&der));
             if judgement.is_accepted() {
                 let purpose = Purpose::ConveyedEndEntity;
@@ -374,16 +391,9 @@ impl Enroller {
         }
     }
 
-    async fn judge(
-        &self,
-        context: Request,
-        certificates: Vec<Der>,
-    ) -> Result<Judgement<Verdict>, EnrolError> {
-        let request = Arc::new(context.presenting(Presented {
-            certificates,
-            ocsp_response: None,
-        }));
+    async fn judge(&self, request: Request) -> Result<Judgement<Verdict>, EnrolError> {
         request.check()?;
+        let request = Arc::new(request);
         let judge = self.policies.judge().clone();
         tokio::task::spawn_blocking(move || judge.validate(&request))
             .await

@@ -7,7 +7,7 @@ use resolvet_proto::{
         est::{Answer, Endpoint, HttpReply, HttpRequest, Operation, Outcome, classify, limits},
         mutual::{self, Binding, Random, Response, Step},
     },
-    judgement::Der,
+    judgement::{Der, Presented},
 };
 use rustls::crypto::aws_lc_rs;
 
@@ -77,9 +77,14 @@ impl Est {
         }
     }
 
-    /// What the server presented.
+    /// The certificates that the server presented.
     pub(super) fn chain(&self) -> &[Der] {
         self.channel.chain()
+    }
+
+    /// What the server presented, with what was stapled.
+    pub(super) const fn presented(&self) -> &Presented {
+        self.channel.presented()
     }
 
     /// Where it was reached.

@@ -16,7 +16,7 @@ use resolvet_proto::{
             Profile, Step, Trust as Wanted,
         },
     },
-    judgement::{Der, NetworkIdentity, Presented, Server, Transport},
+    judgement::{Der, NetworkIdentity, Server, Transport},
     session::{ConnectionFailure, ConnectionFailureKind, FailureKind, Timestamp},
 };
 use rustls::{crypto::aws_lc_rs, sign::CertifiedKey};
@@ -268,10 +268,7 @@ impl Driver<'_> {
                         address: address.ip(),
                         port: address.port(),
                     }),
-                    presented: Presented {
-                        certificates: channel.chain().to_vec(),
-                        ocsp_response: None,
-                    },
+                    presented: channel.presented().clone(),
                     judgement: channel.judgement().cloned(),
                     binding: channel.binding().map(|octets| octets.as_slice().into()),
                 };

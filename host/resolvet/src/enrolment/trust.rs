@@ -7,7 +7,7 @@ use std::{
 };
 
 use resolvet_engine::Judge;
-use resolvet_proto::judgement::{Der, Judgement, Request, Verdict, limits};
+use resolvet_proto::judgement::{Der, Judgement, Presented, Request, Verdict, limits};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -39,7 +39,7 @@ pub(super) enum Trust {
 
 /// What the verifier saw.
 pub(super) enum Seen {
-    Provisional(Arc<Mutex<Vec<Der>>>),
+    Provisional(Arc<Mutex<Presented>>),
     Judged(tls::Verdicts),
 }
 
@@ -47,21 +47,20 @@ impl Seen {
     pub(super) fn taken(
         &self,
         address: SocketAddr,
-    ) -> Result<(Vec<Der>, Option<Judgement<Verdict>>), ChannelError> {
+    ) -> Result<(Presented, Option<Judgement<Verdict>>), ChannelError> {
         match self {
-            Self::Provisional(chain) => {
-                let chain = chain.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok((chain.clone(), None))
+            Self::Provisional(presented) => {
+                let presented = presented.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok((presented.clone(), None))
             }
             Self::Judged(verdicts) => {
                 let Some(judged) = tls::taken(verdicts) else {
                     // The handshake failed before there was a certificate; its own error says how.
-                    return Ok((Vec::new(), None));
+                    return Ok((Presented::default(), None));
                 };
                 match judged.judgement {
                     Ok(judgement) if judgement.is_accepted() => {
-                        let chain = judged.request.presented.certificates.clone();
-                        Ok((chain, Some(judgement)))
+                        Ok((judged.request.presented.clone(), Some(judgement)))
                     }
                     Ok(judgement) => {
                         let judgement = Box::new(judgement);
@@ -87,26 +86,26 @@ impl Trust {
             }
             Self::Provisional | Self::Same(_) => {
                 let provider = Arc::new(aws_lc_rs::default_provider());
-                let chain = Arc::default();
+                let presented = Arc::default();
                 let verifier = Provisional {
                     algorithms: provider.signature_verification_algorithms,
-                    chain: Arc::clone(&chain),
+                    presented: Arc::clone(&presented),
                     expected: match self {
                         Self::Same(certificates) => Some(certificates.clone()),
                         _ => None,
                     },
                 };
                 let config = tls::configured(provider, Arc::new(verifier), &[ALPN])?;
-                Ok((config, Seen::Provisional(chain)))
+                Ok((config, Seen::Provisional(presented)))
             }
         }
     }
 }
 
-/// Takes any certificate, or one that is known, and keeps it; the handshake's signature by its key is verified as ever.
+/// Takes any certificate, or one that is known, and keeps it with what was stapled; the handshake's signature by its key is verified as ever.
 struct Provisional {
     algorithms: WebPkiSupportedAlgorithms,
-    chain: Arc<Mutex<Vec<Der>>>,
+    presented: Arc<Mutex<Presented>>,
     expected: Option<Vec<Der>>,
 }
 
@@ -122,7 +121,7 @@ impl ServerCertVerifier for Provisional {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain: Vec<Der> = std::iter::once(end_entity)
@@ -130,13 +129,22 @@ impl ServerCertVerifier for Provisional {
             .map(|der| der.as_ref().into())
             .collect();
         let octets = |der: &Der| der.len() > limits::CERTIFICATE_OCTETS;
-        if chain.len() > limits::PRESENTED || chain.iter().any(octets) {
+        if chain.len() > limits::PRESENTED
+            || chain.iter().any(octets)
+            || ocsp_response.len() > limits::OCSP_OCTETS
+        {
             return Err(CertificateError::BadEncoding.into());
         }
         if self.expected.as_ref().is_some_and(|known| *known != chain) {
             return Err(CertificateError::ApplicationVerificationFailure.into());
         }
-        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+        *self
+            .presented
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Presented {
+            certificates: chain,
+            ocsp_response: (!ocsp_response.is_empty()).then(|| ocsp_response.into()),
+        };
         Ok(ServerCertVerified::assertion())
     }
 

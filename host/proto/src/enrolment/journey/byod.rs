@@ -10,6 +10,7 @@ use super::{
     collect::{Collect, Collected, Fallback, Peer},
     desk::{Desk, overdue},
     limits,
+    profile::Known,
 };
 use crate::{
     certificate,
@@ -342,7 +343,7 @@ impl Byod {
             endpoint: peer.endpoint.clone(),
             label: self.config.profile.label.clone(),
             reference_ids: reference_ids.clone(),
-            authentication: method,
+            authentication: method.clone(),
             certificate,
         };
         let profile = &self.config.profile;
@@ -350,9 +351,13 @@ impl Byod {
             .anchors
             .implicit()
             .map_or(Fallback::None, |set| Fallback::Implicit(Arc::clone(set)));
-        let ids = reference_ids.into_iter().map(ReferenceId::DnsId).collect();
+        let known = Known {
+            authentication: method,
+            revocation_checks: None,
+            reference_ids: reference_ids.into_iter().map(ReferenceId::DnsId).collect(),
+        };
         let asks = profile.anchors.asks();
-        let collect = Collect::begin(profile, peer, ids, asks, fallback, &mut self.desk, now)?;
+        let collect = Collect::begin(profile, peer, known, asks, fallback, &mut self.desk, now)?;
         self.phase = Phase::Collecting {
             est,
             connection,

@@ -6,7 +6,7 @@ use alloc::{collections::VecDeque, string::String, sync::Arc, vec::Vec};
 use super::{
     Action, Event, JourneyError, Profile, Step,
     desk::{Desk, without},
-    profile::{Facts, explicit},
+    profile::{Facts, Known, explicit},
 };
 use crate::{
     discovery::Timestamp,
@@ -162,7 +162,7 @@ pub(super) enum Fallback {
 pub(super) struct Collect {
     profile: Profile,
     peer: Peer,
-    reference_ids: Vec<ReferenceId>,
+    known: Known,
     fallback: Fallback,
     found: Collected,
     stage: Stage,
@@ -189,11 +189,11 @@ enum Stage {
 }
 
 impl Collect {
-    /// Begins. `peer` is authenticated; `reference_ids` are what its certificate must answer to.
+    /// Begins. `peer` is authenticated, and `known` says how.
     pub(super) fn begin(
         profile: &Profile,
         peer: Peer,
-        reference_ids: Vec<ReferenceId>,
+        known: Known,
         asks_ca: bool,
         fallback: Fallback,
         desk: &mut Desk,
@@ -202,7 +202,7 @@ impl Collect {
         let mut collect = Self {
             profile: profile.clone(),
             peer,
-            reference_ids,
+            known,
             fallback,
             found: Collected {
                 set: Arc::default(),
@@ -366,8 +366,9 @@ impl Collect {
 
     fn judge_server(&mut self, desk: &mut Desk, now: Timestamp) -> Result<(), JourneyError> {
         let facts = Facts {
+            known: &self.known,
             domain: None,
-            reference_ids: self.reference_ids.clone(),
+            reference_ids: self.known.reference_ids.clone(),
             server: self.peer.server.as_ref(),
             presented: self.peer.presented.clone(),
             anchors: &self.found.set,
@@ -429,6 +430,7 @@ impl Collect {
             certificates.extend(self.found.intermediates.iter().cloned());
             certificates.truncate(PRESENTED);
             let facts = Facts {
+                known: &self.known,
                 domain: Some(&dns.authentication_domain_name),
                 reference_ids: [ReferenceId::SrvId(String::from(dns.srv_id.clone()))].into(),
                 server: None,

@@ -9,7 +9,7 @@ use crate::{
     enrolment::est::CaLabel,
     judgement::{
         AnchorDatabase, AnchorSet, Clock, NetworkIdentity, Presented, Purpose, ReferenceId,
-        Request, Server,
+        Request, Server, ServerAuthentication,
     },
 };
 
@@ -116,6 +116,8 @@ impl Profile {
         Request {
             clock: self.clock.clone(),
             network_identity: self.network_identity.clone(),
+            est_server_authentication: Some(facts.known.authentication.clone()),
+            domain_cert_revocation_checks: facts.known.revocation_checks,
             authentication_domain_name: facts.domain.map(Into::into),
             reference_ids: facts.reference_ids,
             server: facts.server.cloned(),
@@ -127,8 +129,19 @@ impl Profile {
     }
 }
 
+/// How the server is known that a journey is at.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) authentication: ServerAuthentication,
+    /// What a voucher says of revocation checks in its domain.
+    pub(super) revocation_checks: Option<bool>,
+    /// What its certificate must answer to.
+    pub(super) reference_ids: Vec<ReferenceId>,
+}
+
 /// What differs between the questions of one journey.
 pub(super) struct Facts<'a> {
+    pub(super) known: &'a Known,
     pub(super) domain: Option<&'a str>,
     pub(super) reference_ids: Vec<ReferenceId>,
     pub(super) server: Option<&'a Server>,

@@ -9,7 +9,7 @@ use super::{
     desk::{Desk, overdue},
     enrol::{Enrol, Enrolled, Want},
     limits,
-    profile::Facts,
+    profile::{Facts, Known},
 };
 use crate::{
     discovery::Timestamp,
@@ -377,9 +377,11 @@ impl Reattachment {
         if anchors.certificates().is_empty() {
             return Err(JourneyError::NoAnchors);
         }
+        let known = self.known();
         let facts = Facts {
+            known: &known,
             domain: None,
-            reference_ids: self.enrolment.est_reference_ids(),
+            reference_ids: known.reference_ids.clone(),
             server: None,
             presented: Presented::default(),
             anchors: &anchors,
@@ -415,6 +417,15 @@ impl Reattachment {
         Ok(())
     }
 
+    /// The server is known by what is stored, however it was authenticated when that came.
+    fn known(&self) -> Known {
+        Known {
+            authentication: ServerAuthentication::ReferenceIdentifier,
+            revocation_checks: self.enrolment.revocation_checks(),
+            reference_ids: self.enrolment.est_reference_ids(),
+        }
+    }
+
     fn collect(&mut self, peer: Peer, now: Timestamp) -> Result<(), JourneyError> {
         // The database is the one that the enrolment began with: a server must not move a device from one to the other.
         let explicit = self.enrolment.database == AnchorDatabase::Explicit;
@@ -424,11 +435,10 @@ impl Reattachment {
             let implicit = self.profile.anchors.implicit();
             implicit.map_or(Fallback::None, |set| Fallback::Implicit(Arc::clone(set)))
         };
-        let ids = self.enrolment.est_reference_ids();
         let collect = Collect::begin(
             &self.profile,
             peer.clone(),
-            ids,
+            self.known(),
             explicit,
             fallback,
             &mut self.desk,

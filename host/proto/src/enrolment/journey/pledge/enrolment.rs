@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use super::{Imprint, Phase, Pledge};
+use super::{Imprint, Phase, Pledge, join::known};
 use crate::{
     certificate,
     discovery::Timestamp,
@@ -15,6 +15,7 @@ use crate::{
             collect::{Collect, Collected, Fallback, Peer},
             desk::without,
             enrol::{Enrol, Enrolled, Want},
+            profile::Known,
         },
     },
     judgement::{AnchorDatabase, Digest, Presented, ReferenceId},
@@ -30,11 +31,14 @@ impl Pledge {
             source: AnchorSource::Voucher,
         };
         let ids = reference_ids(&imprint.peer.presented);
-        let ids = ids.into_iter().map(ReferenceId::DnsId).collect();
+        let known = Known {
+            reference_ids: ids.into_iter().map(ReferenceId::DnsId).collect(),
+            ..known(&imprint.accepted.voucher)
+        };
         let fallback = Fallback::Explicit([pin].into());
         let peer = imprint.peer.clone();
         let profile = &self.config.profile;
-        let collect = Collect::begin(profile, peer, ids, true, fallback, &mut self.desk, now)?;
+        let collect = Collect::begin(profile, peer, known, true, fallback, &mut self.desk, now)?;
         self.phase = Phase::Collecting {
             imprint,
             collect: Box::new(collect),

@@ -6,13 +6,14 @@ use super::{Imprint, Join, Phase, Pledge};
 use crate::{
     discovery::Timestamp,
     enrolment::{
-        brski::{self, ContentKind, Expected, ToSign, VoucherRequestError},
+        ServerAuthentication,
+        brski::{self, ContentKind, Expected, ToSign, Voucher, VoucherRequestError},
         est::{self, Class, Endpoint, HttpReply, HttpRequest, ReplyError, class},
         journey::{
             Action, JourneyError, Step, Trust,
             collect::{Peer, judge},
             limits,
-            profile::{Facts, explicit},
+            profile::{Facts, Known, explicit},
         },
         quoted,
     },
@@ -252,6 +253,7 @@ impl Pledge {
         );
         let anchors = explicit([accepted.voucher.pinned_domain_cert.clone()].into());
         let facts = Facts {
+            known: &known(&accepted.voucher),
             domain: None,
             reference_ids: Vec::new(),
             server: join.peer.server.as_ref(),
@@ -303,6 +305,15 @@ impl Pledge {
     pub(super) fn report_voucher(&mut self, peer: &Peer, ok: bool, now: Timestamp) {
         let reason = (!ok).then_some("the voucher or the registrar was not accepted");
         self.tell_registrar(peer.connection, brski::VOUCHER_STATUS, ok, reason, now);
+    }
+}
+
+/// How a registrar is known that a voucher names.
+pub(super) const fn known(voucher: &Voucher) -> Known {
+    Known {
+        authentication: ServerAuthentication::Voucher,
+        revocation_checks: voucher.domain_cert_revocation_checks,
+        reference_ids: Vec::new(),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! `cargo test -p resolvet-tests --test conformance -- --ignored write_pkix_cases`
 
+mod enrolment;
+
 use std::{fs, path::Path, sync::Arc};
 
 use resolvet_proto::judgement::{
@@ -81,6 +83,7 @@ fn cases() -> Vec<Case> {
         certificates(&world),
         purposes(&world),
         revocation(&world),
+        enrolment::cases(&world),
     ]
     .into_iter()
     .flatten()

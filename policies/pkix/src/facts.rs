@@ -20,6 +20,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) now: u64,
     /// How the time binds.
     pub(crate) time: Time,
+    /// How revocation is checked.
+    pub(crate) revocation: Revocation,
     pub(crate) database: AnchorDatabase,
     pub(crate) reference_identifiers: Vec<ReferenceIdentifier>,
     /// The presented certificates that could be read, the end entity's first.
@@ -53,6 +55,43 @@ impl Time {
                 UnsynchronizedClock::Reject => Self::Known,
                 UnsynchronizedClock::IgnoreValidity => Self::Unknown,
             },
+        }
+    }
+}
+
+/// How revocation is checked: by the settings, or for a registrar as its voucher says (RFC 8366 section 5.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Revocation {
+    /// What the voucher demands or forbids.
+    pub(crate) checks: Option<bool>,
+    pub(crate) crls: Use,
+    pub(crate) stapled: Use,
+}
+
+impl Revocation {
+    pub(crate) fn of(purpose: &Purpose, settings: &Settings) -> Self {
+        let checks = (*purpose == Purpose::Registrar)
+            .then(revocation::domain_cert_revocation_checks)
+            .flatten();
+        let (crls, stapled) = match (checks, settings.stapled_ocsp) {
+            (None, stapled) => (settings.revocation, stapled),
+            (Some(false), _) => (Use::Ignore, Use::Ignore),
+            // A stapled response is one of the ways in which the demand is met.
+            (Some(true), Use::Ignore) => (Use::Require, Use::Available),
+            (Some(true), stapled) => (Use::Require, stapled),
+        };
+        Self {
+            checks,
+            crls,
+            stapled,
+        }
+    }
+
+    /// Who wants a status to be known, for a message.
+    pub(crate) const fn demanded_by(self) -> &'static str {
+        match self.checks {
+            Some(_) => "the voucher's `domain-cert-revocation-checks`",
+            None => "setting `revocation`",
         }
     }
 }
@@ -99,8 +138,8 @@ pub(crate) fn presented_certificates() -> Vec<Vec<u8>> {
 }
 
 /// The CRLs, DER.
-pub(crate) fn crls(settings: &Settings) -> Vec<Vec<u8>> {
-    if settings.revocation == Use::Ignore {
+pub(crate) fn crls(revocation: &Revocation) -> Vec<Vec<u8>> {
+    if revocation.crls == Use::Ignore {
         return Vec::new();
     }
     (0..revocation::count())

@@ -12,7 +12,9 @@
 //! * **Purpose**: `dns-server`, `est-server` and `conveyed-end-entity` need serverAuth where the extended key usage is
 //!   present. `est-server` and `registrar` may show id-kp-cmcRA instead of a name, when the anchors are explicit (RFC 7030
 //!   section 3.6.1, RFC 8995 section 5.5).
-//! * **Revocation**: CRLs and the stapled OCSP response that the host gives.
+//! * **Revocation**: CRLs and the stapled OCSP response that the host gives. For a registrar its voucher may demand or forbid
+//!   the check (RFC 8366 section 5.3), whatever the settings say.
+//! * **The way** in which an EST server was authenticated before, where a setting names those that count.
 //!
 //! # When it rejects, and when it abstains
 //! Under the `strict` profile, and under one that it does not know, what fails is a reject. Under `opportunistic` (RFC 8310)
@@ -31,6 +33,7 @@
 //! | `spki-pins` | `[]` | base64 of SHA-256 of public keys (RFC 7858); one key of the path must be among them |
 //! | `revocation` | `available` | CRLs: `available` uses what is there, `require` rejects a status that nobody knows, `ignore` |
 //! | `stapled-ocsp` | `available` | likewise for a stapled OCSP response |
+//! | `est-server-authentication` | `[]` | ways of authentication of which one must have been, for purpose `est-server`: `http-mutual`, `opaque`, `tls-pake`, `voucher`, `configured`, `reference-identifier` (coming back to a known network); none: any |
 //! | `anchor-certificates` | `require` | `warn`: of an anchor only name, key and its strength count, not dates and extensions |
 //! | `key-identifiers` | `require` | `warn`: key identifiers that RFC 5280 demands may be missing |
 //! | `extension-profile` | `require` | `warn`: wrong criticality and a missing key usage of authorities are only warnings |
@@ -88,7 +91,7 @@ pub use settings::{Baseline, Settings, Strictness, UnsynchronizedClock, Use};
 
 use crate::{
     certificate::{Certificate, Place, oid},
-    facts::{Facts, Time},
+    facts::{Facts, Revocation, Time},
     report::{Report, at, whole},
     search::Search,
 };
@@ -105,7 +108,8 @@ pub fn validate(settings: &Settings) -> Verdict {
             conveyed_match(&mut report);
             binding = binds();
         }
-        Purpose::EstServer | Purpose::Registrar | Purpose::ConveyedEndEntity => {}
+        Purpose::EstServer => server_authentication(settings, &mut report),
+        Purpose::Registrar | Purpose::ConveyedEndEntity => {}
         ref other => {
             let message = format!("purpose `{other}` is not one that this policy judges");
             report.refuse("purpose-unknown", message, "", None);
@@ -194,6 +198,30 @@ fn conveyed_match(report: &mut Report) {
     }
 }
 
+/// The setting `est-server-authentication`: how the server was authenticated before its certificate is judged.
+fn server_authentication(settings: &Settings, report: &mut Report) {
+    let wanted = &settings.est_server_authentication;
+    if wanted.is_empty() {
+        return;
+    }
+    let way = context::est_server_authentication();
+    let word = way
+        .as_ref()
+        .map_or("none that is known", |way| way.as_str());
+    if !wanted.iter().any(|wanted| wanted == word) {
+        let message = format!(
+            "the EST server was authenticated by `{word}`: expected {} (setting `est-server-authentication`)",
+            wanted.join(" or ")
+        );
+        report.refuse(
+            "est-server-authentication",
+            message,
+            "draft-reddy-dprive-bootstrap-dns-server-04 4",
+            None,
+        );
+    }
+}
+
 fn path_and_name(purpose: Purpose, now: u64, settings: &Settings, report: &mut Report) {
     let ders = facts::presented_certificates();
     let mut certificates = Vec::with_capacity(ders.len());
@@ -237,11 +265,19 @@ fn path_and_name(purpose: Purpose, now: u64, settings: &Settings, report: &mut R
         report.note("clock-not-trusted", message, "RFC 8995 2.6.1", None);
     }
     let database = anchors::database();
-    let crls = facts::crls(settings);
+    let revocation = Revocation::of(&purpose, settings);
+    if revocation.checks == Some(false) {
+        let message =
+            "the voucher forbids revocation checks: whether the registrar was revoked is not known"
+                .into();
+        report.warn("revocation-not-checked", message, "RFC 8366 5.3", None);
+    }
+    let crls = facts::crls(&revocation);
     let ocsp_response = presented::ocsp_response();
     let facts = Facts {
         time: Time::of(&clock, &purpose, settings),
         purpose,
+        revocation,
         now,
         reference_identifiers: facts::reference_identifiers(),
         presented: &certificates,
@@ -273,6 +309,17 @@ fn path(end_entity: &Certificate<'_>, facts: &Facts<'_>, settings: &Settings, re
             whole(end_entity),
         );
         report.absorb(rules::check(&[end_entity], facts, settings));
+        if facts.revocation.checks == Some(true) {
+            let message =
+                "the voucher pins the registrar's own certificate and demands a revocation check, for which no issuer is known"
+                    .into();
+            report.refuse(
+                "revocation-unknown",
+                message,
+                "RFC 8366 5.3",
+                whole(end_entity),
+            );
+        }
         return;
     }
     let ders = facts::anchor_certificates(facts.presented);

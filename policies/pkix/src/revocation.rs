@@ -7,12 +7,12 @@
 use crate::{
     certificate::{Certificate, key_usage},
     crl::{self, ALL_REASONS, Crl, Entry},
-    facts::Facts,
+    facts::{Facts, Revocation},
     name, ocsp,
     profile::Role,
     report::{Report, at, whole},
     search::verify,
-    settings::{Settings, Use},
+    settings::Use,
 };
 
 /// How deep the certificates that sign CRLs are checked themselves.
@@ -31,13 +31,13 @@ enum Status {
 }
 
 /// Checks every certificate of the path but the anchor.
-pub(crate) fn check(
-    path: &[&Certificate<'_>],
-    facts: &Facts<'_>,
-    settings: &Settings,
-    report: &mut Report,
-) {
-    let stapled = if settings.stapled_ocsp == Use::Ignore {
+pub(crate) fn check(path: &[&Certificate<'_>], facts: &Facts<'_>, report: &mut Report) {
+    let Revocation {
+        crls: wanted,
+        stapled: wanted_staple,
+        ..
+    } = facts.revocation;
+    let stapled = if wanted_staple == Use::Ignore {
         None
     } else {
         facts.ocsp_response
@@ -45,17 +45,15 @@ pub(crate) fn check(
     let mut answered = false;
     match (stapled, path) {
         (Some(response), [end_entity, issuer, ..]) => {
-            answered = stapled_response(response, end_entity, issuer, facts, settings, report);
+            answered = stapled_response(response, end_entity, issuer, facts, report);
         }
-        _ if settings.stapled_ocsp == Use::Require => {
+        _ if wanted_staple == Use::Require => {
             let message = "no OCSP response was stapled (setting `stapled-ocsp`)".into();
             report.refuse("ocsp-missing", message, "RFC 6066 8", None);
         }
         _ => {}
     }
-    if settings.revocation == Use::Ignore
-        || (facts.crls.is_empty() && settings.revocation != Use::Require)
-    {
+    if wanted == Use::Ignore || (facts.crls.is_empty() && wanted != Use::Require) {
         return;
     }
     let lists = Lists::read(facts);
@@ -85,12 +83,11 @@ pub(crate) fn check(
                     whole(certificate),
                 );
             }
-            Status::Unknown
-                if settings.revocation == Use::Require && !(position == 0 && answered) =>
-            {
+            Status::Unknown if wanted == Use::Require && !(position == 0 && answered) => {
                 let message = format!(
-                    "nothing says whether the {}'s certificate is revoked (setting `revocation`)",
-                    role.noun()
+                    "nothing says whether the {}'s certificate is revoked ({})",
+                    role.noun(),
+                    facts.revocation.demanded_by()
                 );
                 report.refuse(
                     "revocation-unknown",
@@ -110,7 +107,6 @@ fn stapled_response(
     end_entity: &Certificate<'_>,
     issuer: &Certificate<'_>,
     facts: &Facts<'_>,
-    settings: &Settings,
     report: &mut Report,
 ) -> bool {
     let problem = match ocsp::status(response, end_entity, issuer, facts) {
@@ -132,7 +128,7 @@ fn stapled_response(
         Err(problem) => problem.as_str(),
     };
     let message = format!("the stapled OCSP response {problem}");
-    let refuses = settings.stapled_ocsp == Use::Require;
+    let refuses = facts.revocation.stapled == Use::Require;
     report.judge(
         refuses,
         "ocsp-unusable",

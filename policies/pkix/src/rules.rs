@@ -58,7 +58,7 @@ pub(crate) fn check(path: &[&Certificate<'_>], facts: &Facts<'_>, settings: &Set
     policies(path, settings, &mut report);
     // Costly checks only for a path that could still be accepted.
     if !report.refused {
-        revocation::check(path, facts, settings, &mut report);
+        revocation::check(path, facts, &mut report);
         pins::check(path, settings, &mut report);
     }
     report

@@ -1,5 +1,6 @@
 //! What an administrator may set. The crate's head documents each.
 
+use resolvet_guest::words::ServerAuthentication;
 use serde::Deserialize;
 
 /// When a known rule of RFC 5280 for authorities is broken in a way that some deployed authorities break.
@@ -57,6 +58,7 @@ pub struct Settings {
     pub spki_pins: Vec<String>,
     pub revocation: Use,
     pub stapled_ocsp: Use,
+    pub est_server_authentication: Vec<String>,
     pub anchor_certificates: Strictness,
     pub key_identifiers: Strictness,
     pub extension_profile: Strictness,
@@ -79,6 +81,7 @@ impl Default for Settings {
             spki_pins: Vec::new(),
             revocation: Use::Available,
             stapled_ocsp: Use::Available,
+            est_server_authentication: Vec::new(),
             anchor_certificates: Strictness::Require,
             key_identifiers: Strictness::Require,
             extension_profile: Strictness::Require,
@@ -127,6 +130,14 @@ impl Settings {
                 "`most-intermediates`: expected 0 to 15, presented {}",
                 self.most_intermediates
             ));
+        }
+        for word in &self.est_server_authentication {
+            if !ServerAuthentication::KNOWN.contains(&word.as_str()) {
+                return Err(format!(
+                    "`est-server-authentication`: expected words of {}, presented `{word}`",
+                    ServerAuthentication::KNOWN.join(", ")
+                ));
+            }
         }
         for policy in &self.certificate_policies {
             if oid_octets(policy).is_none() {
@@ -246,6 +257,15 @@ mod tests {
         assert_eq!(
             bits.check().unwrap_err(),
             "`least-rsa-bits`: expected 2048 to 8192, presented 512"
+        );
+        let word = Settings {
+            est_server_authentication: vec!["opaque".into(), "password".into()],
+            ..Settings::default()
+        };
+        assert_eq!(
+            word.check().unwrap_err(),
+            "`est-server-authentication`: expected words of http-mutual, opaque, tls-pake, voucher, configured, \
+             reference-identifier, presented `password`"
         );
         let deep = Settings {
             most_intermediates: 16,

@@ -10,6 +10,7 @@ use resolvet_proto::{
     },
     judgement::Der,
 };
+use serde_json::Value;
 
 use super::ALGORITHMS;
 use crate::{
@@ -40,6 +41,7 @@ pub(crate) struct Wanted {
     pub(crate) created_on: u64,
     pub(crate) expires_on: Option<u64>,
     pub(crate) idevid_issuer: Option<Der>,
+    pub(crate) revocation_checks: Option<bool>,
     pub(crate) kind: ContentKind,
 }
 
@@ -53,6 +55,7 @@ impl Default for Wanted {
             created_on: NOW,
             expires_on: None,
             idevid_issuer: None,
+            revocation_checks: None,
             kind: ContentKind::JsonVoucher,
         }
     }
@@ -171,6 +174,14 @@ impl Manufacturer {
             wanted.expires_on,
         )
         .unwrap();
+        let content = match wanted.revocation_checks {
+            None => content,
+            Some(checks) => {
+                let mut json: Value = serde_json::from_slice(&content).unwrap();
+                json["ietf-voucher:voucher"]["domain-cert-revocation-checks"] = checks.into();
+                json.to_string().into_bytes()
+            }
+        };
         self.sign_voucher(&content, wanted.kind)
     }
 

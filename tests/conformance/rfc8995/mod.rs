@@ -10,7 +10,7 @@ pub(crate) mod manufacturer;
 mod section_3;
 mod section_5_6;
 mod section_5_7;
-mod section_5_9;
+pub(crate) mod section_5_9;
 
 use resolvet_proto::enrolment::brski::Algorithms;
 

@@ -27,7 +27,7 @@ use crate::forge::{Certificate, dns, srv};
 
 const REGISTRAR: &str = "registrar.example.net";
 
-fn config(m: &Manufacturer) -> PledgeConfig {
+pub(crate) fn config(m: &Manufacturer) -> PledgeConfig {
     let anchors = AnchorChoice::Explicit;
     PledgeConfig {
         profile: Profile::new(anchors, NetworkIdentity::Named),
@@ -61,7 +61,7 @@ fn voucher_reply(cms: Vec<u8>) -> HttpReply {
 }
 
 /// A registrar without fault.
-fn answer(m: &Manufacturer, wanted: &Wanted, request: &HttpRequest) -> HttpReply {
+pub(crate) fn answer(m: &Manufacturer, wanted: &Wanted, request: &HttpRequest) -> HttpReply {
     let authority = m.authority();
     match request.path.rsplit('/').next().unwrap() {
         "requestvoucher" => voucher_reply(m.voucher(&request.body, wanted)),
@@ -85,7 +85,7 @@ fn issue(m: &Manufacturer, request: &HttpRequest) -> Der {
     certificate.sign(&m.domain.authority)
 }
 
-fn driver<'a>(
+pub(crate) fn driver<'a>(
     m: &'a Manufacturer,
     answer: impl FnMut(&HttpRequest) -> Option<HttpReply> + 'a,
 ) -> Driver<'a> {
@@ -171,6 +171,13 @@ fn the_whole_way() {
             Purpose::EstServer,
             Purpose::ConveyedEndEntity
         ]
+    );
+    let voucher = Some(ServerAuthentication::Voucher);
+    assert!(
+        driver
+            .judged
+            .iter()
+            .all(|request| request.est_server_authentication == voucher)
     );
     assert_eq!(driver.judged[0].anchors.certificates(), [m.root()]);
     let [enrolment] = driver.stored.as_slice() else {

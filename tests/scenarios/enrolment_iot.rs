@@ -24,8 +24,8 @@ use crate::enrolment_desk::{certificates, journey};
 use crate::journey::{DOT, defaults, policies};
 
 /// A device in a lab with a registrar.
-struct Thing {
-    lab: Lab,
+pub(crate) struct Thing {
+    pub(crate) lab: Lab,
     enroller: Enroller,
     store: Store,
     network: NetworkName,
@@ -43,7 +43,7 @@ impl Thing {
         Self::at(EstOptions::new("example.net"), masa)
     }
 
-    fn at(registrar: EstOptions, masa: MasaOptions) -> Self {
+    pub(crate) fn at(registrar: EstOptions, masa: MasaOptions) -> Self {
         let options = Options::new().brski(registrar, masa);
         let lab = Lab::start(options).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -66,7 +66,7 @@ impl Thing {
         }
     }
 
-    async fn join(&self) -> Result<Enrolment, EnrolError> {
+    pub(crate) async fn join(&self) -> Result<Enrolment, EnrolError> {
         let registrar: Endpoint = self.description.registrar.clone().try_into().unwrap();
         let place = (&self.store, &self.network);
         self.enroller

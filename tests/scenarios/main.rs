@@ -13,6 +13,7 @@ mod enrolment_byod;
 mod enrolment_desk;
 mod enrolment_faults;
 mod enrolment_iot;
+mod enrolment_layouts;
 mod enrolment_reattach;
 mod enrolment_secrets;
 mod hostile_dns;

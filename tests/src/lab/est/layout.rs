@@ -73,6 +73,31 @@ impl Layout {
     }
 }
 
+/// Which requests a server can read: some know no long lines, some nothing else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reads {
+    /// Every layout.
+    #[default]
+    Any,
+    /// Base64 in one line; another is answered with 400.
+    Unfolded,
+    /// Base64 in lines of at most 64 characters; another is answered with 400.
+    Folded64,
+}
+
+impl Reads {
+    /// Whether this body can be read.
+    pub(super) fn accepts(self, body: &[u8]) -> bool {
+        let mut lines = body.trim_ascii_end().split(|octet| *octet == b'\n');
+        match self {
+            Self::Any => true,
+            Self::Unfolded => lines.count() == 1,
+            Self::Folded64 => lines.all(|line| line.len() <= 64),
+        }
+    }
+}
+
 impl FromStr for Layout {
     type Err = anyhow::Error;
 

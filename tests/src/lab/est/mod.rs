@@ -20,7 +20,7 @@ use resolvet_proto::enrolment::mutual::Algorithm;
 use rustls_pki_types::CertificateDer;
 
 pub use fault::EstFault;
-pub use layout::Layout;
+pub use layout::{Layout, Reads};
 pub use relay::Relay;
 
 pub(crate) use operations::Operations;
@@ -46,6 +46,8 @@ pub struct EstOptions {
     pub labels: Vec<String>,
     /// The layout of responses' bodies.
     pub layout: Layout,
+    /// The layouts of requests' bodies that it can read.
+    pub reads: Reads,
     /// Versions of TLS.
     pub versions: Versions,
     /// Algorithms of HTTP Mutual, the best liked first.
@@ -67,6 +69,7 @@ impl EstOptions {
             users: vec![(USER.to_owned(), PASSWORD.to_owned())],
             labels: vec!["lab".to_owned()],
             layout: Layout::default(),
+            reads: Reads::default(),
             versions: Versions::default(),
             algorithms: Algorithm::ALL.to_vec(),
             open: vec![

@@ -138,6 +138,9 @@ impl Operations {
             return Response::text(202, "somebody has to look at it")
                 .with("retry-after", retry_after.clone());
         }
+        if !self.options.reads.accepts(&request.body) {
+            return Response::text(400, "the base64 of this request cannot be read");
+        }
         let body = match operation {
             Operation::CsrAttrs => match &self.options.csr_attributes {
                 Some(attributes) => Ok(attributes.clone()),

@@ -102,6 +102,15 @@ pub fn encode(der: &[u8]) -> String {
     text
 }
 
+/// The same text in lines of 64 characters, for servers that refuse a long line.
+#[must_use]
+pub fn folded(text: &[u8]) -> Vec<u8> {
+    let lines = text.trim_ascii_end().chunks(64);
+    lines
+        .flat_map(|line| line.iter().copied().chain([b'\n']))
+        .collect()
+}
+
 /// What stands within a PEM armour, or all of it when there is none. Of several only the first is read.
 fn armoured(body: &[u8]) -> Result<&[u8], BodyError> {
     const BEGIN: &[u8] = b"-----BEGIN ";
@@ -190,6 +199,17 @@ mod tests {
     fn what_is_written_is_one_line_with_a_line_feed() {
         let body = encode(&der());
         assert_eq!(body.find('\n'), Some(body.len() - 1));
+    }
+
+    #[test]
+    fn a_folded_body_has_lines_of_64() {
+        let text = super::folded(encode(&der()).as_bytes());
+        let lines: Vec<&[u8]> = text.split_inclusive(|octet| *octet == b'\n').collect();
+        assert_eq!(lines.len(), 6);
+        assert!(lines.iter().rev().skip(1).all(|line| line.len() == 65));
+        assert!(text.ends_with(b"\n"));
+        assert_eq!(decode(&text, 4_096).unwrap(), der());
+        assert_eq!(super::folded(&text[..65]), text[..65]);
     }
 
     #[test]

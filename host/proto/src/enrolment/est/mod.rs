@@ -20,7 +20,7 @@ mod reply;
 mod request;
 
 pub use anchors::{CaCertificates, sort as sort_ca_certificates};
-pub use body::{BodyError, decode, encode};
+pub use body::{BodyError, decode, encode, folded};
 pub use certificates::{CmsError, certificates, certs_only, crls};
 pub use csr_attributes::{CsrAttributes, CsrAttributesError, KeyType, SubjectPart};
 pub use date::{http_date, rfc3339};

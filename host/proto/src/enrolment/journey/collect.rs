@@ -40,6 +40,8 @@ pub(super) struct Asked {
     operation: Operation,
     request: HttpRequest,
     redirects: u32,
+    /// Whether the body went out folded: some servers read no long line and answer 400.
+    folded: bool,
 }
 
 impl Asked {
@@ -66,6 +68,7 @@ impl Asked {
             operation,
             request,
             redirects: 0,
+            folded: false,
         };
         asked.send(peer, desk, now);
         asked
@@ -101,6 +104,12 @@ impl Asked {
                 }))
             }
             Event::Replied { id, reply } if *id == self.id => {
+                if reply.status == 400 && !self.request.body.is_empty() && !self.folded {
+                    self.folded = true;
+                    self.request.body = est::folded(&self.request.body).into();
+                    self.send(peer, desk, now);
+                    return None;
+                }
                 match est::classify(self.operation, &peer.endpoint, reply, now.unix) {
                     Ok(Outcome::Redirect {
                         endpoint,

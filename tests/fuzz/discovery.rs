@@ -264,6 +264,7 @@ fn answer(name: &str, rtype: u16, choice: u8, octets: &[u8]) -> Response {
     }
     let data: &[u8] = match kind {
         Kind::Naptr => b"\0\x01\0\x01\x01A\x0eDPRIVE:dns.tls\0\x01a\xc0\x0c",
+        Kind::Ptr => b"\x01a\xc0\x0c",
         Kind::Srv => b"\0\0\0\0\x03\x55\x01a\xc0\x0c",
         Kind::A => &[192, 0, 2, 1],
         Kind::Aaaa => &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],

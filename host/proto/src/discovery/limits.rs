@@ -28,3 +28,7 @@ pub const NOTES: usize = 128;
 pub const SHORTEST_LIFETIME: u32 = 60;
 /// The longest, seconds: a day, so that an attacker's answer does not last.
 pub const LONGEST_LIFETIME: u32 = 86_400;
+/// Instances of one service in one domain that are looked at. A network has one EST server, or a few.
+pub const INSTANCES: usize = 16;
+/// Domains that one enumeration or one search list yields.
+pub const DOMAINS: usize = 8;

@@ -2,16 +2,20 @@
 //!
 //! * [`Answer::parse`] reads a response message and keeps what answers the question;
 //! * [`SNaptr`] says which lookups are needed and, when they are answered, which candidates there are (RFC 3958, RFC 2782);
+//! * [`dns_sd`] says the same of the instances of a service (RFC 6763);
+//! * [`search_list`] reads the domains that DHCP proposes (RFC 3397);
 //! * [`limits`] bounds all of it, and each [`DiscoveryNote`] tells what was left out and why.
 //!
 //! The resolver that answers is not trusted: a forged answer can propose a server, never make it acceptable.
 
 mod answer;
+pub mod dns_sd;
 pub mod limits;
 mod name;
 mod note;
 mod record;
 mod s_naptr;
+pub mod search_list;
 pub mod srv;
 mod time;
 mod walk;

@@ -40,8 +40,9 @@ impl DomainName {
         Ok(name)
     }
 
-    /// The name in this form.
-    pub(super) fn of(name: &Name) -> Self {
+    /// A name of any labels in this form.
+    #[must_use]
+    pub fn of(name: &Name) -> Self {
         let mut text = String::with_capacity(name.len());
         for label in name.iter() {
             for &octet in label {

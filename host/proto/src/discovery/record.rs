@@ -25,6 +25,8 @@ pub enum Kind {
     A,
     /// AAAA.
     Aaaa,
+    /// PTR (RFC 1035 section 3.3.12).
+    Ptr,
 }
 
 impl Kind {
@@ -36,6 +38,7 @@ impl Kind {
             Self::Srv => 33,
             Self::A => 1,
             Self::Aaaa => 28,
+            Self::Ptr => 12,
         }
     }
 
@@ -47,6 +50,7 @@ impl Kind {
             Self::Srv => "SRV",
             Self::A => "A",
             Self::Aaaa => "AAAA",
+            Self::Ptr => "PTR",
         }
     }
 }
@@ -236,6 +240,8 @@ pub enum Data {
     Address(IpAddr),
     /// CNAME.
     Alias(DomainName),
+    /// PTR: a name whose labels may have any octets, as instances of services have (RFC 6763 section 4.1.1).
+    Pointer(Name),
 }
 
 /// One record of class IN.
@@ -293,6 +299,9 @@ pub(super) fn read_data(
     } else if rtype == CNAME {
         let name = Name::read(decoder).ok()?;
         (Data::Alias(DomainName::of(&name)), Vec::new(), Some(name))
+    } else if rtype == Kind::Ptr.number() {
+        let name = Name::read(decoder).ok()?;
+        (Data::Pointer(name.clone()), Vec::new(), Some(name))
     } else {
         let octets = decoder.read_slice(length).ok()?.unverified();
         let address = if rtype == Kind::A.number() {

@@ -9,6 +9,7 @@
 //! * [`Client`]: attaches to a network, [`Client::attach`];
 //! * [`Attachment`]: a vetted server that is kept vetted, and the only way to send a query, [`Attachment::query`];
 //! * [`enrolment`]: how trust begins, from a password to what is kept on disk;
+//! * [`leases`]: what the network proposes by DHCP;
 //! * [`anchors`]: trust anchors from files and from the system.
 #![cfg_attr(
     test,
@@ -26,6 +27,7 @@ mod clock;
 mod driver;
 pub mod enrolment;
 mod error;
+pub mod leases;
 mod lookup;
 pub mod manual;
 pub mod message;

@@ -10,4 +10,5 @@ mod certificates;
 mod components;
 mod discovery;
 mod enrolment;
+mod finding;
 mod mutual;

@@ -12,6 +12,7 @@ mod company_rule;
 mod enrolment_byod;
 mod enrolment_desk;
 mod enrolment_faults;
+mod enrolment_found;
 mod enrolment_iot;
 mod enrolment_layouts;
 mod enrolment_reattach;

@@ -19,6 +19,7 @@ mod enrolment;
 pub mod est;
 pub mod https;
 pub mod masa;
+pub mod mdns;
 pub mod registrar;
 mod running;
 #[cfg(test)]

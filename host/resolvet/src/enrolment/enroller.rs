@@ -4,12 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use resolvet_proto::{
     certificate::{self, SrvId},
+    discovery::DomainName,
     enrolment::{
         Anchor, AnchorSource, Enrolment, EstServer, ServerAuthentication,
         est::{
             CaCertificates, DnsServerIdentity, EndEntityError, Operation, dns_server,
             sort_ca_certificates,
         },
+        journey::Service,
         mutual::User,
     },
     judgement::{
@@ -20,8 +22,8 @@ use resolvet_proto::{
 
 use super::{
     EnrolError, Progress,
-    est::{self, Est},
-    locate::{self, EstLocation},
+    est::Est,
+    locate::{self, EstLocation, Search},
     trust::Trust,
 };
 use crate::{Policies, Recursive, clock};
@@ -78,9 +80,11 @@ impl Enroller {
     /// # Errors
     /// There is none, or the resolver does not answer.
     pub async fn find(&self, domain: &str) -> Result<Vec<EstLocation>, EnrolError> {
-        let mut seed = [0; 8];
-        est::fill(&mut seed)?;
-        locate::browse(self.recursive, domain, u64::from_be_bytes(seed)).await
+        let name = DomainName::parse(domain).map_err(|_| EnrolError::NotFound {
+            domain: domain.to_owned(),
+        })?;
+        let search = Search::new(self.recursive).in_domain(name);
+        search.find(Service::Est).await
     }
 
     /// Enrols a device that knows nothing of the network but a user's password (the draft's section 4): provisional TLS, HTTP

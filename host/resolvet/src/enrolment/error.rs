@@ -11,7 +11,7 @@ use resolvet_proto::{
 };
 use thiserror::Error;
 
-use super::{channel::ChannelError, store::StoreError};
+use super::{channel::ChannelError, locate::LinkError, store::StoreError};
 use crate::LookupError;
 
 /// There is no enrolment, and nothing was stored.
@@ -32,6 +32,17 @@ pub enum EnrolError {
         /// Where it was looked for.
         domain: String,
     },
+    /// No server was found in any of the places where it was looked for.
+    #[error("no {service} was found: {} (draft-reddy-dprive-bootstrap-dns-server-04 8, RFC 8995 4.1)", .told.join("; "))]
+    NothingFound {
+        /// What was looked for, in words.
+        service: &'static str,
+        /// What came of each place.
+        told: Vec<String>,
+    },
+    /// The link cannot be listened on.
+    #[error(transparent)]
+    Link(#[from] LinkError),
     /// The host has no address.
     #[error("`{host}` has no address")]
     NoAddress {
@@ -157,7 +168,9 @@ impl EnrolError {
     #[must_use]
     pub fn kind(&self) -> EnrolErrorKind {
         match self {
-            Self::NotFound { .. } | Self::NoAddress { .. } => EnrolErrorKind::NotFound,
+            Self::NotFound { .. } | Self::NothingFound { .. } | Self::NoAddress { .. } => {
+                EnrolErrorKind::NotFound
+            }
             Self::Channel(ChannelError::Refused { judgement, .. })
             | Self::Refused { judgement, .. } => match judgement.outcome {
                 Outcome::Faulted => EnrolErrorKind::PolicyFault,

@@ -32,7 +32,7 @@ pub use channel::ChannelError;
 pub use enroller::Enroller;
 pub use error::{EnrolError, EnrolErrorKind};
 pub use keys::DeviceKey;
-pub use locate::EstLocation;
+pub use locate::{EstLocation, Interfaces, Link, LinkError, Search};
 pub use pledge::Device;
 pub use progress::Progress;
 pub use reattach::{Attached, ReattachError, Renewal, reattach};

@@ -179,6 +179,67 @@ fn a_full_disk_leaves_the_old_one_and_nothing_half() {
     }
 }
 
+const FULL: &str = "RESOLVET_TEST_FULL_DISK";
+
+/// Run by the next test, where a file system of one megabyte is mounted at this folder: two enrolments do not fit.
+#[test]
+fn child_that_saves_on_a_full_disk() {
+    let Some(folder) = env::var_os(FULL) else {
+        return;
+    };
+    let store = Store::open(&Path::new(&folder).join("enrolments")).unwrap();
+    let network: NetworkName = "example.net".parse().unwrap();
+    store.save(&network, &enrolment(1)).unwrap();
+    let error = store.save(&network, &enrolment(2)).unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Io { step: "writing", reason, .. }
+            if reason.kind() == io::ErrorKind::StorageFull),
+        "{error}"
+    );
+    assert_eq!(store.load(&network).unwrap(), Some(enrolment(1)));
+    let files = fs::read_dir(store.folder()).unwrap().count();
+    assert_eq!(files, 2, "the enrolment and the lock");
+    print!("{HELD}");
+}
+
+/// What the child above says at its end.
+const HELD: &str = "what was stored stands";
+
+#[test]
+fn a_disk_that_is_really_full_leaves_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mounted = |command: &str| {
+        let mount = "mount -t tmpfs -o size=1m,mode=0700 tmpfs \"$0\"";
+        let namespace: &[&str] = match rustix::process::geteuid().is_root() {
+            true => &["--mount"],
+            false => &["--mount", "--map-root-user"],
+        };
+        let mut unshare = Command::new("unshare");
+        unshare
+            .args(namespace)
+            .args(["sh", "-c", &format!("{mount} && {command}")])
+            .arg(folder.path())
+            .env(FULL, folder.path());
+        unshare
+    };
+    let may_mount = mounted("true").output();
+    if !may_mount.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: this user may mount nothing, not even in a namespace of its own");
+        return;
+    }
+    let output = mounted("exec \"$1\" --exact --nocapture \"$2\"")
+        .arg(env::current_exe().unwrap())
+        .arg("enrolment::store::tests::child_that_saves_on_a_full_disk")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains(HELD),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
 const CHILD: &str = "RESOLVET_TEST_STORE";
 
 /// Run by the next test, in a process that is killed.

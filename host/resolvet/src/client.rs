@@ -3,14 +3,14 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use resolvet_proto::{
-    judgement::{Judgement, Request, Server, Transport, Verdict},
+    judgement::{Clock, Judgement, Request, Server, Transport, Verdict},
     session::{self, Session},
 };
 
 use crate::{
     Policies, Recursive,
     attachment::Attachment,
-    driver,
+    clock, driver,
     error::AttachError,
     transport::dot::{self, ConnectError},
 };
@@ -86,7 +86,8 @@ impl Client {
     }
 
     /// Goes from the domain name of this configuration to a vetted server, or to a failure: the attachment says which.
-    /// The generation in the configuration is set to the active one. Must be called within a tokio runtime.
+    /// The generation in the configuration is set to the active one, and a clock that was never set counts as such. Must be
+    /// called within a tokio runtime.
     ///
     /// # Errors
     /// No session can begin with this configuration.
@@ -94,6 +95,9 @@ impl Client {
         let generations = self.policies.watch();
         config.generation = *generations.borrow();
         config.transports = Self::transports();
+        if config.clock == Clock::Synchronized {
+            config.clock = clock::known();
+        }
         let session = Session::new(config)?;
         Ok(driver::start(self.clone(), session, generations))
     }

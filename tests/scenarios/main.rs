@@ -16,6 +16,7 @@ mod enrolment_found;
 mod enrolment_iot;
 mod enrolment_layouts;
 mod enrolment_reattach;
+mod enrolment_rollover;
 mod enrolment_secrets;
 mod hostile_dns;
 mod hostile_servers;

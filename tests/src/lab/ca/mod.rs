@@ -3,6 +3,7 @@
 mod der;
 mod leaf;
 mod request;
+mod rollover;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 pub use leaf::{Algorithm, Fault, Leaf};
 pub use request::Requested;
 pub(crate) use request::end_entity;
+pub use rollover::Rollover;
 
 use leaf::DAY;
 
@@ -59,6 +61,7 @@ pub struct Identity {
     conveyed: CertificateDer<'static>,
     serial: u64,
     key: KeyPair,
+    staple: Option<Vec<u8>>,
 }
 
 impl Authority {
@@ -132,6 +135,7 @@ impl Authority {
             conveyed,
             serial,
             key,
+            staple: None,
         })
     }
 
@@ -222,6 +226,20 @@ impl Hierarchy {
 }
 
 impl Identity {
+    /// The same, which presents one more certificate of an authority.
+    #[must_use]
+    pub fn with_authority(mut self, certificate: &CertificateDer<'static>) -> Self {
+        self.chain.push(certificate.clone());
+        self
+    }
+
+    /// The same, which staples these octets as its OCSP response (RFC 6066 section 8), whatever they are.
+    #[must_use]
+    pub fn stapling(mut self, response: Vec<u8>) -> Self {
+        self.staple = Some(response);
+        self
+    }
+
     /// What the server presents, end entity first.
     #[must_use]
     pub fn chain(&self) -> &[CertificateDer<'static>] {
@@ -267,7 +285,9 @@ impl Identity {
     pub(crate) fn certified_key(&self) -> Result<Arc<CertifiedKey>> {
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
         let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&der)?;
-        Ok(Arc::new(CertifiedKey::new(self.chain.clone(), key)))
+        let mut certified = CertifiedKey::new(self.chain.clone(), key);
+        certified.ocsp.clone_from(&self.staple);
+        Ok(Arc::new(certified))
     }
 }
 

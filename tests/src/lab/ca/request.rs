@@ -171,6 +171,7 @@ impl Identity {
             conveyed: certificate,
             serial,
             key,
+            staple: None,
         })
     }
 

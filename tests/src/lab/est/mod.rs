@@ -207,6 +207,11 @@ impl Est {
         lock(&self.operations.state).conveyed = certificates;
     }
 
+    /// Gives these certificates of authorities by `/cacerts` from now on.
+    pub fn publish_authorities(&self, certificates: Vec<CertificateDer<'static>>) {
+        lock(&self.operations.state).authorities = certificates;
+    }
+
     /// Gives these lists, DER, by `/crls` from now on.
     pub fn publish_crls(&self, crls: Vec<Vec<u8>>) {
         lock(&self.operations.state).crls = crls;

@@ -37,6 +37,7 @@ pub(crate) struct Operations {
 pub(super) struct State {
     pub(super) conveyed: Vec<CertificateDer<'static>>,
     pub(super) crls: Vec<Vec<u8>>,
+    pub(super) authorities: Vec<CertificateDer<'static>>,
     pub(super) layout: Layout,
     pub(super) faults: Vec<(Option<Operation>, EstFault)>,
     pub(super) journal: Vec<Entry>,
@@ -53,6 +54,7 @@ impl Operations {
         let state = State {
             conveyed,
             crls: authority.crls(&[])?.into(),
+            authorities: vec![authority.root().clone(), authority.intermediate().clone()],
             layout: options.layout,
             ..State::default()
         };
@@ -177,8 +179,7 @@ impl Operations {
     }
 
     fn ca_certificates(&self) -> Result<Vec<u8>> {
-        let certificates = [self.authority.root(), self.authority.intermediate()];
-        Ok(certs_only(&ders(&certificates), &[])?)
+        Ok(certs_only(&ders(&lock(&self.state).authorities), &[])?)
     }
 
     fn end_entities(&self, fault: Option<&EstFault>) -> Result<Vec<u8>> {

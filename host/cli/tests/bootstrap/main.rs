@@ -1,0 +1,13 @@
+//! Enrolling, as users do it, in the lab: what is stored, what is refused, and what is done when it does not hold any more.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+
+mod device;
+mod later;
+mod person;
+mod published;
+mod thing;

@@ -1,0 +1,298 @@
+//! A person's device, by a password.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use resolvet_proto::enrolment::{est::Operation, mutual::Algorithm};
+use resolvet_tests::lab::{
+    Lab, Options,
+    ca::Fault,
+    est::{EstFault, EstOptions, PASSWORD, Relay, USER},
+};
+
+use crate::device::{DOMAIN, Device, holds, json, text};
+
+#[test]
+fn a_device_that_knows_nothing_ends_with_a_vetted_server() {
+    let device = Device::new();
+    let output = device.bootstrap(&[DOMAIN]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for step in [
+        "looking for an EST server at _est._tcp.example.net",
+        "its certificate is not believed yet",
+        "proved that they know the password",
+        "trust anchors (explicit)",
+        "policies accepted est.example.net as est-server",
+        "policies accepted example.net as conveyed-end-entity",
+        "DNS server _domain-s.example.net: authentication domain name example.net",
+        "enrolled in network example.net",
+    ] {
+        assert!(said.contains(step), "expected `{step}`: {said}");
+    }
+
+    let discovered = device.journey(&["discover", "--format", "json"]);
+    assert_eq!(discovered.status.code(), Some(0), "{}", text(&discovered));
+    let discovered = json(&discovered);
+    assert_eq!(discovered["domain"], DOMAIN);
+    assert_eq!(discovered["outcome"]["authenticated"], true);
+    let queried = device.journey(&["query", "www.example.net", "--format", "json"]);
+    assert_eq!(
+        json(&queried)["answers"][0]["data"],
+        "192.0.2.80",
+        "{}",
+        text(&queried)
+    );
+    let explained = device.journey(&["explain", DOMAIN, "--network", DOMAIN, "--format", "json"]);
+    assert_eq!(explained.status.code(), Some(0), "{}", text(&explained));
+
+    assert!(
+        holds(&device.store(), b"est.example.net"),
+        "the search finds what is there"
+    );
+    assert!(
+        !holds(&device.store(), PASSWORD.as_bytes()),
+        "the password was stored"
+    );
+    assert!(
+        !holds(&device.store(), USER.as_bytes()),
+        "the user was stored"
+    );
+    // Whom the user named for trust wins over what is stored.
+    let anchors = device.folder.path().join("other.pem");
+    fs::write(&anchors, other_root()).unwrap();
+    let file = anchors.to_str().unwrap();
+    let other = device.journey(&["discover", DOMAIN, "--trust-anchors", file]);
+    assert_eq!(other.status.code(), Some(5), "{}", text(&other));
+}
+
+fn other_root() -> String {
+    Lab::start(Options::new()).unwrap().authority().root_pem()
+}
+
+#[test]
+fn all_four_algorithms_enrol() {
+    for algorithm in Algorithm::ALL {
+        let mut options = EstOptions::new(DOMAIN);
+        options.algorithms = vec![algorithm];
+        let device = Device::with(options);
+        let url = device.lab.est().url();
+        let output = device.bootstrap(&["--est", &url, "--format", "json"]);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{algorithm:?}: {}",
+            text(&output)
+        );
+        let report = json(&output);
+        assert_eq!(report["version"], 1);
+        assert_eq!(report["authentication-domain-name"], DOMAIN);
+        assert_eq!(report["network"], DOMAIN);
+        assert_eq!(report["reference-ids"][0], "est.example.net");
+        assert_eq!(report["anchor-database"], "explicit");
+    }
+}
+
+#[test]
+fn a_server_that_gives_certificates_to_everybody_is_authenticated_all_the_same() {
+    let mut options = EstOptions::new(DOMAIN);
+    options.open.push(Operation::EeCerts);
+    let device = Device::with(options);
+    device.enrol();
+    let journal = device.lab.est().journal();
+    let conveyed = journal
+        .iter()
+        .rfind(|entry| entry.path.ends_with("/eecerts"));
+    assert_eq!(conveyed.unwrap().scheme, "mutual", "{journal:?}");
+}
+
+#[test]
+fn a_wrong_password_is_refused() {
+    let device = Device::new();
+    let output = device.bootstrap_as(&[DOMAIN], "wrong");
+    device.is_refused(&output, 5, "the password is wrong");
+    let output = device.bootstrap_as(&[DOMAIN], "");
+    device.is_refused(&output, 2, "an empty password");
+}
+
+#[test]
+fn a_man_in_the_middle_is_refused() {
+    let device = Device::new();
+    // His certificate has the right names, by an authority that the network itself trusts.
+    let leaf = EstOptions::new(DOMAIN).leaf();
+    let identity = device.lab.authority().issue(&leaf).unwrap();
+    let relay = Relay::start(&identity, device.lab.est().addresses()[0]).unwrap();
+    device.refused(
+        &["--est", &relay.url()],
+        5,
+        "the certificate is not the server's",
+    );
+    assert!(relay.relayed() > 0, "he stood in between");
+    let journal = device.lab.est().journal();
+    assert!(
+        journal
+            .iter()
+            .any(|entry| entry.diagnosis.contains("is wrong")),
+        "{journal:?}"
+    );
+    assert!(
+        journal.iter().all(|entry| entry.user.is_none()),
+        "{journal:?}"
+    );
+}
+
+#[test]
+fn a_server_that_does_not_know_the_password_is_refused() {
+    for (fault, said) in [
+        (EstFault::WrongProof, "`vks` is wrong"),
+        (EstFault::NotAsked, "does not ask for HTTP Mutual"),
+    ] {
+        let device = Device::new();
+        device.lab.est().fail(fault);
+        device.refused(&[DOMAIN], 5, said);
+    }
+}
+
+#[test]
+fn an_answer_of_another_exchange_is_refused() {
+    let device = Device::new();
+    device.enrol();
+    fs::remove_dir_all(device.store()).unwrap();
+    device.lab.est().fail(EstFault::Replayed);
+    device.refused(&[DOMAIN], 5, "belongs to another exchange");
+}
+
+#[test]
+fn a_certificate_without_an_anchor_is_refused() {
+    let device = Device::new();
+    device
+        .lab
+        .est()
+        .fail_at(Operation::EeCerts, EstFault::NotAnchored);
+    device.refused(
+        &[DOMAIN],
+        5,
+        "the conveyed certificate of example.net is not acceptable",
+    );
+}
+
+#[test]
+fn an_est_server_that_policies_refuse_is_refused_whoever_knows_the_password() {
+    let device = Device::new();
+    let est = device.lab.est();
+    for (fault, finding) in [
+        (Fault::Expired, "`expired`"),
+        (Fault::WrongIssuer, "is not acceptable"),
+        (Fault::WrongUsage, "is not acceptable"),
+    ] {
+        let leaf = EstOptions::new(DOMAIN).leaf().with(fault);
+        est.present(&device.lab.authority().issue(&leaf).unwrap())
+            .unwrap();
+        let output = device.bootstrap(&[DOMAIN]);
+        device.is_refused(
+            &output,
+            5,
+            "the certificate of the EST server (est.example.net)",
+        );
+        assert!(text(&output).contains(finding), "{}", text(&output));
+    }
+}
+
+#[test]
+fn of_two_domains_the_one_that_was_named_is_taken() {
+    let device = Device::new();
+    device
+        .lab
+        .est()
+        .fail_at(Operation::EeCerts, EstFault::TwoDnsServers);
+    let url = device.lab.est().url();
+    device.refused(&["--est", &url], 5, "SRV-IDs of several domains");
+    device.refused(
+        &["--est", &url, "other.example"],
+        5,
+        "`_domain-s.other.example`",
+    );
+    device.enrol();
+}
+
+#[test]
+fn answers_that_cannot_be_used_each_have_their_error() {
+    for (operation, fault, code, said) in [
+        (
+            Operation::EeCerts,
+            EstFault::Huge,
+            1,
+            "sent a body of more than 1048576 octets",
+        ),
+        (
+            Operation::CaCerts,
+            EstFault::Huge,
+            1,
+            "sent a body of more than 1048576 octets",
+        ),
+        (
+            Operation::CaCerts,
+            EstFault::Truncated,
+            1,
+            "`cacerts` at https://est.example.net",
+        ),
+        (Operation::EeCerts, EstFault::NoBase64, 1, "no base64"),
+        (
+            Operation::EeCerts,
+            EstFault::NoCertificates,
+            1,
+            "`eecerts` at https://est.example.net",
+        ),
+        (
+            Operation::CaCerts,
+            EstFault::Status(500),
+            1,
+            "was answered with status 500",
+        ),
+        (
+            Operation::CaCerts,
+            EstFault::Redirect("https://other.example/".into()),
+            1,
+            "redirects to https://other.example",
+        ),
+    ] {
+        let device = Device::new();
+        device.lab.est().fail_at(operation, fault);
+        device.refused(&[DOMAIN], code, said);
+    }
+}
+
+#[test]
+fn a_domain_without_an_est_server_ends_with_four() {
+    let device = Device::new();
+    device.refused(
+        &["example.org"],
+        4,
+        "no EST server was found at `_est._tcp.example.org`",
+    );
+}
+
+#[test]
+fn a_dry_run_contacts_nobody() {
+    let device = Device::new();
+    let output = device.bootstrap(&[DOMAIN, "--dry-run"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(
+        text(&output).contains("PTR of _est._tcp.example.net"),
+        "{}",
+        text(&output)
+    );
+    assert_eq!(device.lab.est().connections(), 0);
+    assert!(device.lab.dns().journal().is_empty());
+    assert!(!device.store().exists());
+}
+
+#[test]
+fn what_is_wrong_is_said_before_a_password_is_asked_for() {
+    let device = Device::new();
+    device.refused(&[], 2, "give the DOMAIN");
+    device.refused(&["--est", "http://est.example.net"], 2, "--est:");
+    fs::create_dir(device.store()).unwrap();
+    fs::set_permissions(device.store(), fs::Permissions::from_mode(0o755)).unwrap();
+    device.refused(&[DOMAIN], 1, "has mode 0755, expected 0700");
+    assert_eq!(device.lab.est().connections(), 0);
+}

@@ -1,0 +1,161 @@
+//! A thing, by its manufacturer's voucher.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Output};
+
+use resolvet_tests::lab::{
+    Lab, Options,
+    est::EstOptions,
+    masa::{MasaFault, MasaOptions},
+    registrar::RegistrarFault,
+};
+
+use crate::device::{DOMAIN, Device, json, text};
+
+/// A lab with a registrar and a manufacturer, and a thing of its making.
+fn thing() -> Device {
+    let options = Options::new()
+        .site(DOMAIN)
+        .brski(EstOptions::new(DOMAIN), MasaOptions::default());
+    let device = Device {
+        lab: Lab::start(options).unwrap(),
+        folder: tempfile::tempdir().unwrap(),
+    };
+    let masa = device.lab.masa();
+    let identity = masa.device("00-D0-E5-F2-00-07").unwrap();
+    let write = |name: &str, content: &str| fs::write(device.folder.path().join(name), content);
+    write("idevid.pem", &identity.chain_pem()).unwrap();
+    write("idevid.key", &identity.key_pem()).unwrap();
+    let anchor = resolvet_tests::lab::ca::pem("CERTIFICATE", masa.anchor());
+    write("manufacturer.pem", &anchor).unwrap();
+    device
+}
+
+impl Device {
+    fn join(&self, words: &[&str]) -> Output {
+        let file = |name: &str| self.folder.path().join(name).to_str().unwrap().to_owned();
+        let (idevid, key) = (file("idevid.pem"), file("idevid.key"));
+        let (manufacturer, registrar) = (file("manufacturer.pem"), self.lab.registrar().url());
+        let resolver = self.resolver();
+        let own = [
+            "bootstrap",
+            "--brski",
+            "--registrar",
+            &registrar,
+            "--idevid",
+            &idevid,
+            "--idevid-key",
+            &key,
+            "--manufacturer-anchors",
+            &manufacturer,
+            "--network",
+            "factory",
+            "--resolver",
+            &resolver,
+        ];
+        self.run(&[&own, words].concat(), "")
+    }
+
+    /// Files of keys in the store.
+    fn keys(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(self.store())
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        files
+            .filter(|path| path.extension().is_some_and(|ending| ending == "key"))
+            .collect()
+    }
+}
+
+#[test]
+fn a_thing_joins_by_its_manufacturers_voucher() {
+    let thing = thing();
+    let output = thing.join(&[]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for step in [
+        "the registrar's certificate is not believed yet",
+        "the manufacturer's voucher is good",
+        "policies on registrar: accepted",
+        "policies on conveyed-end-entity: accepted",
+        "authentication domain name example.net",
+        "a certificate of the device's own was issued",
+        "enrolled in network factory",
+    ] {
+        assert!(said.contains(step), "expected `{step}`: {said}");
+    }
+    let told = thing.lab.registrar().told();
+    let paths: Vec<&str> = told.iter().map(|told| told.path.as_str()).collect();
+    let both = [
+        "/.well-known/brski/voucher_status",
+        "/.well-known/brski/enrollstatus",
+    ];
+    assert_eq!(paths, both, "{said}");
+    assert!(told.iter().all(|told| told.ok), "{said}");
+    assert_eq!(thing.lab.registrar().issued().len(), 1);
+    assert_eq!(thing.keys().len(), 1);
+    let mode = fs::metadata(&thing.keys()[0]).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let queried = thing.journey(&["query", "www.example.net", "--format", "json"]);
+    assert_eq!(
+        json(&queried)["answers"][0]["data"],
+        "192.0.2.80",
+        "{}",
+        text(&queried)
+    );
+    let resolver = thing.resolver();
+    let renewed = thing.run(&["trust", "renew", "factory", "--resolver", &resolver], "");
+    assert_eq!(renewed.status.code(), Some(0), "{}", text(&renewed));
+    let shown = json(&thing.run(&["trust", "show", "factory", "--format", "json"], ""));
+    assert_eq!(shown["networks"][0]["authentication"], "voucher");
+    let removed = thing.run(&["trust", "remove", "factory"], "");
+    assert_eq!(removed.status.code(), Some(0), "{}", text(&removed));
+    assert!(thing.keys().is_empty(), "the key goes with the enrolment");
+}
+
+#[test]
+fn a_bad_voucher_is_refused_by_its_own_error() {
+    for (fault, said) in [
+        (MasaFault::Expired, "the voucher ended at"),
+        (MasaFault::OtherSerial, "serial"),
+        (MasaFault::OtherNonce, "nonce"),
+        (MasaFault::Nonceless, "nonce"),
+        (MasaFault::UnknownSigner, "manufacturer"),
+        (MasaFault::OtherPin, "pin"),
+        (MasaFault::BadSignature, "signature"),
+    ] {
+        let thing = thing();
+        thing.lab.masa().fail(fault);
+        let output = thing.join(&[]);
+        thing.is_refused(&output, 5, said);
+        assert!(thing.keys().is_empty(), "no key is left");
+    }
+}
+
+#[test]
+fn a_registrar_that_becomes_another_is_refused() {
+    let thing = thing();
+    thing
+        .lab
+        .registrar()
+        .fail(RegistrarFault::ChangesCertificate);
+    let output = thing.join(&[]);
+    assert_ne!(output.status.code(), Some(0), "{}", text(&output));
+    assert_eq!(thing.networks(), 0);
+    assert!(
+        thing.lab.registrar().told().is_empty(),
+        "nothing was told to the other one"
+    );
+}
+
+#[test]
+fn a_voucher_that_takes_a_while_is_waited_for() {
+    let thing = thing();
+    thing.lab.registrar().fail(RegistrarFault::Pending {
+        retry_after: "1".into(),
+        times: 1,
+    });
+    let output = thing.join(&[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert_eq!(thing.lab.registrar().requests().len(), 2);
+}

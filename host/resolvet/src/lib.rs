@@ -10,6 +10,7 @@
 //! * [`Attachment`]: a vetted server that is kept vetted, and the only way to send a query, [`Attachment::query`];
 //! * [`enrolment`]: how trust begins, from a password to what is kept on disk;
 //! * [`leases`]: what the network proposes by DHCP;
+//! * [`networks`]: where the user lets it begin, and how such a network is recognised;
 //! * [`anchors`]: trust anchors from files and from the system.
 #![cfg_attr(
     test,
@@ -31,6 +32,7 @@ pub mod leases;
 mod lookup;
 pub mod manual;
 pub mod message;
+pub mod networks;
 mod policies;
 mod tls;
 mod transport;

@@ -7,6 +7,7 @@
 mod file;
 #[cfg(test)]
 mod tests;
+mod trusted;
 
 use std::{
     fmt, fs,
@@ -18,6 +19,7 @@ use std::{
 
 use resolvet_proto::enrolment::Enrolment;
 use rustix::fs::OFlags;
+use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 use file::System;
@@ -120,7 +122,7 @@ pub enum StoreError {
         expected: &'static str,
     },
     /// The content is none of ours.
-    #[error("enrolment `{}` cannot be read: {reason}", path.display())]
+    #[error("`{}` cannot be read: {reason}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -164,7 +166,10 @@ impl Store {
             folder: folder.to_owned(),
         };
         for network in store.networks()? {
-            store.open_file(&network)?;
+            open_private(&store.path(&network))?;
+        }
+        for network in store.trusted()? {
+            open_private(&store.trusted_path(&network))?;
         }
         Ok(store)
     }
@@ -180,12 +185,17 @@ impl Store {
     /// # Errors
     /// The folder cannot be read.
     pub fn networks(&self) -> Result<Vec<NetworkName>, StoreError> {
+        self.names(ENDING)
+    }
+
+    /// The names of the files with this ending.
+    fn names(&self, ending: &str) -> Result<Vec<NetworkName>, StoreError> {
         let mut networks = Vec::new();
         let entries = fs::read_dir(&self.folder).map_err(failed("reading folder", &self.folder))?;
         for entry in entries {
             let entry = entry.map_err(failed("reading folder", &self.folder))?;
             let name = entry.file_name();
-            let network = name.to_str().and_then(|name| name.strip_suffix(ENDING));
+            let network = name.to_str().and_then(|name| name.strip_suffix(ending));
             networks.extend(network.and_then(|name| name.parse::<NetworkName>().ok()));
         }
         networks.sort();
@@ -197,24 +207,7 @@ impl Store {
     /// # Errors
     /// The file is not this user's alone, or its content is none of ours.
     pub fn load(&self, network: &NetworkName) -> Result<Option<Enrolment>, StoreError> {
-        let path = self.path(network);
-        let Some(file) = self.open_file(network)? else {
-            return Ok(None);
-        };
-        let mut octets = Vec::new();
-        file.take(FILE_OCTETS + 1)
-            .read_to_end(&mut octets)
-            .map_err(failed("reading", &path))?;
-        let malformed = |reason| StoreError::Malformed {
-            path: path.clone(),
-            reason,
-        };
-        if octets.len() as u64 > FILE_OCTETS {
-            return Err(malformed(format!("more than {FILE_OCTETS} octets")));
-        }
-        serde_json::from_slice(&octets)
-            .map(Some)
-            .map_err(|error| malformed(error.to_string()))
+        read(&self.path(network))
     }
 
     /// Keeps the enrolment of a network in place of the one before. Either the old one is there afterwards or the new one,
@@ -223,17 +216,16 @@ impl Store {
     /// # Errors
     /// A step failed, for want of space for example: the old enrolment stands as it was.
     pub fn save(&self, network: &NetworkName, enrolment: &Enrolment) -> Result<(), StoreError> {
-        let path = self.path(network);
-        let mut octets = serde_json::to_vec_pretty(enrolment).map_err(|error| {
-            let reason = error.to_string();
-            StoreError::Malformed {
-                path: path.clone(),
-                reason,
-            }
-        })?;
+        self.write(&self.path(network), enrolment)
+    }
+
+    /// Writes a file of ours in place of the one before.
+    fn write(&self, path: &Path, content: &impl Serialize) -> Result<(), StoreError> {
+        let octets = serde_json::to_vec_pretty(content);
+        let mut octets = octets.map_err(|error| malformed(path, error.to_string()))?;
         octets.push(b'\n');
         let _alone = self.lock()?;
-        file::replace(&System, &self.folder, &path, &octets)
+        file::replace(&System, &self.folder, path, &octets)
     }
 
     /// Forgets a network. Says whether there was an enrolment.
@@ -317,29 +309,50 @@ impl Store {
         file.lock().map_err(failed("locking", &path))?;
         Ok(file)
     }
+}
 
-    /// Opens an enrolment's file if it is there, and checks that it is this user's alone.
-    fn open_file(&self, network: &NetworkName) -> Result<Option<fs::File>, StoreError> {
-        let path = self.path(network);
-        let opened = fs::OpenOptions::new()
-            .read(true)
-            // Neither a link that leads elsewhere nor a pipe that never answers.
-            .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
-            .open(&path);
-        let file = match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(failed("opening", &path))?,
-        };
-        let metadata = file.metadata().map_err(failed("looking at", &path))?;
-        if !metadata.is_file() {
-            return Err(StoreError::Kind {
-                path,
-                expected: "file",
-            });
-        }
-        private(&path, &metadata, 0o600)?;
-        Ok(Some(file))
+/// Reads a file of ours, if it is there.
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+    let Some(file) = open_private(path)? else {
+        return Ok(None);
+    };
+    let mut octets = Vec::new();
+    file.take(FILE_OCTETS + 1)
+        .read_to_end(&mut octets)
+        .map_err(failed("reading", path))?;
+    if octets.len() as u64 > FILE_OCTETS {
+        return Err(malformed(path, format!("more than {FILE_OCTETS} octets")));
     }
+    serde_json::from_slice(&octets)
+        .map(Some)
+        .map_err(|error| malformed(path, error.to_string()))
+}
+
+fn malformed(path: &Path, reason: String) -> StoreError {
+    let path = path.to_owned();
+    StoreError::Malformed { path, reason }
+}
+
+/// Opens a file if it is there, and checks that it is this user's alone.
+fn open_private(path: &Path) -> Result<Option<fs::File>, StoreError> {
+    let opened = fs::OpenOptions::new()
+        .read(true)
+        // Neither a link that leads elsewhere nor a pipe that never answers.
+        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+        .open(path);
+    let file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(failed("opening", path))?,
+    };
+    let metadata = file.metadata().map_err(failed("looking at", path))?;
+    if !metadata.is_file() {
+        return Err(StoreError::Kind {
+            path: path.to_owned(),
+            expected: "file",
+        });
+    }
+    private(path, &metadata, 0o600)?;
+    Ok(Some(file))
 }
 
 fn flags(flags: OFlags) -> i32 {

@@ -1,28 +1,11 @@
 //! The program `resolvet` against servers that others wrote, with every packet that it sends counted.
 
-use std::path::PathBuf;
-
 use anyhow::{Context as _, Result, ensure};
 use resolvet_tests::lab::ca::{Fault, Leaf};
 
 use crate::network::{DOMAIN, Network, ONLY_OVER_TLS, ONLY_OVER_TLS_ADDRESS};
+use crate::process::resolvet;
 use crate::trace::Trace;
-
-/// The program, which lies beside the tests.
-fn resolvet() -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder = test
-        .parent()
-        .and_then(|folder| folder.parent())
-        .context("tests lie in a folder of the build's")?;
-    let program = folder.join("resolvet");
-    ensure!(
-        program.is_file(),
-        "`{}` is missing: run `cargo build --workspace`",
-        program.display()
-    );
-    Ok(program)
-}
 
 /// Asks for the name that only the server over TLS knows.
 fn query(network: &Network, profile: &str) -> Result<Trace> {

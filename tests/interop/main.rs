@@ -15,6 +15,7 @@ mod leaks;
 mod network;
 mod nsd;
 mod process;
+mod publish;
 mod servers;
 mod strace;
 mod trace;

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use hickory_proto::rr::RecordType;
 use resolvet_tests::lab::ask;
 
@@ -37,6 +37,25 @@ pub(crate) fn program(name: &str, package: &str) -> Result<PathBuf> {
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
         .with_context(|| format!("`{name}` is missing: install Debian's package `{package}`"))
+}
+
+/// Our program, which lies beside the tests.
+///
+/// # Errors
+/// When it was not built.
+pub(crate) fn resolvet() -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let folder = test
+        .parent()
+        .and_then(|folder| folder.parent())
+        .context("tests lie in a folder of the build's")?;
+    let program = folder.join("resolvet");
+    ensure!(
+        program.is_file(),
+        "`{}` is missing: run `cargo build --workspace`",
+        program.display()
+    );
+    Ok(program)
 }
 
 /// A running server; dropping it ends the server and waits until it is gone.

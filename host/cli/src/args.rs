@@ -1,12 +1,12 @@
 //! Arguments and their help.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-};
+mod publish;
+
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use resolvet_proto::discovery::DomainName;
+
+pub(crate) use publish::{CertificateRequest, EstContent, NamedHost, PublishCommand, Zone};
 
 /// Finds the encrypted DNS servers that a network offers, authenticates them, and has every judgement made by sandboxed
 /// WebAssembly policies.
@@ -258,49 +258,6 @@ pub(crate) enum TrustCommand {
         #[arg(long, value_name = "FOLDER")]
         store: Option<PathBuf>,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PublishCommand {
-    /// The zone's records for DNS over TLS servers, and for the EST server that devices enrol at.
-    Zone {
-        /// The domain: the authentication domain name.
-        domain: String,
-        /// A DNS over TLS server, the most wanted first: its host name and its addresses.
-        #[arg(long, value_name = "HOST=ADDRESS[,ADDRESS]", required = true, value_parser = named_host)]
-        server: Vec<NamedHost>,
-        /// The port of the DNS over TLS servers.
-        #[arg(long, default_value_t = 853, value_parser = clap::value_parser!(u16).range(1..))]
-        port: u16,
-        /// The EST server.
-        #[arg(long, value_name = "HOST=ADDRESS[,ADDRESS]", value_parser = named_host)]
-        est: Option<NamedHost>,
-        /// The EST server's port.
-        #[arg(long, default_value_t = 443, value_parser = clap::value_parser!(u16).range(1..))]
-        est_port: u16,
-    },
-}
-
-/// A host and its addresses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NamedHost {
-    pub(crate) name: DomainName,
-    pub(crate) addresses: Vec<IpAddr>,
-}
-
-fn named_host(text: &str) -> Result<NamedHost, String> {
-    let expected =
-        || "expected HOST=ADDRESS, such as a.example.net=192.0.2.1,2001:db8::1".to_owned();
-    let (name, addresses) = text.split_once('=').ok_or_else(expected)?;
-    let name = DomainName::parse(name).map_err(|problem| format!("host {problem}"))?;
-    let addresses = addresses
-        .split(',')
-        .map(str::parse)
-        .collect::<Result<_, _>>();
-    Ok(NamedHost {
-        name,
-        addresses: addresses.map_err(|_| expected())?,
-    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

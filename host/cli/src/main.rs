@@ -9,6 +9,7 @@ mod journey;
 mod mend;
 mod output;
 mod password;
+mod pem;
 mod policies;
 mod report;
 

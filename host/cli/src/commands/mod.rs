@@ -36,7 +36,7 @@ pub(crate) fn run(command: Command, output: &Output) -> anyhow::Result<Exit> {
         Command::Inspect { file, privacy_oid } => inspect::run(&file, &privacy_oid, output),
         Command::Bootstrap(arguments) => block_on(bootstrap::run(arguments, output)),
         Command::Trust(command) => block_on(trust::run(command, output)),
-        Command::Publish(command) => publish::run(command, output),
+        Command::Publish(command) => block_on(publish::run(command, output)),
         Command::Policy(command) => policy::run(command, output),
         Command::Config(command) => config::run(command, output),
         // `main` has taken it before anything else.

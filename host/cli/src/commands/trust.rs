@@ -7,7 +7,6 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use comfy_table::Cell;
 use resolvet::{
     Policies, Recursive, anchors,
@@ -28,6 +27,7 @@ use crate::{
     exit::{Exit, UsageError},
     journey::{self, LOOKUP},
     output::{Output, Tone, cell, tinted},
+    pem::pem,
     policies,
     report::VERSION,
 };
@@ -227,7 +227,10 @@ fn export(
             format!("network `{network}` has none of its own: the system's trust anchors apply");
         return Err(UsageError(text).into());
     }
-    let certificates: Vec<String> = certificates.into_iter().map(|der| pem(der)).collect();
+    let certificates: Vec<String> = certificates
+        .into_iter()
+        .map(|der| pem("CERTIFICATE", der))
+        .collect();
     if output.is_json() {
         output.document(&ExportReport {
             version: VERSION,
@@ -337,19 +340,4 @@ fn left(end: u64, now: u64) -> String {
         Some(left) => format!("in {} days", left / DAY),
         None => format!("{} days ago", (now - end) / DAY),
     }
-}
-
-/// PEM (RFC 7468), without the last line feed.
-fn pem(der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let mut lines = vec!["-----BEGIN CERTIFICATE-----"];
-    let mut rest = text.as_str();
-    while let Some((line, after)) = rest.split_at_checked(64).or(Some((rest, "")))
-        && !line.is_empty()
-    {
-        lines.push(line);
-        rest = after;
-    }
-    lines.push("-----END CERTIFICATE-----");
-    lines.join("\n")
 }

@@ -23,6 +23,7 @@ mod locate;
 mod pledge;
 mod progress;
 mod reattach;
+mod server_request;
 mod store;
 mod trust;
 
@@ -40,6 +41,7 @@ pub use resolvet_proto::enrolment::{
     Enrolment,
     mutual::{Password, User, UserError},
 };
+pub use server_request::{ServerRequestError, server_key, server_request};
 pub use store::{NetworkName, NetworkNameError, Store, StoreError};
 
 /// Why policies did not accept, for a person: the first finding that binds, with its policy and paragraph.

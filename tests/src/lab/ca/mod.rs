@@ -18,6 +18,7 @@ use rcgen::{
 };
 use resolvet_proto::certificate::privacy::DEFAULT_OID;
 use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 pub use leaf::{Algorithm, Fault, Leaf};
@@ -59,6 +60,7 @@ impl fmt::Debug for Authority {
 pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     conveyed: CertificateDer<'static>,
+    /// 0 for one that was made elsewhere: our lists cannot revoke it.
     serial: u64,
     key: KeyPair,
     staple: Option<Vec<u8>>,
@@ -238,6 +240,23 @@ impl Identity {
     pub fn stapling(mut self, response: Vec<u8>) -> Self {
         self.staple = Some(response);
         self
+    }
+
+    /// An identity that was made elsewhere: a chain, end entity first, and its key in PKCS #8, both in PEM.
+    ///
+    /// # Errors
+    /// When one of them cannot be read, or the chain is empty.
+    pub fn from_pem(chain: &str, key: &str) -> Result<Self> {
+        let chain: Vec<CertificateDer<'static>> =
+            CertificateDer::pem_slice_iter(chain.as_bytes()).collect::<Result<_, _>>()?;
+        let conveyed = chain.first().context("the chain is empty")?.clone();
+        Ok(Self {
+            chain,
+            conveyed,
+            serial: 0,
+            key: KeyPair::from_pem(key)?,
+            staple: None,
+        })
     }
 
     /// What the server presents, end entity first.

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context as _, Result};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, NAPTR, NS, SOA, SRV, TXT};
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::{Name, RData, Record, RecordSet, RecordType};
+use hickory_proto::serialize::txt::Parser;
 
 /// Time to live of records that are added without one, in seconds.
 pub const TTL: u32 = 300;
@@ -87,6 +88,19 @@ impl Zone {
             Ipv6Addr::new(0x2001, 0xdb8, 8, 4, 0, 0, 0, 0x80).into(),
         )?;
         zone.cname("alias", "www")?;
+        Ok(zone)
+    }
+
+    /// A zone with these records, lines of a master file (RFC 1035 section 5), beside SOA and NS.
+    ///
+    /// # Errors
+    /// When `origin` is no domain name, or the text is no master file.
+    pub fn read(origin: &str, text: &str) -> Result<Self> {
+        let mut zone = Self::new(origin)?;
+        let (_, sets) = Parser::new(text, None, Some(zone.origin.clone())).parse()?;
+        for record in sets.values().flat_map(RecordSet::records_without_rrsigs) {
+            zone.add_at(record.name.clone(), record.ttl, record.data.clone());
+        }
         Ok(zone)
     }
 

@@ -12,9 +12,10 @@ mod tests;
 mod users;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use resolvet_proto::enrolment::est::Operation;
 use resolvet_proto::enrolment::mutual::Algorithm;
 use rustls_pki_types::CertificateDer;
@@ -210,6 +211,21 @@ impl Est {
     /// Gives these certificates of authorities by `/cacerts` from now on.
     pub fn publish_authorities(&self, certificates: Vec<CertificateDer<'static>>) {
         lock(&self.operations.state).authorities = certificates;
+    }
+
+    /// Gives the bodies that stand below a web server's root, as `resolvet publish est-content` writes them, from now on.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn serve_files(&self, root: &Path) -> Result<()> {
+        let mut given = Vec::new();
+        for operation in [Operation::CaCerts, Operation::EeCerts] {
+            let file = root.join(operation.path(None).trim_start_matches('/'));
+            let body = std::fs::read(&file).with_context(|| file.display().to_string())?;
+            given.push((operation, body));
+        }
+        lock(&self.operations.state).given = given;
+        Ok(())
     }
 
     /// Gives these lists, DER, by `/crls` from now on.

@@ -18,6 +18,7 @@ mod origin;
 mod pal;
 mod reply;
 mod request;
+mod server;
 
 pub use anchors::{CaCertificates, sort as sort_ca_certificates};
 pub use body::{BodyError, decode, encode, folded};
@@ -33,3 +34,4 @@ pub use pal::{PackageType, Pal, PalEntry, PalError, PalInfo, pal_from_json, pal_
 pub use reply::{Answer, Outcome, ReplyError, classify};
 pub(in crate::enrolment) use reply::{Class, class};
 pub use request::{CertificationRequest, RequestToSign, SigningError, Subject, challenge_password};
+pub use server::ServerNames;

@@ -19,7 +19,7 @@ use x509_cert::{
 };
 
 use super::{CsrAttributes, csr_attributes::CHALLENGE_PASSWORD, limits};
-use crate::judgement::Der;
+use crate::{certificate::privacy::PrivacyError, judgement::Der};
 
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 
@@ -61,6 +61,9 @@ pub enum SigningError {
         /// How many came.
         certificates: usize,
     },
+    /// The privacy statement has no encoding.
+    #[error(transparent)]
+    Privacy(#[from] PrivacyError),
 }
 
 /// The value that binds a request to its connection (RFC 7030 section 3.5): base64 of the TLS exporter's 32 octets (RFC
@@ -253,7 +256,7 @@ impl CertificationRequest {
     }
 }
 
-fn part(part: &'static str) -> impl Fn(der::Error) -> SigningError {
+pub(super) fn part(part: &'static str) -> impl Fn(der::Error) -> SigningError {
     move |reason| SigningError::Malformed { part, reason }
 }
 

@@ -6,8 +6,8 @@ use resolvet_proto::discovery::{DomainName, Protocol, SERVICE};
 use serde::Serialize;
 
 use crate::{
-    args::{NamedHost, PublishCommand},
-    exit::{Exit, UsageError},
+    args::{NamedHost, Zone as Arguments},
+    exit::Exit,
     output::Output,
     report::VERSION,
 };
@@ -23,20 +23,12 @@ struct ZoneReport<'a> {
 /// Seconds for which resolvers may keep a record: a replaced server is known within the hour.
 const TTL: u32 = 3_600;
 
-pub(super) fn run(command: PublishCommand, output: &Output) -> anyhow::Result<Exit> {
-    let PublishCommand::Zone {
-        domain,
-        server,
-        port,
-        est,
-        est_port,
-    } = command;
-    let domain = DomainName::parse(&domain)
-        .map_err(|problem| UsageError(format!("domain `{}` {problem}", domain.escape_debug())))?;
+pub(super) fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Exit> {
+    let domain = super::domain(&arguments.domain)?;
     let mut zone = Zone::default();
-    zone.dns_servers(&domain, &server, port);
-    if let Some(est) = &est {
-        zone.est(&domain, est, est_port);
+    zone.dns_servers(&domain, &arguments.server, arguments.port);
+    if let Some(est) = &arguments.est {
+        zone.est(&domain, est, arguments.est_port);
     }
     let text = zone.text.trim_end();
     if output.is_json() {

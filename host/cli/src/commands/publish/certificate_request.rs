@@ -1,0 +1,129 @@
+//! `resolvet publish certificate-request`: what the DNS server's administrator gives to the authority.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use resolvet::enrolment::{DeviceKey, server_key, server_request};
+use resolvet_proto::{
+    certificate::{SrvId, privacy::PrivacyStatement},
+    discovery::DomainName,
+    enrolment::est::ServerNames,
+};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::statement;
+use crate::{
+    args::CertificateRequest,
+    exit::{Exit, UsageError},
+    output::Output,
+    pem::pem,
+    report::VERSION,
+};
+
+/// What is asked for.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct RequestReport {
+    version: u32,
+    /// PKCS #10 in PEM.
+    request: String,
+    dns_ids: Vec<String>,
+    srv_id: String,
+    ip_ids: Vec<std::net::IpAddr>,
+    privacy: Option<PrivacyStatement>,
+    privacy_oid: Option<String>,
+    key: PathBuf,
+    key_is_new: bool,
+}
+
+pub(super) fn run(arguments: &CertificateRequest, output: &Output) -> anyhow::Result<Exit> {
+    let domain = super::domain(&arguments.domain)?;
+    let dns_ids = arguments
+        .dns_id
+        .iter()
+        .map(|name| super::domain(name))
+        .collect::<Result<Vec<DomainName>, _>>()?;
+    let privacy = arguments.privacy.as_deref().map(statement::read);
+    let privacy = privacy.transpose()?;
+    let mut names = ServerNames::new(domain.clone())
+        .with_dns_ids(dns_ids.iter().cloned())
+        .with_ip_ids(arguments.ip_id.iter().copied());
+    if let Some(statement) = &privacy {
+        names = names.stating(&arguments.privacy_oid, statement.clone());
+    }
+    let (request, key) = match &arguments.key {
+        Some(file) => {
+            let key =
+                DeviceKey::read(file).map_err(|error| UsageError(format!("--key: {error}")))?;
+            (server_request(&names, &key)?, file.clone())
+        }
+        None => {
+            let file = arguments.new_key.clone();
+            let file = file.unwrap_or_else(|| format!("{}.key", domain.without_dot()).into());
+            let (key, pkcs8) = server_key()?;
+            // A request that cannot be made leaves no key behind.
+            let request = server_request(&names, &key)?;
+            keep(&file, &pkcs8)?;
+            (request, file)
+        }
+    };
+    let request = pem("CERTIFICATE REQUEST", request.der());
+    if output.is_json() {
+        let dns_ids = [domain.clone()].into_iter().chain(dns_ids);
+        output.document(&RequestReport {
+            version: VERSION,
+            request,
+            dns_ids: dns_ids.map(|name| name.without_dot().to_owned()).collect(),
+            srv_id: SrvId::domain_s(domain.without_dot())?.to_string(),
+            ip_ids: arguments.ip_id.clone(),
+            privacy_oid: privacy.is_some().then(|| arguments.privacy_oid.clone()),
+            privacy,
+            key_is_new: arguments.key.is_none(),
+            key,
+        })?;
+        return Ok(Exit::Done);
+    }
+    output.line(&request)?;
+    if arguments.key.is_none() {
+        output.remark(&format!(
+            "the key is in `{}`: whoever has it can stand in for the server",
+            key.display()
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes a private key that only this user may read, where there is no file yet.
+fn keep(path: &Path, pkcs8: &[u8]) -> anyhow::Result<()> {
+    let mut file = match fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let path = path.display();
+            let text = format!(
+                "`{path}` is there already and stays as it is: take its key with `--key {path}`, or name another file with --new-key"
+            );
+            return Err(UsageError(text).into());
+        }
+        opened => opened.with_context(|| format!("`{}` cannot be written", path.display()))?,
+    };
+    let text = Zeroizing::new(pem("PRIVATE KEY", pkcs8));
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half a key is none; the error is told.
+        let _removed = fs::remove_file(path);
+    }
+    written.with_context(|| format!("`{}` cannot be written", path.display()))
+}

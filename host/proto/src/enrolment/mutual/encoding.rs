@@ -1,4 +1,4 @@
-//! Numbers and texts as octets, and octets as texts (RFC 8120 section 3.2 and section 12.2).
+//! Numbers and texts as octets, and octets as texts (RFC 8120 sections 3.2 and 12.1).
 
 use alloc::{string::String, vec::Vec};
 use core::fmt::Write as _;
@@ -6,7 +6,7 @@ use core::fmt::Write as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 /// VI: a number in base 128, most significant digits first; every octet but the last has its high bit set
-/// (RFC 8120 section 12.2).
+/// (RFC 8120 section 12.1).
 pub(super) fn variable_integer(number: u64) -> Vec<u8> {
     let mut octets = Vec::new();
     let mut rest = number;
@@ -26,7 +26,7 @@ pub(super) fn variable_integer(number: u64) -> Vec<u8> {
     octets
 }
 
-/// VS: octets with their number before them (RFC 8120 section 12.2).
+/// VS: octets with their number before them (RFC 8120 section 12.1).
 pub(super) fn variable_string(octets: &[u8]) -> Vec<u8> {
     let mut string = variable_integer(octets.len() as u64);
     string.extend_from_slice(octets);

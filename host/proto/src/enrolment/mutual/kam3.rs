@@ -35,7 +35,7 @@ pub struct Random(Zeroizing<[u8; Self::OCTETS]>);
 #[non_exhaustive]
 pub enum ExchangeError {
     /// The peer's number is no element of the group, or one that gives nothing away but its own smallness.
-    #[error("the peer's `{parameter}` is not acceptable in the group of `{}` (RFC 8121 3.1, 3.2)", .algorithm.name())]
+    #[error("the peer's `{parameter}` is not acceptable in the group of `{}` (RFC 8121 3.2, 3.3)", .algorithm.name())]
     Element {
         /// `kc1` or `ks1`.
         parameter: &'static str,

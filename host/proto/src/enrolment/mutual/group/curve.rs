@@ -1,4 +1,4 @@
-//! Points of P-256 and P-521 (RFC 8121 section 3.2).
+//! Points of P-256 and P-521 (RFC 8121 section 3.3).
 
 use alloc::vec::Vec;
 use core::marker::PhantomData;

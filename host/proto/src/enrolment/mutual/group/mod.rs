@@ -36,7 +36,7 @@ pub(super) trait Group {
     /// The inverse modulo r; `None` for 0.
     fn inverse(scalar: &Self::Scalar) -> Option<Self::Scalar>;
 
-    /// Reads an element: of the right length, in the group, and not one of those that RFC 8121 sections 3.1 and 3.2
+    /// Reads an element: of the right length, in the group, and not one of those that RFC 8121 sections 3.2 and 3.3
     /// exclude.
     fn decode(octets: &[u8]) -> Option<Self::Element>;
     /// An element as octets; `None` for one of those that are excluded.

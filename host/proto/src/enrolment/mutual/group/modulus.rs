@@ -1,4 +1,4 @@
-//! Numbers modulo a safe prime: the groups 14 and 16 of RFC 3526 (RFC 8121 section 3.1 and appendix A).
+//! Numbers modulo a safe prime: the groups 14 and 16 of RFC 3526 (RFC 8121 section 3.2 and appendix A).
 
 use alloc::vec::Vec;
 
@@ -153,7 +153,7 @@ impl<P: Prime> Group for P {
         Some(Zeroizing::new(Zeroizing::new(inverse).retrieve()))
     }
 
-    /// 1 < K < q - 1 (RFC 8121 section 3.1), which leaves none of the two elements of small order.
+    /// 1 < K < q - 1 (RFC 8121 section 3.2), which leaves none of the two elements of small order.
     fn decode(octets: &[u8]) -> Option<Self::Element> {
         if octets.len() != self::octets(P::BITS) {
             return None;

@@ -10,6 +10,7 @@
 
 mod draft;
 mod forge;
+mod opaque_profile;
 mod pkix_cases;
 mod privacy_cases;
 mod rfc1035;
@@ -26,6 +27,7 @@ mod rfc8366;
 mod rfc8951;
 mod rfc8995;
 mod rfc9525;
+mod rfc9807;
 mod suites;
 mod world;
 mod zone;

@@ -12,3 +12,4 @@ mod discovery;
 mod enrolment;
 mod finding;
 mod mutual;
+mod opaque;

@@ -8,4 +8,4 @@ mod section_4;
 mod section_5;
 mod section_7;
 
-pub(crate) use parties::{Parties, Wire, random};
+pub(crate) use parties::{Counter, Parties, Wire, random};

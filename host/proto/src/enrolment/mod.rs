@@ -2,10 +2,12 @@
 //!
 //! Private keys, passwords and sockets stay with the driver: what must be signed, proved or sent goes out as an action.
 
+pub mod authentication;
 pub mod brski;
 pub mod est;
 pub mod journey;
 pub mod mutual;
+pub mod opaque;
 
 mod signed_data;
 mod stored;

@@ -57,7 +57,7 @@ impl Password {
         Ok(Self(octets))
     }
 
-    pub(super) fn octets(&self) -> &[u8] {
+    pub(in crate::enrolment) fn octets(&self) -> &[u8] {
         &self.0
     }
 }
@@ -82,7 +82,7 @@ impl User {
         &self.name
     }
 
-    pub(super) const fn password(&self) -> &Password {
+    pub(in crate::enrolment) const fn password(&self) -> &Password {
         &self.password
     }
 }

@@ -1,4 +1,4 @@
-//! Header fields as schemes with parameters (RFC 9110 section 11), and parameters as texts (RFC 8120 section 3).
+//! Header fields as schemes with parameters (RFC 9110 section 11), and parameters as texts.
 
 use alloc::{
     string::{String, ToString as _},
@@ -9,9 +9,6 @@ use core::{fmt::Write as _, iter::Peekable, str::Chars};
 use thiserror::Error;
 
 use super::limits;
-
-/// The scheme of RFC 8120.
-const SCHEME: &str = "Mutual";
 
 /// A header field cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -43,13 +40,13 @@ pub enum HeaderError {
         problem: &'static str,
     },
     /// A parameter stands there twice.
-    #[error("parameter `{name}` twice (RFC 8120 4)")]
+    #[error("parameter `{name}` twice (RFC 9110 11.2)")]
     Twice {
         /// Its name.
         name: String,
     },
     /// An extended parameter is not `UTF-8''` with percent-encoded octets of a text.
-    #[error("parameter `{name}*` is no percent-encoded UTF-8 (RFC 8120 3.1, RFC 8187 3.2)")]
+    #[error("parameter `{name}*` is no percent-encoded UTF-8 (RFC 8187 3.2)")]
     Extended {
         /// Its name.
         name: String,
@@ -58,7 +55,7 @@ pub enum HeaderError {
 
 /// Parameters of one challenge, of credentials, or of an Authentication-Info.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Parameters(Vec<Parameter>);
+pub(in crate::enrolment) struct Parameters(Vec<Parameter>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Parameter {
@@ -70,19 +67,19 @@ struct Parameter {
 
 impl Parameters {
     /// The value of a parameter, whichever form it has.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::enrolment) fn get(&self, name: &str) -> Option<&str> {
         let parameter = self.0.iter().find(|parameter| parameter.name == name)?;
         Some(&parameter.value)
     }
 
     /// Whether a parameter has the extended form.
-    pub(super) fn is_extended(&self, name: &str) -> bool {
+    pub(in crate::enrolment) fn is_extended(&self, name: &str) -> bool {
         self.0
             .iter()
             .any(|parameter| parameter.name == name && parameter.extended)
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::enrolment) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|parameter| parameter.name.as_str())
     }
 
@@ -116,31 +113,46 @@ impl Parameters {
     }
 }
 
-/// The Mutual challenges among the values of WWW-Authenticate fields; those of other schemes are left out.
-pub(super) fn challenges(fields: &[&[u8]]) -> Result<Vec<Parameters>, HeaderError> {
+/// The challenges of a scheme among the values of WWW-Authenticate fields; those of other schemes are left out.
+pub(in crate::enrolment) fn challenges(
+    scheme: &str,
+    fields: &[&[u8]],
+) -> Result<Vec<Parameters>, HeaderError> {
     if fields.len() > limits::FIELDS {
         return Err(HeaderError::TooMany {
             what: "header fields",
             expected: limits::FIELDS,
         });
     }
-    let mut mutual = Vec::new();
+    let mut wanted = Vec::new();
     for field in fields {
         let all = schemes(text(field)?)?;
         let ours = all
             .into_iter()
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME));
-        mutual.extend(ours.map(|(_, parameters)| parameters));
+            .filter(|(presented, _)| presented.eq_ignore_ascii_case(scheme));
+        wanted.extend(ours.map(|(_, parameters)| parameters));
     }
-    Ok(mutual)
+    Ok(wanted)
+}
+
+/// The names of all schemes that WWW-Authenticate fields offer, in their order.
+pub(in crate::enrolment) fn names(fields: &[&[u8]]) -> Result<Vec<String>, HeaderError> {
+    let mut names = Vec::new();
+    for field in fields.iter().take(limits::FIELDS) {
+        names.extend(schemes(text(field)?)?.into_iter().map(|(scheme, _)| scheme));
+    }
+    Ok(names)
 }
 
 /// The parameters of the credentials in an Authorization field; `None` for those of another scheme.
-pub(super) fn credentials(field: &[u8]) -> Result<Option<Parameters>, HeaderError> {
+pub(in crate::enrolment) fn credentials(
+    scheme: &str,
+    field: &[u8],
+) -> Result<Option<Parameters>, HeaderError> {
     let mut all = schemes(text(field)?)?.into_iter();
     match (all.next(), all.next()) {
-        (Some((scheme, parameters)), None) => {
-            Ok(scheme.eq_ignore_ascii_case(SCHEME).then_some(parameters))
+        (Some((presented, parameters)), None) => {
+            Ok(presented.eq_ignore_ascii_case(scheme).then_some(parameters))
         }
         _ => Err(HeaderError::Form {
             problem: "expected one scheme",
@@ -150,13 +162,16 @@ pub(super) fn credentials(field: &[u8]) -> Result<Option<Parameters>, HeaderErro
 
 /// The parameters of an Authentication-Info field. Its form has no scheme (RFC 7615 section 3); one that stands there as in
 /// other fields is accepted.
-pub(super) fn information(field: &[u8]) -> Result<Parameters, HeaderError> {
+pub(in crate::enrolment) fn information(
+    scheme: &str,
+    field: &[u8],
+) -> Result<Parameters, HeaderError> {
     let text = text(field)?;
     let mut reader = Reader::new(text);
     let mut parameters = Parameters::default();
     if reader.starts_with_scheme() {
-        return credentials(field)?.ok_or(HeaderError::Form {
-            problem: "expected the scheme `Mutual`",
+        return credentials(scheme, field)?.ok_or(HeaderError::Form {
+            problem: "expected the scheme of the request",
         });
     }
     loop {
@@ -390,16 +405,16 @@ fn extended(name: &str, value: &str) -> Result<String, HeaderError> {
 }
 
 /// Writes parameters one after the other.
-pub(super) struct Writer(String);
+pub(in crate::enrolment) struct Writer(String);
 
 impl Writer {
     /// Begins with the scheme.
-    pub(super) fn with_scheme() -> Self {
-        Self(String::from("Mutual "))
+    pub(in crate::enrolment) fn with_scheme(scheme: &str) -> Self {
+        Self(alloc::format!("{scheme} "))
     }
 
     /// Begins without, as Authentication-Info has it.
-    pub(super) fn without_scheme() -> Self {
+    pub(in crate::enrolment) fn without_scheme() -> Self {
         Self(String::new())
     }
 
@@ -412,13 +427,13 @@ impl Writer {
     }
 
     /// A token, a number or hexadecimal digits, without quotation marks.
-    pub(super) fn token(&mut self, name: &str, value: &str) {
+    pub(in crate::enrolment) fn token(&mut self, name: &str, value: &str) {
         self.name(name);
         self.0.push_str(value);
     }
 
     /// A string, always with quotation marks.
-    pub(super) fn string(&mut self, name: &str, value: &str) {
+    pub(in crate::enrolment) fn string(&mut self, name: &str, value: &str) {
         self.name(name);
         self.0.push('"');
         for character in value.chars() {
@@ -430,8 +445,8 @@ impl Writer {
         self.0.push('"');
     }
 
-    /// A string that may have characters beyond ASCII: then in the extended form (RFC 8120 section 3.1).
-    pub(super) fn text(&mut self, name: &str, value: &str) {
+    /// A string that may have characters beyond ASCII: then in the extended form (RFC 8187 section 3.2).
+    pub(in crate::enrolment) fn text(&mut self, name: &str, value: &str) {
         if value.is_ascii() {
             return self.string(name, value);
         }
@@ -447,7 +462,7 @@ impl Writer {
         }
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(in crate::enrolment) fn finish(self) -> String {
         self.0
     }
 }
@@ -457,7 +472,7 @@ mod tests {
     use super::*;
 
     fn one(field: &str) -> Parameters {
-        let mut all = challenges(&[field.as_bytes()]).unwrap();
+        let mut all = challenges("Mutual", &[field.as_bytes()]).unwrap();
         assert_eq!(all.len(), 1, "{field}");
         all.remove(0)
     }
@@ -465,7 +480,7 @@ mod tests {
     #[test]
     fn challenges_are_told_apart() {
         let field = r#"Basic realm="a, Mutual b=c", mutual version=1 , , realm = "x\"y",Negotiate dG9rZW4=, Digest nonce=1"#;
-        let all = challenges(&[field.as_bytes(), b"MUTUAL version=2"]).unwrap();
+        let all = challenges("Mutual", &[field.as_bytes(), b"MUTUAL version=2"]).unwrap();
         assert_eq!(all.len(), 2);
         assert_eq!(all[0].get("version"), Some("1"));
         assert_eq!(all[0].get("realm"), Some("x\"y"));
@@ -486,7 +501,7 @@ mod tests {
         let user = one("Mutual user*=UTF-8''Ren%C3%A9e%20x");
         assert_eq!(user.get("user"), Some("Renée x"));
         assert!(user.is_extended("user"));
-        let mut writer = Writer::with_scheme();
+        let mut writer = Writer::with_scheme("Mutual");
         writer.text("user", "Renée x");
         assert_eq!(writer.finish(), "Mutual user*=UTF-8''Ren%C3%A9e%20x");
         for wrong in [
@@ -501,7 +516,7 @@ mod tests {
             let field = alloc::format!("Mutual user*={wrong}");
             assert!(
                 matches!(
-                    challenges(&[field.as_bytes()]),
+                    challenges("Mutual", &[field.as_bytes()]),
                     Err(HeaderError::Extended { .. })
                 ),
                 "{wrong}"
@@ -519,20 +534,20 @@ mod tests {
             "Mutual =1",
             "Mutual a=\"b\\",
         ] {
-            let read = challenges(&[field.as_bytes()]);
+            let read = challenges("Mutual", &[field.as_bytes()]);
             assert!(
                 matches!(read, Err(HeaderError::Form { .. })),
                 "{field}: {read:?}"
             );
         }
-        let twice = challenges(&[b"Mutual user=x, user*=UTF-8''y"]);
+        let twice = challenges("Mutual", &[b"Mutual user=x, user*=UTF-8''y"]);
         assert!(matches!(twice, Err(HeaderError::Twice { .. })));
         assert_eq!(
-            challenges(&[b"Mutual realm=\"\xff\""]),
+            challenges("Mutual", &[b"Mutual realm=\"\xff\""]),
             Err(HeaderError::NoText)
         );
         assert_eq!(
-            challenges(&[b"Mutual realm=\"\r\n\""]),
+            challenges("Mutual", &[b"Mutual realm=\"\r\n\""]),
             Err(HeaderError::NoText)
         );
     }
@@ -542,25 +557,28 @@ mod tests {
         let long = "x".repeat(limits::FIELD_OCTETS + 1);
         let many = |what| alloc::format!("Mutual {}", alloc::vec![what; 40].join(","));
         assert!(matches!(
-            challenges(&[long.as_bytes()]),
+            challenges("Mutual", &[long.as_bytes()]),
             Err(HeaderError::TooLong { .. })
         ));
         assert!(matches!(
-            challenges(&[&b"Mutual a=b"[..]; limits::FIELDS + 1]),
+            challenges("Mutual", &[&b"Mutual a=b"[..]; limits::FIELDS + 1]),
             Err(HeaderError::TooMany { .. })
         ));
         let parameters = (0..40)
             .map(|n| alloc::format!("p{n}=1"))
             .collect::<Vec<_>>();
         assert!(matches!(
-            challenges(&[alloc::format!("Mutual {}", parameters.join(",")).as_bytes()]),
+            challenges(
+                "Mutual",
+                &[alloc::format!("Mutual {}", parameters.join(",")).as_bytes()]
+            ),
             Err(HeaderError::TooMany {
                 what: "parameters",
                 ..
             })
         ));
         assert!(matches!(
-            challenges(&[many("Mutual a=1").as_bytes()]),
+            challenges("Mutual", &[many("Mutual a=1").as_bytes()]),
             Err(HeaderError::TooMany {
                 what: "challenges",
                 ..
@@ -570,12 +588,12 @@ mod tests {
 
     #[test]
     fn information_has_no_scheme_and_may_have_one() {
-        let bare = information(b"version=1, sid=00, vks=\"ab\"").unwrap();
+        let bare = information("Mutual", b"version=1, sid=00, vks=\"ab\"").unwrap();
         assert_eq!(
             bare,
-            information(b"Mutual version=1, sid=00, vks=ab").unwrap()
+            information("Mutual", b"Mutual version=1, sid=00, vks=ab").unwrap()
         );
-        assert!(information(b"Digest version=1, sid=00").is_err());
-        assert!(information(b"version").is_err());
+        assert!(information("Mutual", b"Digest version=1, sid=00").is_err());
+        assert!(information("Mutual", b"version").is_err());
     }
 }

@@ -5,7 +5,6 @@ use alloc::{borrow::ToOwned as _, string::String, vec::Vec};
 use super::{
     algorithm::Algorithm,
     binding::{Binding, VALIDATION},
-    credential::User,
     error::Error,
     kam3::{ClientKey, PasswordNumber, Random, SharedSecret},
     limits,
@@ -15,7 +14,10 @@ use super::{
     },
     scope::AuthScope,
 };
-use crate::enrolment::est::Endpoint;
+use crate::enrolment::{
+    authentication::{Step, User},
+    est::Endpoint,
+};
 
 /// A client of one server, over connections with one certificate.
 ///
@@ -51,15 +53,6 @@ pub struct Response<'a, T> {
     pub binding: &'a Binding,
     /// Everything else: content and other fields.
     pub content: T,
-}
-
-/// What is to be done next.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Step<T> {
-    /// Send the same request again with this Authorization.
-    Send(String),
-    /// The server proved that it knows the password: this is its response's content.
-    Verified(T),
 }
 
 /// What a client waits for.

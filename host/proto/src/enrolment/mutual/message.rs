@@ -7,9 +7,11 @@ use alloc::{
 
 use thiserror::Error;
 
-use super::{
-    header::{self, HeaderError, Parameters, Writer},
-    limits,
+use super::{SCHEME, limits};
+use crate::enrolment::authentication::{
+    HeaderError,
+    header::{self, Parameters, Writer},
+    limits::{NAME_OCTETS, TEXT_OCTETS},
 };
 
 /// A message is not one of RFC 8120.
@@ -95,7 +97,7 @@ pub enum Reason {
     InternalError,
     /// `authz-failed`: the user is authentic, and may not.
     AuthzFailed,
-    /// Another one, in lower case, shortened to [`limits::NAME_OCTETS`].
+    /// Another one, in lower case, shortened to [`NAME_OCTETS`].
     Other(String),
 }
 
@@ -169,7 +171,7 @@ impl Challenge {
     pub fn read_all(www_authenticate: &[&[u8]]) -> Result<Vec<Self>, MessageError> {
         let mut other_version = None;
         let mut challenges = Vec::new();
-        for parameters in header::challenges(www_authenticate)? {
+        for parameters in header::challenges(SCHEME, www_authenticate)? {
             match Self::read(&parameters) {
                 Err(error @ MessageError::Version { .. }) => other_version = Some(error),
                 challenge => challenges.push(challenge?),
@@ -207,7 +209,7 @@ impl Challenge {
     /// The value of a WWW-Authenticate field.
     #[must_use]
     pub fn write(&self) -> String {
-        let mut writer = Writer::with_scheme();
+        let mut writer = Writer::with_scheme(SCHEME);
         match self {
             Self::Demand(Demand { space, reason }) => {
                 space.write(&mut writer);
@@ -232,7 +234,7 @@ impl Credential {
     /// # Errors
     /// The field cannot be read, or breaks RFC 8120 section 4.
     pub fn read(authorization: &[u8]) -> Result<Option<Self>, MessageError> {
-        let Some(parameters) = header::credentials(authorization)? else {
+        let Some(parameters) = header::credentials(SCHEME, authorization)? else {
             return Ok(None);
         };
         check_version(&parameters)?;
@@ -256,7 +258,7 @@ impl Credential {
     /// The value of an Authorization field.
     #[must_use]
     pub fn write(&self) -> String {
-        let mut writer = Writer::with_scheme();
+        let mut writer = Writer::with_scheme(SCHEME);
         match self {
             Self::Key(request) => {
                 request.space.write(&mut writer);
@@ -281,7 +283,7 @@ impl Proof {
     /// # Errors
     /// The field cannot be read, or breaks RFC 8120 section 4.
     pub fn read(authentication_info: &[u8]) -> Result<Self, MessageError> {
-        let parameters = header::information(authentication_info)?;
+        let parameters = header::information(SCHEME, authentication_info)?;
         check_version(&parameters)?;
         kind(&parameters, "reason", "vks", "ks", &["vkc", "kc"])?;
         Ok(Self {
@@ -305,7 +307,7 @@ impl Space {
     fn read(parameters: &Parameters) -> Result<Self, MessageError> {
         let token = |name| {
             let value = mandatory(parameters, name)?;
-            let good = value.len() <= limits::NAME_OCTETS && value.is_ascii();
+            let good = value.len() <= NAME_OCTETS && value.is_ascii();
             good.then(|| value.to_ascii_lowercase())
                 .ok_or(MessageError::Value { name })
         };
@@ -343,7 +345,7 @@ impl Reason {
             "invalid-parameters" => Self::InvalidParameters,
             "internal-error" => Self::InternalError,
             "authz-failed" => Self::AuthzFailed,
-            _ => Self::Other(text.chars().take(limits::NAME_OCTETS).collect()),
+            _ => Self::Other(text.chars().take(NAME_OCTETS).collect()),
         }
     }
 
@@ -411,7 +413,7 @@ fn check_version(parameters: &Parameters) -> Result<(), MessageError> {
             presented: other
                 .unwrap_or_default()
                 .chars()
-                .take(limits::NAME_OCTETS)
+                .take(NAME_OCTETS)
                 .collect(),
         }),
     }
@@ -425,7 +427,7 @@ fn text(parameters: &Parameters, name: &'static str) -> Result<Option<String>, M
     let Some(value) = parameters.get(name) else {
         return Ok(None);
     };
-    if value.len() > limits::TEXT_OCTETS {
+    if value.len() > TEXT_OCTETS {
         return Err(MessageError::Value { name });
     }
     Ok(Some(value.to_string()))

@@ -21,17 +21,15 @@
 //! Nothing here draws random numbers or reads a clock: [`Random`] octets and the time come in with calls. Nothing secret has
 //! a `Debug` form that shows it, and what is secret is wiped when it is dropped.
 //!
-//! A user name and a password are used as they come in: preparing them (PRECIS profiles UsernameCasePreserved and
-//! OpaqueString, RFC 8265) is the caller's.
+//! A user name and a password are used as they come in: preparing them (RFC 8120 section 9, with the profiles of RFC 8265)
+//! is the caller's.
 
 mod algorithm;
 mod binding;
 mod client;
-mod credential;
 mod encoding;
 mod error;
 mod group;
-mod header;
 pub mod kam3;
 pub mod limits;
 mod message;
@@ -41,14 +39,17 @@ mod sessions;
 
 pub use algorithm::Algorithm;
 pub use binding::{Binding, BindingError};
-pub use client::{Client, Response, Step};
-pub use credential::{Password, User, UserError};
+pub use client::{Client, Response};
 pub use error::{Denial, Error, RealmError};
-pub use header::HeaderError;
 pub use kam3::Random;
 pub use message::{
     Challenge, Credential, Demand, KeyAnswer, KeyRequest, MessageError, Proof, ProofRequest,
     Reason, Space,
 };
 pub use scope::AuthScope;
-pub use server::{Answer, Attempts, Incoming, Realm, Server, Verifiers};
+pub use server::{Answer, Incoming, Realm, Server, Verifiers};
+
+pub use super::authentication::{Attempts, HeaderError, Password, Step, User, UserError};
+
+/// The name of the scheme (RFC 8120 section 3).
+pub(super) const SCHEME: &str = "Mutual";

@@ -19,6 +19,7 @@ use super::{
     scope::AuthScope,
     sessions::{Sessions, Sid},
 };
+use crate::enrolment::authentication::{Attempts, limits::TEXT_OCTETS};
 
 /// What a server protects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,17 +33,6 @@ pub struct Realm {
 pub trait Verifiers {
     /// J of a user for an algorithm, in the realm and auth-scope of the server.
     fn verifier(&self, algorithm: Algorithm, user: &str) -> Option<Verifier>;
-}
-
-/// How often somebody guessed. Names are those that clients present, known or not: an implementation bounds how many it
-/// remembers.
-pub trait Attempts {
-    /// Whether one more attempt is allowed for a user now.
-    fn may_try(&mut self, user: &str, now: u64) -> bool;
-    /// A proof was wrong.
-    fn failed(&mut self, user: &str, now: u64);
-    /// A proof was right.
-    fn succeeded(&mut self, user: &str);
 }
 
 /// A request, as far as authentication looks at it.
@@ -98,9 +88,9 @@ impl Realm {
         algorithms: &[Algorithm],
     ) -> Result<Self, RealmError> {
         let printable = |octet: u8| (0x20..0x7f).contains(&octet);
-        if !(1..=limits::TEXT_OCTETS).contains(&name.len()) || !name.bytes().all(printable) {
+        if !(1..=TEXT_OCTETS).contains(&name.len()) || !name.bytes().all(printable) {
             return Err(RealmError::Name {
-                realm: name.chars().take(limits::TEXT_OCTETS).collect(),
+                realm: name.chars().take(TEXT_OCTETS).collect(),
             });
         }
         if algorithms.is_empty() {
@@ -257,8 +247,8 @@ impl Server {
             .take(&sid, now)
             .ok_or(Denial::UnknownSession)?;
         let nc = request.nc;
+        // The session is gone then (RFC 8120 section 6).
         if !session.may_use(nc) {
-            self.sessions.put(sid, session);
             return Err(Denial::Replayed { nc });
         }
         let user = session.user.clone();

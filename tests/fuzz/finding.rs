@@ -1,5 +1,6 @@
 //! What the search for servers reads: DNS-SD answers, search lists, leases.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use hickory_proto::rr::Name;
@@ -7,7 +8,7 @@ use resolvet::leases::{Keeper, Lease};
 use resolvet_proto::discovery::{
     Answer, DomainName, Kind,
     dns_sd::{self, Browse, Lookup},
-    limits, search_list,
+    limits, parameters, search_list,
 };
 
 /// A response that a resolver could have begun: header and question are right, the rest is the input.
@@ -105,6 +106,34 @@ fn kept_leases() {
             assert!(lease.domains().count() <= limits::DOMAINS + 1);
             assert!(lease.domains().all(DomainName::can_be_asked));
             assert!(lease.address.is_none_or(|(_, prefix)| prefix <= 32));
+        }
+    });
+}
+
+#[test]
+fn answers_of_servers_and_routers() {
+    const HARDWARE: [u8; 6] = [2, 0, 0, 0, 0, 1];
+    let v4 = {
+        let mut message = parameters::inform(7, Ipv4Addr::new(192, 0, 2, 2), HARDWARE);
+        message[0] = 2;
+        message.truncate(240);
+        message.extend_from_slice(&[53, 1, 5]);
+        message
+    };
+    let v6 = [7, 0, 0, 7, 0, 2, 0, 1, 1];
+    let router = [134, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    bolero::check!().for_each(|input: &[u8]| {
+        let found = [
+            parameters::acknowledgement(&[&v4, input].concat(), 7, HARDWARE),
+            parameters::acknowledgement(input, 7, HARDWARE),
+            parameters::reply(&[&v6, input].concat(), 7),
+            parameters::reply(input, 7),
+            parameters::advertisement(&[&router, input].concat()),
+            parameters::advertisement(input),
+        ];
+        for said in found.into_iter().flatten() {
+            assert!(said.designations.len() <= parameters::DESIGNATIONS);
+            assert!(said.domains.iter().all(DomainName::can_be_asked));
         }
     });
 }

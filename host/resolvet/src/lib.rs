@@ -9,8 +9,8 @@
 //! * [`Client`]: attaches to a network, [`Client::attach`];
 //! * [`Attachment`]: a vetted server that is kept vetted, and the only way to send a query, [`Attachment::query`];
 //! * [`enrolment`]: how trust begins, from a password to what is kept on disk;
-//! * [`leases`]: what the network proposes by DHCP;
 //! * [`networks`]: where the user lets it begin, and how such a network is recognised;
+//! * [`leases`]: what the network proposed by DHCP, and [`offers`]: how it is asked;
 //! * [`anchors`]: trust anchors from files and from the system.
 #![cfg_attr(
     test,
@@ -33,6 +33,7 @@ mod lookup;
 pub mod manual;
 pub mod message;
 pub mod networks;
+pub mod offers;
 mod policies;
 mod tls;
 mod transport;

@@ -3,6 +3,7 @@
 //! * [`Answer::parse`] reads a response message and keeps what answers the question;
 //! * [`SNaptr`] says which lookups are needed and, when they are answered, which candidates there are (RFC 3958, RFC 2782);
 //! * [`dns_sd`] says the same of the instances of a service (RFC 6763);
+//! * [`parameters`] asks a network for them, by DHCP and of routers;
 //! * [`search_list`] reads the domains that DHCP proposes (RFC 3397);
 //! * [`limits`] bounds all of it, and each [`DiscoveryNote`] tells what was left out and why.
 //!
@@ -13,6 +14,7 @@ pub mod dns_sd;
 pub mod limits;
 mod name;
 mod note;
+pub mod parameters;
 mod record;
 mod s_naptr;
 pub mod search_list;

@@ -5,6 +5,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::print_stderr,
     reason = "tests may fail loudly"
 )]
 
@@ -12,8 +13,12 @@ mod est_openssl;
 mod est_strongswan;
 mod journey;
 mod leaks;
+mod link_avahi;
+mod namespace;
 mod network;
+
 mod nsd;
+mod offers;
 mod process;
 mod publish;
 mod servers;

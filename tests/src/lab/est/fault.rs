@@ -34,8 +34,14 @@ pub enum EstFault {
     NotAnchored,
     /// `/eecerts` holds a second DNS server's certificate, of another domain.
     TwoDnsServers,
-    /// The server's proof (vks) is wrong by one bit, as from a server that does not know the password.
+    /// The server's proof (vks, or that of a response) is wrong, as from a server that does not know the password.
     WrongProof,
+    /// KE2 of OPAQUE is wrong by one bit, as when somebody in between meddles.
+    AlteredKe2,
+    /// The same bit, and the digest is made to fit: somebody in between who knows what he does.
+    ForgedKe2,
+    /// Whoever logs in by OPAQUE, the first KE2 is sent again.
+    ReplayedKe2,
     /// Whatever is proved, the first proved response is sent again.
     Replayed,
     /// What was asked for is served without any demand of authentication.
@@ -46,7 +52,7 @@ impl FromStr for EstFault {
     type Err = anyhow::Error;
 
     /// Reads `pending`, `status-500`, `redirect:URI`, `truncated`, `huge`, `no-certificates`, `no-base64`, `not-anchored`,
-    /// `two-dns-servers`, `wrong-proof`, `replayed`, `not-asked`.
+    /// `two-dns-servers`, `wrong-proof`, `altered-ke2`, `forged-ke2`, `replayed-ke2`, `replayed`, `not-asked`.
     fn from_str(word: &str) -> Result<Self> {
         if let Some(status) = word.strip_prefix("status-") {
             return Ok(Self::Status(status.parse()?));
@@ -66,6 +72,9 @@ impl FromStr for EstFault {
             "not-anchored" => Self::NotAnchored,
             "two-dns-servers" => Self::TwoDnsServers,
             "wrong-proof" => Self::WrongProof,
+            "altered-ke2" => Self::AlteredKe2,
+            "forged-ke2" => Self::ForgedKe2,
+            "replayed-ke2" => Self::ReplayedKe2,
             "replayed" => Self::Replayed,
             "not-asked" => Self::NotAsked,
             _ => return None.with_context(|| format!("no fault of EST is called `{word}`")),

@@ -1,10 +1,13 @@
 //! An EST server (RFC 7030, RFC 8295) on loopback with users, certificates and faults on demand.
 //!
-//! It certifies by the lab's authority, conveys the certificates of the lab's DNS servers by `/eecerts`, and speaks HTTP
-//! Mutual (RFC 8120) for people's devices and HTTP Basic for clients of others.
+//! It certifies by the lab's authority, conveys the certificates of the lab's DNS servers by `/eecerts`, and speaks OPAQUE
+//! (RFC 9807) and HTTP Mutual (RFC 8120) for people's devices and HTTP Basic for clients of others.
 
 mod fault;
+mod guesses;
 mod layout;
+mod mutual;
+mod opaque;
 mod operations;
 mod relay;
 #[cfg(test)]
@@ -16,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use resolvet_proto::enrolment::authentication::Scheme;
 use resolvet_proto::enrolment::est::Operation;
 use resolvet_proto::enrolment::mutual::Algorithm;
 use rustls_pki_types::CertificateDer;
@@ -51,6 +55,8 @@ pub struct EstOptions {
     pub reads: Reads,
     /// Versions of TLS.
     pub versions: Versions,
+    /// What people's devices are asked for, the best liked first.
+    pub schemes: Vec<Scheme>,
     /// Algorithms of HTTP Mutual, the best liked first.
     pub algorithms: Vec<Algorithm>,
     /// Operations that everybody may ask for.
@@ -72,6 +78,7 @@ impl EstOptions {
             layout: Layout::default(),
             reads: Reads::default(),
             versions: Versions::default(),
+            schemes: Scheme::ALL.to_vec(),
             algorithms: Algorithm::ALL.to_vec(),
             open: vec![
                 Operation::CaCerts,
@@ -108,7 +115,7 @@ pub struct Entry {
     pub path: String,
     /// The status of the response.
     pub status: u16,
-    /// How the client was recognised: `mutual`, `basic`, `certificate`, or empty.
+    /// How the client was recognised: `opaque`, `mutual`, `basic`, `certificate`, or empty.
     pub scheme: &'static str,
     /// The user.
     pub user: Option<String>,

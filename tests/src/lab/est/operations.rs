@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result, bail};
 use resolvet_proto::enrolment::est::{Method, Operation, certs_only, challenge_password, decode};
+use resolvet_proto::enrolment::opaque::{Challenge, Credential};
 use resolvet_proto::judgement::Der;
 use rustls_pki_types::CertificateDer;
+use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
@@ -45,6 +47,7 @@ pub(super) struct State {
     pub(super) journal: Vec<Entry>,
     pub(super) issued: Vec<CertificateDer<'static>>,
     proved: Option<Response>,
+    ke2: Option<String>,
 }
 
 impl Operations {
@@ -62,7 +65,7 @@ impl Operations {
         };
         Ok(Self {
             authority,
-            users: Users::new(&options.users, &options.algorithms),
+            users: Users::new(&options)?,
             options,
             state: Mutex::new(state),
         })
@@ -269,6 +272,32 @@ impl Operations {
         response
     }
 
+    /// Spoils KE2 of OPAQUE, if the response has one and it is to be spoilt.
+    fn challenge(
+        &self,
+        mut response: Response,
+        request: &Request,
+        fault: Option<&EstFault>,
+    ) -> Response {
+        let is_ke2 = |value: &str| value.starts_with("OPAQUE ") && value.contains("ke2=");
+        let mut fields = response.headers.iter_mut();
+        let field = fields.find(|(name, value)| name == "www-authenticate" && is_ke2(value));
+        let Some((_, ke2)) = field else {
+            return response;
+        };
+        let mut state = lock(&self.state);
+        let first = state.ke2.get_or_insert_with(|| ke2.clone());
+        match fault {
+            Some(EstFault::ReplayedKe2) => ke2.clone_from(first),
+            Some(EstFault::AlteredKe2) => *ke2 = meddle(ke2, None),
+            Some(EstFault::ForgedKe2) => {
+                *ke2 = meddle(ke2, request.header("authorization"));
+            }
+            _ => {}
+        }
+        response
+    }
+
     fn answer(&self, connection: &Connection, request: &Request, entry: &mut Entry) -> Response {
         let Some(operation) = self.route(&request.path) else {
             return Response::text(404, "there is no such operation");
@@ -285,7 +314,7 @@ impl Operations {
         match self.users.admit(connection, request, open) {
             Access::Refused(response, reason) => {
                 entry.diagnosis = reason;
-                response
+                self.challenge(response, request, fault.as_ref())
             }
             Access::Granted(granted) => {
                 entry.scheme = granted.scheme;
@@ -320,9 +349,13 @@ fn ders<T: AsRef<[u8]>>(values: &[T]) -> Vec<Der> {
     values.iter().map(|value| value.as_ref().into()).collect()
 }
 
-/// The same with one bit of vks turned.
+/// The same with another first digit of vks, or of the proof of OPAQUE.
 fn spoil(authentication_info: &str) -> String {
-    let Some((before, after)) = authentication_info.split_once("vks=") else {
+    let names = ["vks=", "proof="];
+    let found = names
+        .iter()
+        .find_map(|name| Some((name, authentication_info.split_once(name)?)));
+    let Some((name, (before, after))) = found else {
         return authentication_info.to_owned();
     };
     let (quote, digits) = match after.strip_prefix('"') {
@@ -331,5 +364,23 @@ fn spoil(authentication_info: &str) -> String {
     };
     let mut digits = digits.chars();
     let turned = if digits.next() == Some('0') { '1' } else { '0' };
-    format!("{before}vks={quote}{turned}{}", digits.as_str())
+    format!("{before}{name}{quote}{turned}{}", digits.as_str())
+}
+
+/// The same with one bit of the MAC in KE2 turned, and, when KE1's field is given, with a digest that fits.
+fn meddle(field: &str, ke1: Option<&str>) -> String {
+    let Ok(challenges) = Challenge::read_all(&[field.as_bytes()]) else {
+        return field.to_owned();
+    };
+    let Some(Challenge::Ke2(mut answer)) = challenges.into_iter().next() else {
+        return field.to_owned();
+    };
+    if let Some(last) = answer.ke2.last_mut() {
+        *last ^= 1;
+    }
+    let ke1 = ke1.and_then(|field| Credential::read(field.as_bytes()).ok().flatten());
+    if let Some(Credential::Ke1(request)) = ke1 {
+        answer.digest = Sha256::digest([request.ke1, answer.ke2.clone()].concat()).into();
+    }
+    Challenge::Ke2(answer).write()
 }

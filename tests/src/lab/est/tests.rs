@@ -71,7 +71,7 @@ fn end_entities_may_need_a_user() {
         .collect();
     assert_eq!(
         challenges,
-        ["Mutual", "Mutual", "Mutual", "Mutual", "Basic"]
+        ["OPAQUE", "Mutual", "Mutual", "Mutual", "Mutual", "Basic"]
     );
     let wrong = basic(USER, "wrong");
     let refused = client

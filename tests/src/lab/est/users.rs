@@ -1,29 +1,26 @@
-//! Who may ask: users by HTTP Mutual (RFC 8120) or Basic (RFC 7617), devices by their certificates.
+//! Who may ask: users by OPAQUE (RFC 9807), HTTP Mutual (RFC 8120) or Basic (RFC 7617), devices by their certificates.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use resolvet_proto::enrolment::mutual::{
-    Algorithm, Answer, Attempts, AuthScope, Binding, Incoming, Random, Realm, Server, Verifiers,
-    kam3::{PasswordNumber, Verifier},
-};
+use precis_profiles::precis_core::profile::PrecisFastInvocation as _;
+use precis_profiles::{OpaqueString, UsernameCasePreserved};
+use resolvet_proto::enrolment::authentication::Scheme;
+use resolvet_proto::enrolment::{mutual, opaque};
 
-use crate::lab::dns::lock;
+use super::EstOptions;
+use super::guesses::Guesses;
+use super::mutual::MutualServers;
+use super::opaque::OpaqueServer;
 use crate::lab::https::{Connection, Request, Response};
 
 /// The realm.
-const REALM: &str = "resolvet lab";
-/// Wrong guesses for one name before it is not answered any more.
-const GUESSES: u32 = 5;
-/// How long, seconds.
-const BLOCKED: u64 = 60;
-/// Names whose guesses are counted.
-const NAMES: usize = 1_024;
+pub(super) const REALM: &str = "resolvet lab";
 
 /// Somebody who may ask, or the response to somebody who may not.
 #[derive(Debug)]
@@ -37,7 +34,7 @@ pub(crate) enum Access {
 /// How somebody who may ask was recognised.
 #[derive(Debug, Default)]
 pub(crate) struct Granted {
-    /// `mutual`, `basic`, `certificate`, or empty for what everybody may ask.
+    /// `opaque`, `mutual`, `basic`, `certificate`, or empty for what everybody may ask.
     pub(crate) scheme: &'static str,
     /// The user.
     pub(crate) user: Option<String>,
@@ -45,14 +42,14 @@ pub(crate) struct Granted {
     pub(crate) authentication_info: Option<String>,
 }
 
-/// The users, and a Mutual server for each name under which they reach it.
+/// The users, and how they prove themselves.
 pub(crate) struct Users {
     passwords: HashMap<String, String>,
-    algorithms: Vec<Algorithm>,
+    schemes: Vec<Scheme>,
     began: Instant,
     guesses: Mutex<Guesses>,
-    mutual: Mutex<HashMap<String, Arc<Mutex<Server>>>>,
-    verifiers: Mutex<HashMap<(String, &'static str, String), Verifier>>,
+    opaque: OpaqueServer,
+    mutual: MutualServers,
 }
 
 impl fmt::Debug for Users {
@@ -63,16 +60,29 @@ impl fmt::Debug for Users {
     }
 }
 
+/// What a scheme makes of a request.
+enum Answer {
+    Challenges(Vec<String>, String, bool),
+    Granted(Granted),
+}
+
 impl Users {
-    pub(crate) fn new(users: &[(String, String)], algorithms: &[Algorithm]) -> Self {
-        Self {
-            passwords: users.iter().cloned().collect(),
-            algorithms: algorithms.to_vec(),
+    /// Names and passwords are prepared as clients prepare them (RFC 8265).
+    pub(crate) fn new(options: &EstOptions) -> Result<Self> {
+        let mut passwords = HashMap::new();
+        for (name, password) in &options.users {
+            let name = UsernameCasePreserved::enforce(name.as_str())?;
+            let password = OpaqueString::enforce(password.as_str())?;
+            passwords.insert(name.into_owned(), password.into_owned());
+        }
+        Ok(Self {
+            passwords,
+            schemes: options.schemes.clone(),
             began: Instant::now(),
             guesses: Mutex::default(),
-            mutual: Mutex::default(),
-            verifiers: Mutex::default(),
-        }
+            opaque: OpaqueServer::new()?,
+            mutual: MutualServers::new(&options.algorithms),
+        })
     }
 
     /// Whether this request may be served; `open` says that everybody may.
@@ -82,8 +92,16 @@ impl Users {
         if scheme.eq_ignore_ascii_case("basic") {
             return self.basic(authorization);
         }
-        if scheme.eq_ignore_ascii_case("mutual") {
-            return self.mutual(connection, request, Some(authorization));
+        for (name, of) in [("opaque", Scheme::Opaque), ("mutual", Scheme::Mutual)] {
+            if scheme.eq_ignore_ascii_case(name) && self.schemes.contains(&of) {
+                return match self.prove(of, connection, request) {
+                    Ok(Answer::Granted(granted)) => Access::Granted(granted),
+                    Ok(Answer::Challenges(challenges, why, close)) => {
+                        refused(challenges, why, close)
+                    }
+                    Err(error) => failed(&error),
+                };
+            }
         }
         if !connection.client_certificates.is_empty() {
             return Access::Granted(Granted {
@@ -94,7 +112,7 @@ impl Users {
         if open {
             return Access::Granted(Granted::default());
         }
-        self.mutual(connection, request, None)
+        self.demand(connection, request)
     }
 
     fn basic(&self, authorization: &str) -> Access {
@@ -114,148 +132,96 @@ impl Users {
                 })
             }
             _ => {
-                let challenge = format!("Basic realm=\"{REALM}\"");
-                let response = Response::text(401, "wrong user or password")
-                    .with("www-authenticate", challenge);
-                Access::Refused(response, "wrong user or password (Basic)".to_owned())
+                let why = "wrong user or password (Basic)".to_owned();
+                refused(vec![basic()], why, false)
             }
         }
     }
 
-    fn mutual(
-        &self,
-        connection: &Connection,
-        request: &Request,
-        authorization: Option<&str>,
-    ) -> Access {
-        match self.prove(connection, request, authorization) {
-            Ok(Answer::Authenticated {
-                authentication_info,
-                user,
-            }) => Access::Granted(Granted {
-                scheme: "mutual",
+    /// Asks whoever comes without credentials for those of every scheme, the best liked first.
+    fn demand(&self, connection: &Connection, request: &Request) -> Access {
+        let mut all = Vec::new();
+        let mut why = String::new();
+        for scheme in &self.schemes {
+            if *scheme == Scheme::Opaque && OpaqueServer::binding(connection).is_none() {
+                continue;
+            }
+            match self.prove(*scheme, connection, request) {
+                Ok(Answer::Challenges(challenges, denial, _)) => {
+                    all.extend(challenges);
+                    why = denial;
+                }
+                Ok(Answer::Granted(granted)) => return Access::Granted(granted),
+                Err(error) => return failed(&error),
+            }
+        }
+        all.push(basic());
+        refused(all, why, false)
+    }
+
+    fn prove(&self, scheme: Scheme, connection: &Connection, request: &Request) -> Result<Answer> {
+        let (passwords, guesses) = (&self.passwords, &self.guesses);
+        let now = self.began.elapsed().as_secs();
+        let granted = |scheme, authentication_info, user| {
+            Answer::Granted(Granted {
+                scheme,
                 user: Some(user),
                 authentication_info: Some(authentication_info),
-            }),
-            Ok(Answer::Unauthorized {
-                www_authenticate,
-                denial,
-            }) => {
-                let mut response = Response::text(401, "authentication is needed");
-                for challenge in www_authenticate {
-                    response = response.with("www-authenticate", challenge);
-                }
-                if authorization.is_none() {
-                    let basic = format!("Basic realm=\"{REALM}\"");
-                    response = response.with("www-authenticate", basic);
-                }
-                Access::Refused(response, denial.to_string())
-            }
-            Err(error) => Access::Refused(
-                Response::text(500, "authentication failed"),
-                error.to_string(),
-            ),
-        }
-    }
-
-    fn prove(
-        &self,
-        connection: &Connection,
-        request: &Request,
-        authorization: Option<&str>,
-    ) -> Result<Answer> {
-        let host = host(request);
-        let server = self.server(&host)?;
-        let binding = Binding::tls_server_end_point(&connection.server_certificate)?;
-        let mut random = [0; Random::OCTETS];
-        let mut sid = [0; 16];
-        fill(&mut random)?;
-        fill(&mut sid)?;
-        let incoming = Incoming {
-            authorization: authorization.map(str::as_bytes),
-            binding: &binding,
-            random: &Random::new(random),
-            sid,
-            now: self.began.elapsed().as_secs(),
+            })
         };
-        let stored = Stored { users: self, host };
-        Ok(lock(&server).receive(&incoming, &stored, &mut *lock(&self.guesses)))
-    }
-
-    /// The Mutual server for a name: its auth-scope is that name.
-    fn server(&self, host: &str) -> Result<Arc<Mutex<Server>>> {
-        let mut servers = lock(&self.mutual);
-        if let Some(server) = servers.get(host) {
-            return Ok(Arc::clone(server));
+        if scheme == Scheme::Opaque {
+            let server = &self.opaque;
+            return Ok(
+                match server.receive(connection, request, passwords, guesses, now)? {
+                    opaque::Answer::Authenticated {
+                        authentication_info,
+                        user,
+                    } => granted("opaque", authentication_info, user),
+                    opaque::Answer::Unauthorized {
+                        www_authenticate,
+                        denial,
+                        close,
+                    } => Answer::Challenges(vec![www_authenticate], denial.to_string(), close),
+                },
+            );
         }
-        let realm = Realm::new(REALM, AuthScope::from_text(host), &self.algorithms)?;
-        let mut key = [0; 32];
-        fill(&mut key)?;
-        let server = Arc::new(Mutex::new(Server::new(realm, key)));
-        if servers.len() < NAMES {
-            servers.insert(host.to_owned(), Arc::clone(&server));
-        }
-        Ok(server)
+        let server = &self.mutual;
+        Ok(
+            match server.receive(connection, request, passwords, guesses, now)? {
+                mutual::Answer::Authenticated {
+                    authentication_info,
+                    user,
+                } => granted("mutual", authentication_info, user),
+                mutual::Answer::Unauthorized {
+                    www_authenticate,
+                    denial,
+                } => Answer::Challenges(www_authenticate, denial.to_string(), false),
+            },
+        )
     }
 }
 
-/// J of the users under one name.
-struct Stored<'a> {
-    users: &'a Users,
-    host: String,
+fn basic() -> String {
+    format!("Basic realm=\"{REALM}\"")
 }
 
-impl Verifiers for Stored<'_> {
-    fn verifier(&self, algorithm: Algorithm, user: &str) -> Option<Verifier> {
-        let password = self.users.passwords.get(user)?;
-        let key = (self.host.clone(), algorithm.name(), user.to_owned());
-        if let Some(known) = lock(&self.users.verifiers).get(&key) {
-            return Some(known.clone());
-        }
-        let number =
-            PasswordNumber::derive(algorithm, password.as_bytes(), &self.host, REALM, user);
-        let verifier = number.verifier().ok()?;
-        lock(&self.users.verifiers).insert(key, verifier.clone());
-        Some(verifier)
+fn refused(challenges: Vec<String>, why: String, close: bool) -> Access {
+    let mut response = Response::text(401, "authentication is needed");
+    for challenge in challenges {
+        response = response.with("www-authenticate", challenge);
     }
+    if close {
+        response = response.with("connection", "close");
+    }
+    Access::Refused(response, why)
 }
 
-/// Wrong guesses: how many, and when the last one was.
-#[derive(Debug, Default)]
-struct Guesses(HashMap<String, (u32, u64)>);
-
-impl Attempts for Guesses {
-    fn may_try(&mut self, user: &str, now: u64) -> bool {
-        match self.0.get(user) {
-            Some((failed, last)) => *failed < GUESSES || now.saturating_sub(*last) >= BLOCKED,
-            None => true,
-        }
-    }
-
-    fn failed(&mut self, user: &str, now: u64) {
-        if self.0.len() < NAMES || self.0.contains_key(user) {
-            let (failed, last) = self.0.entry(user.to_owned()).or_default();
-            *failed = failed.saturating_add(1);
-            *last = now;
-        }
-    }
-
-    fn succeeded(&mut self, user: &str) {
-        self.0.remove(user);
-    }
+fn failed(error: &anyhow::Error) -> Access {
+    let response = Response::text(500, "authentication failed");
+    Access::Refused(response, error.to_string())
 }
 
-/// The host that the client means, without a port, in lower case.
-fn host(request: &Request) -> String {
-    let host = request.header("host").unwrap_or_default();
-    let without = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    without.to_ascii_lowercase()
-}
-
-fn fill(octets: &mut [u8]) -> Result<()> {
+pub(super) fn fill(octets: &mut [u8]) -> Result<()> {
     rustls::crypto::aws_lc_rs::default_provider()
         .secure_random
         .fill(octets)

@@ -67,6 +67,7 @@ fn opportunistic(transport: Transport) -> impl FnOnce(&mut Request) {
         request.usage_profile = UsageProfile::Opportunistic;
         request.server = Some(Server {
             transport,
+            path: None,
             address: [192, 0, 2, 1].into(),
             port: 853,
         });

@@ -1,17 +1,20 @@
 //! A zone in memory and a resolution over it, message by message, without a network.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use hickory_proto::{
     op::{Message, OpCode, Query, ResponseCode},
     rr::{
         Name, RData, Record, RecordType,
-        rdata::{A, AAAA, CNAME, NAPTR, SRV},
+        rdata::{A, AAAA, CNAME, NAPTR, NULL, SRV},
     },
 };
 use resolvet_proto::{
-    discovery::{Answer, Discovered, DomainName, NoteCode, Question, SNaptr, Timestamp},
-    judgement::Candidate,
+    discovery::{
+        Answer, Discovered, DomainName, NoteCode, Plan, Question, Resolution, Timestamp,
+        svcb::Params,
+    },
+    judgement::{Candidate, Source},
 };
 
 /// When every answer of these tests comes.
@@ -85,8 +88,33 @@ impl Zone {
         )
     }
 
+    pub(crate) fn address(self, owner: &str, address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => self.add(owner, RData::A(A(address))),
+            IpAddr::V6(address) => self.add(owner, RData::AAAA(AAAA(address))),
+        }
+    }
+
     pub(crate) fn cname(self, owner: &str, target: &str) -> Self {
         self.add(owner, RData::CNAME(CNAME(name(target))))
+    }
+
+    /// `IN SVCB priority target params`.
+    pub(crate) fn svcb(self, owner: &str, priority: u16, target: &str, params: &Params) -> Self {
+        let target = match target {
+            "." => vec![0],
+            target => DomainName::parse(target).unwrap().to_wire(),
+        };
+        let params = params.encode().unwrap();
+        let rdata = [&priority.to_be_bytes()[..], &target, &params].concat();
+        self.raw(owner, 64, &rdata)
+    }
+
+    /// Data as it stands (RFC 3597 section 5).
+    pub(crate) fn raw(self, owner: &str, rtype: u16, rdata: &[u8]) -> Self {
+        let code = RecordType::from(rtype);
+        let rdata = NULL::with(rdata.to_vec());
+        self.add(owner, RData::Unknown { code, rdata })
     }
 
     /// What a recursive resolver answers: aliases followed, NXDOMAIN where no name is.
@@ -115,7 +143,12 @@ impl Zone {
 
     /// Resolves `example.net` by S-NAPTR to the end.
     pub(crate) fn discover(&mut self) -> Discovered {
-        let mut resolution = SNaptr::new(DomainName::parse("example.net").unwrap(), self.seed);
+        self.resolve(Plan::s_naptr(DomainName::parse("example.net").unwrap()))
+    }
+
+    /// Resolves to the end.
+    pub(crate) fn resolve(&mut self, plan: Plan) -> Discovered {
+        let mut resolution = Resolution::new(plan, self.seed);
         loop {
             let questions = resolution.questions();
             if questions.is_empty() {
@@ -130,6 +163,14 @@ impl Zone {
                 }
             }
         }
+    }
+}
+
+/// From `example.net` by SVCB records alone.
+pub(crate) fn svcb_plan() -> Plan {
+    Plan {
+        methods: vec![Source::Svcb],
+        ..Plan::s_naptr(DomainName::parse("example.net").unwrap())
     }
 }
 

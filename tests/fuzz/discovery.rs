@@ -1,7 +1,9 @@
 //! What discovery and sessions read from the network.
 
 use resolvet_proto::{
-    discovery::{Answer, DomainName, Kind, Naptr, Question, SNaptr, Srv, Timestamp, limits, srv},
+    discovery::{
+        Answer, DomainName, Kind, Naptr, Plan, Question, Resolution, Srv, Timestamp, limits, srv,
+    },
     judgement::{Der, Digest, Judgement, Outcome, Presented, Ranking, Request, Stage, Verdict},
     session::{
         Action, Config, ConnectionFailure, ConnectionFailureKind, Event, LookupFailure, Response,
@@ -34,7 +36,14 @@ fn response(question: &Question, input: &[u8]) -> Vec<u8> {
 #[test]
 fn message() {
     bolero::check!().for_each(|input: &[u8]| {
-        for kind in [Kind::Naptr, Kind::Srv, Kind::A, Kind::Aaaa] {
+        for kind in [
+            Kind::Naptr,
+            Kind::Srv,
+            Kind::Svcb,
+            Kind::Resinfo,
+            Kind::A,
+            Kind::Aaaa,
+        ] {
             let question = Question {
                 name: DomainName::parse("a.example").unwrap(),
                 kind,
@@ -48,7 +57,7 @@ fn message() {
                             .iter()
                             .all(|record| record.rtype == kind.number())
                     );
-                    let mut resolution = SNaptr::new(question.name.clone(), 1);
+                    let mut resolution = Resolution::new(Plan::s_naptr(question.name.clone()), 1);
                     resolution.questions();
                     resolution.answered(&question, answer, START);
                     assert!(resolution.questions().len() < limits::LOOKUPS);
@@ -249,6 +258,7 @@ fn answer(name: &str, rtype: u16, choice: u8, octets: &[u8]) -> Response {
     let kind = match rtype {
         35 => Kind::Naptr,
         33 => Kind::Srv,
+        64 => Kind::Svcb,
         1 => Kind::A,
         _ => Kind::Aaaa,
     };
@@ -266,6 +276,7 @@ fn answer(name: &str, rtype: u16, choice: u8, octets: &[u8]) -> Response {
         Kind::Naptr => b"\0\x01\0\x01\x01A\x0eDPRIVE:dns.tls\0\x01a\xc0\x0c",
         Kind::Ptr => b"\x01a\xc0\x0c",
         Kind::Srv => b"\0\0\0\0\x03\x55\x01a\xc0\x0c",
+        Kind::Svcb | Kind::Resinfo => b"\0\x01\x01a\0\0\x01\0\x04\x03dot",
         Kind::A => &[192, 0, 2, 1],
         Kind::Aaaa => &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
     };

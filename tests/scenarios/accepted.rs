@@ -44,6 +44,7 @@ async fn only_the_lookups_of_discovery_leave_in_clear_text() {
     outcome.ask().await.unwrap();
     let expected = [
         ("example.net", RecordType::NAPTR),
+        ("_dns.example.net", RecordType::SVCB),
         ("dns1.example.net", RecordType::NAPTR),
         ("dns2.example.net", RecordType::NAPTR),
         ("_domain-s._tcp.example.net", RecordType::SRV),

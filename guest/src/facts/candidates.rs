@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use resolvet_proto::judgement::{Source, Transport};
 
+use super::context::{ReferenceIdentifier, reference_identifier};
 use crate::host::candidates as host;
 
 /// A server that discovery yielded.
@@ -61,4 +62,26 @@ pub fn weight(index: u32) -> Option<u16> {
 #[must_use]
 pub fn evidence(index: u32) -> Vec<u32> {
     host::evidence(index)
+}
+
+/// Every way that found it, the one in [`Candidate::source`] first.
+#[must_use]
+pub fn sources(index: u32) -> Vec<Source> {
+    let words = host::sources(index).unwrap_or_default();
+    words
+        .iter()
+        .map(|word| Source::from(word.as_str()))
+        .collect()
+}
+
+/// DoH: the path of its URI template, `/dns-query{?dns}`.
+#[must_use]
+pub fn path(index: u32) -> Option<String> {
+    host::path(index)
+}
+
+/// What it must answer to where that is not the domain that discovery began at, as kind and value.
+#[must_use]
+pub fn identity(index: u32) -> Option<ReferenceIdentifier> {
+    host::identity(index).map(reference_identifier)
 }

@@ -79,7 +79,8 @@ pub fn reference_identifiers() -> Vec<ReferenceIdentifier> {
         .collect()
 }
 
-fn reference_identifier((kind, value): (String, String)) -> ReferenceIdentifier {
+/// The identifier of this kind and value.
+pub(super) fn reference_identifier((kind, value): (String, String)) -> ReferenceIdentifier {
     match (kind.as_str(), value.parse()) {
         ("dns-id", _) => ReferenceIdentifier::DnsId(value),
         ("ip-id", Ok(address)) => ReferenceIdentifier::IpId(address),

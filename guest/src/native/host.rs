@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use resolvet_proto::judgement::{Der, Request};
+use resolvet_proto::judgement::{Der, Request, Source};
 
 use super::{CURRENT, Evaluation};
 
@@ -39,6 +39,10 @@ fn count<T>(items: &[T]) -> u32 {
 
 fn at<T>(items: &[T], index: u32) -> Option<&T> {
     items.get(usize::try_from(index).ok()?)
+}
+
+fn words<'a>(sources: impl Iterator<Item = &'a Source>) -> Vec<String> {
+    sources.map(|source| source.as_str().to_owned()).collect()
 }
 
 fn octets(items: &[Der], index: u32) -> Option<Vec<u8>> {
@@ -98,6 +102,8 @@ pub(crate) mod context {
 }
 
 pub(crate) mod server {
+    use resolvet_proto::{discovery::resinfo, judgement::Pin};
+
     use super::{address_octets, fact};
 
     pub(crate) fn transport() -> Option<String> {
@@ -110,6 +116,33 @@ pub(crate) mod server {
 
     pub(crate) fn port() -> Option<u16> {
         fact(|request| Some(request.server.as_ref()?.port))
+    }
+
+    pub(crate) fn path() -> Option<String> {
+        fact(|request| request.server.as_ref()?.path.clone())
+    }
+
+    pub(crate) fn sources() -> Option<Vec<String>> {
+        fact(|request| {
+            let sources = &request.sources;
+            (!sources.is_empty()).then(|| super::words(sources.iter()))
+        })
+    }
+
+    pub(crate) fn pins() -> Option<Vec<(String, Vec<u8>)>> {
+        fact(|request| {
+            let pin = |pin: &Pin| (pin.kind().to_owned(), pin.digest().as_octets().to_vec());
+            let pins = &request.pins;
+            (!pins.is_empty()).then(|| pins.iter().map(pin).collect())
+        })
+    }
+
+    pub(crate) fn resolver_info() -> Option<Vec<u8>> {
+        fact(|request| request.resolver_info.as_ref().map(|info| info.to_vec()))
+    }
+
+    pub(crate) fn resolver_info_keys() -> Option<Vec<(String, Option<String>)>> {
+        fact(|request| resinfo::keys(request.resolver_info.as_ref()?).ok())
     }
 }
 
@@ -271,6 +304,21 @@ pub(crate) mod candidates {
     pub(crate) fn evidence(index: u32) -> Vec<u32> {
         fact(|request| super::at(&request.candidates, index).map(|it| it.evidence.clone()))
             .unwrap_or_default()
+    }
+
+    pub(crate) fn sources(index: u32) -> Option<Vec<String>> {
+        fact(|request| super::at(&request.candidates, index).map(|it| super::words(it.sources())))
+    }
+
+    pub(crate) fn path(index: u32) -> Option<String> {
+        fact(|request| super::at(&request.candidates, index)?.path.clone())
+    }
+
+    pub(crate) fn identity(index: u32) -> Option<(String, String)> {
+        fact(|request| {
+            let identity = super::at(&request.candidates, index)?.identity.as_ref()?;
+            Some((identity.kind().to_owned(), identity.value()))
+        })
     }
 }
 

@@ -129,6 +129,7 @@ impl Prepared {
     /// not hold any more, the EST server is asked first.
     pub(crate) async fn attach(self, output: &Output) -> anyhow::Result<(Attachment, String)> {
         let domain = self.session.authentication_domain_name.clone();
+        let domain = domain.unwrap_or_default();
         output.progress(&format!("discovering {domain} by {}", self.resolver));
         let Some(Enrolled { store, network, .. }) = &self.enrolled else {
             return Ok((self.client.attach(self.session)?, domain));

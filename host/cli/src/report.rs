@@ -6,8 +6,8 @@ use resolvet::{Client, Probe};
 use resolvet_proto::{
     discovery::DiscoveryNote,
     judgement::{
-        Answer, Candidate, Decision, DnsRecord, Finding, Judgement, Outcome, Role, Server,
-        Severity, Source, Transport, Verdict,
+        Answer, Candidate, Decision, DnsRecord, Finding, Judgement, Outcome, ReferenceId, Role,
+        Server, Severity, Source, Transport, Verdict,
     },
     session::{Entry, Failure, Step},
 };
@@ -64,6 +64,12 @@ pub(crate) struct CandidateReport {
     pub(crate) port: u16,
     pub(crate) target: String,
     pub(crate) source: Source,
+    /// The further ways that found it too.
+    pub(crate) also: Vec<Source>,
+    /// DoH: the path of its URI template.
+    pub(crate) path: Option<String>,
+    /// What it must answer to, where that is not the domain.
+    pub(crate) identity: Option<ReferenceId>,
     pub(crate) ranks: Vec<u32>,
     pub(crate) weight: Option<u16>,
     pub(crate) status: Status,
@@ -80,6 +86,7 @@ impl CandidateReport {
             transport: self.transport.clone(),
             address: self.address,
             port: self.port,
+            path: self.path.clone(),
         }
     }
 }
@@ -343,6 +350,9 @@ fn untried(candidate: &Candidate) -> CandidateReport {
         port: candidate.port,
         target: candidate.target.clone(),
         source: candidate.source.clone(),
+        also: candidate.also.clone(),
+        path: candidate.path.clone(),
+        identity: candidate.identity.clone(),
         ranks: candidate.ranks.clone(),
         weight: candidate.weight,
         status: Status::NotTried,

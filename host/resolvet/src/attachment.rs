@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use hickory_proto::{op::Message, rr::RecordType, serialize::binary::DecodeError};
 use resolvet_proto::{
     judgement::{Request, Server},
-    session::{Entry, Failure, Vetted},
+    session::{Authenticated, Entry, Failure, LookupFailure, Response, Vetted},
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -47,6 +47,27 @@ impl Serving {
                 address: self.address(),
                 source,
             })
+    }
+}
+
+/// An authenticated server with an open connection to it, which may be asked what it says about itself and nothing else.
+pub(crate) struct Asking {
+    pub(crate) authenticated: Authenticated<Server>,
+    pub(crate) pipeline: Pipeline,
+}
+
+impl Asking {
+    /// Its RESINFO record (RFC 9606).
+    pub(crate) async fn resolver_info(self, within: Duration) -> Response {
+        let other = |detail| Response::Failed(LookupFailure::Other { detail });
+        let query = match message::resolver_info(self.authenticated.name().as_str()) {
+            Ok(query) => query,
+            Err(error) => return other(error.to_string()),
+        };
+        match self.pipeline.exchange(&query, within).await {
+            Ok(answer) => Response::Message(answer.into()),
+            Err(error) => other(error.to_string()),
+        }
     }
 }
 

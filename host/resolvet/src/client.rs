@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use resolvet_proto::{
-    judgement::{Clock, Judgement, Request, Server, Transport, Verdict},
+    judgement::{Clock, Judgement, ReferenceId, Request, Server, Transport, Verdict},
     session::{self, Session},
 };
 
@@ -86,8 +86,9 @@ impl Client {
     }
 
     /// Goes from the domain name of this configuration to a vetted server, or to a failure: the attachment says which.
-    /// The generation in the configuration is set to the active one, and a clock that was never set counts as such. Must be
-    /// called within a tokio runtime.
+    /// The generation in the configuration is set to the active one, a clock that was never set counts as such, and the
+    /// resolver that may designate others is the one that is asked unless it says another. Must be called within a tokio
+    /// runtime.
     ///
     /// # Errors
     /// No session can begin with this configuration.
@@ -98,6 +99,7 @@ impl Client {
         if config.clock == Clock::Synchronized {
             config.clock = clock::known();
         }
+        config.resolver.get_or_insert(self.recursive.address().ip());
         let session = Session::new(config)?;
         Ok(driver::start(self.clone(), session, generations))
     }
@@ -113,10 +115,7 @@ impl Client {
             None => return Probe::Failed("the context names no server".to_owned()),
         };
         let address = SocketAddr::new(server.address, server.port);
-        let name = context
-            .authentication_domain_name
-            .clone()
-            .unwrap_or_default();
+        let name = context.peer().map(ReferenceId::value).unwrap_or_default();
         let judge = self.policies.judge().clone();
         match dot::connect(
             address,

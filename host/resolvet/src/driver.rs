@@ -6,10 +6,10 @@
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
 use resolvet_proto::{
-    judgement::{Judgement, Ranking, Request, Server, Transport, Verdict},
+    judgement::{Judgement, Ranking, ReferenceId, Request, Server, Transport, Verdict},
     session::{
-        Action, ConnectionFailure, ConnectionFailureKind, Event, LookupFailure, Response, Session,
-        Timestamp, Vetted,
+        Action, Authenticated, ConnectionFailure, ConnectionFailureKind, Event, LookupFailure,
+        Response, Session, Timestamp, Vetted,
     },
 };
 use tokio::{
@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     Client,
-    attachment::{Attachment, Command, Serving, State},
+    attachment::{Asking, Attachment, Command, Serving, State},
     clock,
     lookup::LookupError,
     transport::{
@@ -160,6 +160,10 @@ impl Driver {
                 self.work
                     .spawn(connect(self.client.clone(), attempt, server, request));
             }
+            Action::Inform {
+                attempt,
+                authenticated,
+            } => self.inform(attempt, authenticated),
             Action::Assess { attempt, request } => {
                 let judge = self.client.policies.judge().clone();
                 self.work.spawn_blocking(move || {
@@ -210,6 +214,23 @@ impl Driver {
                 privacy,
             }
             .into()
+        });
+    }
+
+    fn inform(&mut self, attempt: u32, authenticated: Authenticated<Server>) {
+        let asking = self.connections.get(&attempt).map(|connection| Asking {
+            authenticated,
+            pipeline: connection.pipeline.clone(),
+        });
+        let within = self.client.limits.query;
+        self.work.spawn(async move {
+            let response = match asking {
+                Some(asking) => asking.resolver_info(within).await,
+                None => Response::Failed(LookupFailure::Other {
+                    detail: "the connection is gone".to_owned(),
+                }),
+            };
+            Event::Informed { attempt, response }.into()
         });
     }
 
@@ -265,10 +286,7 @@ async fn connect(client: Client, attempt: u32, server: Server, request: Arc<Requ
         return failed(attempt, ConnectionFailureKind::Other, detail).into();
     }
     let address = SocketAddr::new(server.address, server.port);
-    let name = request
-        .authentication_domain_name
-        .clone()
-        .unwrap_or_default();
+    let name = request.peer().map(ReferenceId::value).unwrap_or_default();
     let judge = client.policies.judge().clone();
     match dot::connect(address, &name, judge, request, client.limits.handshake).await {
         Ok(established) => match established.judged.judgement {

@@ -10,6 +10,7 @@ use hickory_proto::{
         rdata::opt::{EdnsCode, EdnsOption},
     },
 };
+use resolvet_proto::discovery::Kind;
 
 /// Queries are padded to a multiple of this many octets (RFC 8467 section 4.1).
 const PADDED_TO: usize = 128;
@@ -23,10 +24,19 @@ const HEADER: usize = 12;
 /// # Errors
 /// The name is no domain name.
 pub fn query(name: &str, rtype: RecordType) -> Result<Vec<u8>, ProtoError> {
+    padded(name, rtype, true)
+}
+
+/// A query for what a resolver says about itself: without recursion, for nobody else can say it (RFC 9606 section 3).
+pub(crate) fn resolver_info(name: &str) -> Result<Vec<u8>, ProtoError> {
+    padded(name, RecordType::from(Kind::Resinfo.number()), false)
+}
+
+fn padded(name: &str, rtype: RecordType, recursion: bool) -> Result<Vec<u8>, ProtoError> {
     let mut name = Name::from_str(name)?;
     name.set_fqdn(true);
     let mut message = Message::query();
-    message.metadata.recursion_desired = true;
+    message.metadata.recursion_desired = recursion;
     message.add_query(Query::query(name, rtype));
     let mut edns = Edns::new();
     edns.set_max_payload(1_232).set_version(0);

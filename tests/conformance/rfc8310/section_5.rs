@@ -12,6 +12,7 @@ fn failing(w: &World, profile: UsageProfile, transport: Transport) -> Request {
         usage_profile: profile,
         server: Some(Server {
             transport,
+            path: None,
             address: [192, 0, 2, 1].into(),
             port: 853,
         }),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use resolvet_proto::judgement;
 use wasmtime::component::{ComponentType, Lower};
 
-use super::{Crossing, Host, address_octets, count, fact};
+use super::{Crossing, Host, address_octets, count, fact, words};
 use crate::state::Facts;
 
 /// One candidate.
@@ -60,5 +60,15 @@ pub(super) fn link(host: &mut Host<'_>) -> wasmtime::Result<()> {
         offered(facts, index)
             .map(|candidate| candidate.evidence.clone())
             .unwrap_or_default()
+    })?;
+    fact(host, "sources", |facts, (index,): (u32,)| {
+        offered(facts, index).map(|candidate| words(candidate.sources()))
+    })?;
+    fact(host, "path", |facts, (index,): (u32,)| {
+        offered(facts, index).and_then(|candidate| candidate.path.clone())
+    })?;
+    fact(host, "identity", |facts, (index,): (u32,)| {
+        let identity = offered(facts, index)?.identity.as_ref()?;
+        Some((identity.kind().to_owned(), identity.value()))
     })
 }

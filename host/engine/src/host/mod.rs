@@ -16,7 +16,7 @@ mod server;
 mod settings;
 
 use bytes::Bytes;
-use resolvet_proto::judgement::Der;
+use resolvet_proto::judgement::{Der, Source};
 use wasmtime::{
     Engine, StoreContextMut,
     component::{ComponentNamedList, Lift, Linker, LinkerInstance, Lower},
@@ -47,7 +47,7 @@ macro_rules! interfaces {
 /// Everything that is offered, as in `wit/`.
 const INTERFACES: &[Interface] = interfaces! {
     anchors: "database" "count" "certificate" "for-subject";
-    candidates: "count" "get" "ranks" "weight" "evidence";
+    candidates: "count" "get" "ranks" "weight" "evidence" "sources" "path" "identity";
     context: "purpose" "now" "clock" "usage-profile" "network-identity" "est-server-authentication" "authentication-domain-name" "reference-identifiers";
     conveyed: "state" "anchors-suffice" "count" "certificate";
     crypto: "verify-signature" "digest";
@@ -55,7 +55,7 @@ const INTERFACES: &[Interface] = interfaces! {
     presented: "count" "certificate" "ocsp-response";
     records: "count" "get" "dnssec";
     revocation: "count" "crl" "domain-cert-revocation-checks";
-    server: "transport" "address" "port";
+    server: "transport" "address" "port" "path" "sources" "pins" "resolver-info" "resolver-info-keys";
     settings: "json";
 };
 
@@ -179,6 +179,11 @@ fn address_octets(address: std::net::IpAddr) -> Bytes {
         std::net::IpAddr::V4(address) => Bytes::copy_from_slice(&address.octets()),
         std::net::IpAddr::V6(address) => Bytes::copy_from_slice(&address.octets()),
     }
+}
+
+/// Which ways found a server.
+fn words<'a>(sources: impl Iterator<Item = &'a Source>) -> Vec<String> {
+    sources.map(|source| source.as_str().to_owned()).collect()
 }
 
 /// The host ends the evaluation because of what a guest passed.

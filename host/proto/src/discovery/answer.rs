@@ -38,6 +38,8 @@ pub struct Answer {
     pub aliases: Vec<Record>,
     /// The records of the type asked for, all of one owner, in the order in which they came.
     pub records: Vec<Record>,
+    /// Whether the server spoke with authority (RFC 1035 section 4.1.1).
+    pub authoritative: bool,
     /// For how many seconds a negative answer holds (RFC 2308 section 5), if the message says.
     pub negative_ttl: Option<u32>,
     /// What was ignored.
@@ -135,6 +137,7 @@ impl Answer {
         }
         let mut notes = Vec::new();
         let mut records = Vec::new();
+        let mut rejected = false;
         for _ in 0..header.answers {
             let raw = RawRecord::read(&mut decoder, "answer section")?;
             if raw.class != IN || (raw.rtype != question.kind.number() && raw.rtype != CNAME) {
@@ -151,6 +154,8 @@ impl Answer {
                         rdata,
                     });
                 }
+                // RFC 9460 section 2.2: one malformed record makes the whole set unusable.
+                None if raw.rtype == Kind::Svcb.number() => rejected = true,
                 None => notes.push(DiscoveryNote::new(
                     NoteCode::MalformedRecord,
                     owner.as_str(),
@@ -162,7 +167,17 @@ impl Answer {
                 )),
             }
         }
+        if rejected {
+            records.retain(|record| record.rtype != Kind::Svcb.number());
+            notes.push(DiscoveryNote::new(
+                NoteCode::MalformedRecord,
+                question.name.as_str(),
+                "the data of an SVCB record is malformed, so the whole set is refused",
+                "RFC 9460 2.2",
+            ));
+        }
         let mut answer = follow(question, records, notes);
+        answer.authoritative = header.authoritative;
         if header.code == NO_SUCH_NAME && answer.outcome != Outcome::Found {
             answer.outcome = Outcome::NoSuchName;
         }
@@ -179,6 +194,7 @@ const NO_SUCH_NAME: u8 = 3;
 /// The header's fields that matter.
 struct Header {
     response: bool,
+    authoritative: bool,
     operation: u8,
     truncated: bool,
     code: u8,
@@ -197,6 +213,7 @@ impl Header {
         let [_, _, high, low, q1, q2, an1, an2, ns1, ns2, _, _] = octets;
         Ok(Self {
             response: high & 0x80 != 0,
+            authoritative: high & 0x04 != 0,
             operation: (high >> 3) & 0x0f,
             truncated: high & 0x02 != 0,
             code: low & 0x0f,
@@ -352,6 +369,7 @@ fn follow(question: &Question, records: Vec<Record>, mut notes: Vec<DiscoveryNot
         outcome,
         aliases,
         records: found,
+        authoritative: false,
         negative_ttl: None,
         notes,
     }

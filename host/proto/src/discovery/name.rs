@@ -4,10 +4,12 @@ use alloc::{format, string::String, vec::Vec};
 use core::{fmt, net::IpAddr};
 
 use hickory_proto::rr::Name;
+use serde::Serialize;
 
 /// A domain name in presentation form (RFC 1035 section 5.1): absolute, lower case, every octet beyond letters, digits,
 /// `-` and `_` escaped.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct DomainName(String);
 
 impl DomainName {
@@ -65,6 +67,43 @@ impl DomainName {
         Self(text)
     }
 
+    /// The name of a label or several before this one: `_dns` and `example.net.` make `_dns.example.net.`. `None` when it
+    /// would be too long, or the label is none.
+    #[must_use]
+    pub fn under(&self, labels: &str) -> Option<Self> {
+        Self::parse(&format!("{labels}.{}", self.0)).ok()
+    }
+
+    /// The name without compression, as it is written into options and records.
+    #[must_use]
+    pub fn to_wire(&self) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(self.0.len() + 1);
+        let mut label = Vec::new();
+        let mut rest = self.0.bytes();
+        while let Some(octet) = rest.next() {
+            match octet {
+                b'.' if label.is_empty() => {}
+                b'.' => {
+                    // A label of a name has at most 63 octets.
+                    octets.push(u8::try_from(label.len()).unwrap_or(0));
+                    octets.append(&mut label);
+                }
+                b'\\' => label.extend(unescaped(&mut rest)),
+                plain => label.push(plain),
+            }
+        }
+        octets.push(0);
+        octets
+    }
+
+    /// Whether this is the other name or below it.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0
+            .strip_suffix(other.as_str())
+            .is_some_and(|above| above.is_empty() || above.ends_with('.'))
+    }
+
     /// Absolute, with the final dot.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -103,6 +142,16 @@ impl fmt::Display for DomainName {
     }
 }
 
+/// The octet behind a backslash: itself, or what three digits say.
+fn unescaped(rest: &mut core::str::Bytes<'_>) -> Option<u8> {
+    let first = rest.next()?;
+    if !first.is_ascii_digit() {
+        return Some(first);
+    }
+    let digits = [first, rest.next()?, rest.next()?];
+    core::str::from_utf8(&digits).ok()?.parse().ok()
+}
+
 /// The name on the wire, without compression, its case as it came.
 pub(super) fn wire(name: &Name) -> Vec<u8> {
     let mut octets = Vec::with_capacity(name.len());
@@ -113,6 +162,28 @@ pub(super) fn wire(name: &Name) -> Vec<u8> {
     }
     octets.push(0);
     octets
+}
+
+/// The name at the beginning of these octets, without compression (RFC 1035 section 3.1), and what follows it.
+pub(super) fn from_wire(octets: &[u8]) -> Option<(DomainName, &[u8])> {
+    let mut labels: Vec<&[u8]> = Vec::new();
+    let mut rest = octets;
+    loop {
+        let (length, after) = rest.split_first()?;
+        let (label, after) = after.split_at_checked(usize::from(*length))?;
+        rest = after;
+        if label.is_empty() {
+            break;
+        }
+        labels.push(label);
+    }
+    // A label of more than 63 octets, which a pointer looks like, and more than 255 octets in all are refused there.
+    let name = if labels.is_empty() {
+        Name::root()
+    } else {
+        Name::from_labels(labels).ok()?
+    };
+    Some((DomainName::of(&name), rest))
 }
 
 #[cfg(test)]
@@ -170,5 +241,27 @@ mod tests {
     fn the_wire_has_no_compression() {
         let name = Name::from_ascii("Dns1.example.net.").unwrap();
         assert_eq!(wire(&name), b"\x04Dns1\x07example\x03net\0");
+    }
+
+    #[test]
+    fn to_the_wire_and_back() {
+        for octets in [
+            b"\x04dns1\x07example\x03net\0".as_slice(),
+            b"\x05a.b\x00\xff\x03net\0",
+            b"\0",
+        ] {
+            let (name, rest) = from_wire(octets).unwrap();
+            assert_eq!((name.to_wire().as_slice(), rest), (octets, b"".as_slice()));
+        }
+        let long = [&[63][..], &[b'a'; 63]].concat().repeat(4);
+        for bad in [
+            &b"\x04dns"[..],
+            b"",
+            b"\x01a",
+            b"\xc0\x00",
+            &[&long[..], b"\0"].concat(),
+        ] {
+            assert_eq!(from_wire(bad), None);
+        }
     }
 }

@@ -47,6 +47,20 @@ pub enum NoteCode {
     AliasChain,
     /// An SRV record says that the service is not available at this domain.
     ServiceNotAvailable,
+    /// An SVCB record that is well-formed and cannot be used, or not for each of its protocols.
+    UnusableService,
+    /// No record says the path of a DoH server's URI template.
+    NoPath,
+    /// An SVCB record of the resolver that is asked has a target that no designated resolver can have.
+    ForbiddenTarget,
+    /// What DHCP or a router advertisement designates is malformed.
+    MalformedOption,
+    /// The network designates a resolver by a name that is not the session's.
+    OtherIdentity,
+    /// What a server is authenticated by came from the network itself.
+    NetworkIdentity,
+    /// A way was not gone: what it would find failed its verification a short while ago.
+    Suppressed,
     /// An address that no server can have.
     ForbiddenAddress,
     /// A port that the transport must not use.

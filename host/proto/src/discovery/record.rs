@@ -8,7 +8,10 @@ use hickory_proto::{
     serialize::binary::{BinDecodable as _, BinDecoder},
 };
 
-use super::name::{self, DomainName};
+use super::{
+    name::{self, DomainName},
+    svcb::Svcb,
+};
 use crate::judgement::{Der, DnsRecord, Dnssec, Transport};
 
 /// The application service tag of the draft's section 12.1.1.
@@ -27,6 +30,10 @@ pub enum Kind {
     Aaaa,
     /// PTR (RFC 1035 section 3.3.12).
     Ptr,
+    /// SVCB (RFC 9460).
+    Svcb,
+    /// RESINFO (RFC 9606).
+    Resinfo,
 }
 
 impl Kind {
@@ -39,6 +46,8 @@ impl Kind {
             Self::A => 1,
             Self::Aaaa => 28,
             Self::Ptr => 12,
+            Self::Svcb => 64,
+            Self::Resinfo => 261,
         }
     }
 
@@ -51,6 +60,8 @@ impl Kind {
             Self::A => "A",
             Self::Aaaa => "AAAA",
             Self::Ptr => "PTR",
+            Self::Svcb => "SVCB",
+            Self::Resinfo => "RESINFO",
         }
     }
 }
@@ -242,6 +253,10 @@ pub enum Data {
     Alias(DomainName),
     /// PTR: a name whose labels may have any octets, as instances of services have (RFC 6763 section 4.1.1).
     Pointer(Name),
+    /// SVCB.
+    Svcb(Svcb),
+    /// RESINFO: read by [`super::resinfo`].
+    Resinfo,
 }
 
 /// One record of class IN.
@@ -302,6 +317,12 @@ pub(super) fn read_data(
     } else if rtype == Kind::Ptr.number() {
         let name = Name::read(decoder).ok()?;
         (Data::Pointer(name.clone()), Vec::new(), Some(name))
+    } else if rtype == Kind::Svcb.number() {
+        let octets = decoder.read_slice(length).ok()?.unverified();
+        (Data::Svcb(Svcb::parse(octets).ok()?), octets.to_vec(), None)
+    } else if rtype == Kind::Resinfo.number() {
+        let octets = decoder.read_slice(length).ok()?.unverified();
+        (Data::Resinfo, octets.to_vec(), None)
     } else {
         let octets = decoder.read_slice(length).ok()?.unverified();
         let address = if rtype == Kind::A.number() {

@@ -15,7 +15,7 @@ pub use combine::{
 pub use der::Der;
 pub use digest::Digest;
 pub use request::{
-    AnchorSet, Candidate, Conveyed, DnsRecord, Presented, ReferenceId, Request, RequestError,
+    AnchorSet, Candidate, Conveyed, DnsRecord, Pin, Presented, ReferenceId, Request, RequestError,
     Server, limits,
 };
 pub use verdict::{

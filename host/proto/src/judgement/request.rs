@@ -39,8 +39,12 @@ pub mod limits {
     pub const CANDIDATES: usize = 256;
     /// Reference identifiers.
     pub const REFERENCE_IDS: usize = 16;
-    /// Octets of any name.
+    /// Octets of any name, and of a URI template's path.
     pub const NAME_OCTETS: usize = 1_024;
+    /// Pins of one server.
+    pub const PINS: usize = 16;
+    /// Ways that found one server.
+    pub const SOURCES: usize = 16;
 }
 
 /// One question to a policy.
@@ -72,6 +76,16 @@ pub struct Request {
     /// Where the peer is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
+    /// Which ways found it, the first that counts first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+    /// Digests of which the peer's certification path must have one; none: any path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<Pin>,
+    /// What the server says about itself: data of its RESINFO record (RFC 9606), asked over the connection that was
+    /// validated. Absent before the privacy assessment, and where it was not asked or said nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolver_info: Option<Der>,
     /// What the peer presented.
     #[serde(default)]
     pub presented: Presented,
@@ -121,6 +135,9 @@ impl Request {
             authentication_domain_name: None,
             reference_ids: Vec::new(),
             server: None,
+            sources: Vec::new(),
+            pins: Vec::new(),
+            resolver_info: None,
             presented: Presented::default(),
             conveyed: Conveyed::NotEnrolled,
             anchors: Arc::default(),
@@ -138,6 +155,13 @@ impl Request {
             presented,
             ..self.clone()
         }
+    }
+
+    /// What the peer is addressed by: its name in the handshake (SNI), and for DoH the host of the URI. It is the first
+    /// reference identifier, never a target that DNS answered (RFC 9461 section 5, RFC 9462 section 6.3).
+    #[must_use]
+    pub fn peer(&self) -> Option<&ReferenceId> {
+        self.reference_ids.first()
     }
 
     /// The digest that names this request. It covers every fact; two requests that differ have different digests.
@@ -192,7 +216,37 @@ impl Request {
             w.text("domain-cert-revocation-checks");
             w.number(u64::from(checks));
         }
+        self.write_later_facts(&mut w);
         w.finish()
+    }
+
+    /// Facts that came later than the first version of the encoding. They are written only where there are some, so that
+    /// a request without them keeps its name.
+    fn write_later_facts(&self, w: &mut Writer) {
+        let path = self
+            .server
+            .as_ref()
+            .and_then(|server| server.path.as_deref());
+        let told = path.is_some() || self.resolver_info.is_some();
+        if told || !self.sources.is_empty() || !self.pins.is_empty() {
+            w.text("server 2");
+            w.option(path, Writer::text);
+            w.list(&self.sources, |w, source| w.text(source.as_str()));
+            w.list(&self.pins, Pin::write);
+            w.option(self.resolver_info.as_deref(), Writer::octets);
+        }
+        if self.candidates.iter().any(Candidate::has_later_facts) {
+            w.text("candidates 2");
+            w.list(&self.candidates, |w, candidate| {
+                w.list(&candidate.also, |w, source| w.text(source.as_str()));
+                w.option(candidate.path.as_deref(), Writer::text);
+                w.option(candidate.identity.as_ref(), |w, id| {
+                    w.text(id.kind());
+                    w.text(&id.value());
+                });
+                w.list(&candidate.pins, Pin::write);
+            });
+        }
     }
 
     /// Checks the request against [`limits`].
@@ -264,6 +318,28 @@ impl Request {
         for name in names {
             at_most("octets of a name", name.len(), limits::NAME_OCTETS)?;
         }
+        let paths = self
+            .candidates
+            .iter()
+            .map(|candidate| &candidate.path)
+            .chain(self.server.iter().map(|server| &server.path));
+        for path in paths.flatten() {
+            at_most("octets of a path", path.len(), limits::NAME_OCTETS)?;
+        }
+        let pins = self.candidates.iter().map(|candidate| candidate.pins.len());
+        for pins in pins.chain([self.pins.len()]) {
+            at_most("pins", pins, limits::PINS)?;
+        }
+        let sources = self.candidates.iter().map(|candidate| candidate.also.len());
+        for sources in sources.chain([self.sources.len()]) {
+            at_most("sources", sources, limits::SOURCES)?;
+        }
+        let info = self.resolver_info.as_ref().map_or(0, |info| info.len());
+        at_most(
+            "octets of resolver information",
+            info,
+            usize::from(u16::MAX),
+        )?;
         for record in &self.records {
             at_most(
                 "octets of a record's data",
@@ -321,6 +397,41 @@ impl ReferenceId {
     }
 }
 
+/// A digest that a certificate of the certification path must have. In JSON `{"spki-sha256": "64 hexadecimal digits"}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Pin {
+    /// SHA-256 of a `SubjectPublicKeyInfo` (RFC 7858 section 4.2).
+    SpkiSha256(Digest),
+    /// SHA-256 of a `TBSCertificate`, as DNS stamps have it.
+    TbsSha256(Digest),
+}
+
+impl Pin {
+    /// `spki-sha256` or `tbs-sha256`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::SpkiSha256(_) => "spki-sha256",
+            Self::TbsSha256(_) => "tbs-sha256",
+        }
+    }
+
+    /// The digest.
+    #[must_use]
+    pub const fn digest(&self) -> &Digest {
+        match self {
+            Self::SpkiSha256(digest) | Self::TbsSha256(digest) => digest,
+        }
+    }
+
+    fn write(w: &mut Writer, pin: &Self) {
+        w.text(pin.kind());
+        w.octets(pin.digest().as_octets());
+    }
+}
+
 /// Where a peer is and how it is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -331,6 +442,10 @@ pub struct Server {
     pub address: IpAddr,
     /// Its port.
     pub port: u16,
+    /// DoH: the path of the URI template, with the variable `dns`: `/dns-query{?dns}`. The URI is `https`, with
+    /// [`Request::peer`] as its host and this port (RFC 9461 section 5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// What a peer presented in its handshake.
@@ -522,8 +637,21 @@ pub struct Candidate {
     pub port: u16,
     /// The host name that the address belongs to. Never a reference identifier (RFC 9525 section 6.1).
     pub target: String,
-    /// Which way found it.
+    /// Which way found it: the first that counts when several did.
     pub source: Source,
+    /// The further ways that found it too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Source>,
+    /// DoH: the path of its URI template ([`Server::path`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// What it must answer to where that is not the domain that discovery began at: the name that a DNR option gave, the
+    /// address of the resolver that designated it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<ReferenceId>,
+    /// Digests of which its certification path must have one; none: any path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<Pin>,
     /// The administrator's ranks, smaller first, from the outermost rule to the innermost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranks: Vec<u32>,
@@ -543,7 +671,18 @@ impl Candidate {
             transport: self.transport.clone(),
             address: self.address,
             port: self.port,
+            path: self.path.clone(),
         }
+    }
+
+    /// Every way that found it, the first that counts first.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        core::iter::once(&self.source).chain(&self.also)
+    }
+
+    fn has_later_facts(&self) -> bool {
+        let more = !self.also.is_empty() || !self.pins.is_empty();
+        more || self.path.is_some() || self.identity.is_some()
     }
 }
 

@@ -45,8 +45,12 @@ open_word! {
         Ddr = "ddr",
         /// DHCP or router advertisement options (RFC 9463).
         Dnr = "dnr",
+        /// Services of a domain (RFC 6763), as later versions of the draft have them.
+        DnsSd = "dns-sd",
         /// Written down by an administrator.
         Configured = "configured",
+        /// Written down by an administrator for when nothing of the network could be used.
+        Fallback = "fallback",
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::{string::String, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, Vetted};
+use super::{Authenticated, Failure, Vetted};
 use crate::{
     discovery::Timestamp,
     judgement::{Request, Server},
@@ -48,8 +48,17 @@ pub enum Action {
         /// The generation that the session knows. A judgement of an older one does not count.
         generation: u64,
     },
-    /// Evaluate the privacy assessors over this request, the very one that was validated. Issued once the handshake is
-    /// complete and its validation counts. Answered by [`super::Event::Assessed`].
+    /// Ask the server for its RESINFO record (RFC 9606) over this attempt's connection: type 261, RD clear, the name that
+    /// `authenticated` says, padded like any query. Nothing else may be sent over it. Issued once its validation was accepted
+    /// by an authority, where the configuration asks for it. Answered by [`super::Event::Informed`].
+    Inform {
+        /// The attempt.
+        attempt: u32,
+        /// What was authenticated.
+        authenticated: Authenticated<Server>,
+    },
+    /// Evaluate the privacy assessors over this request: the one that was validated, with what the server said about itself.
+    /// Issued once the handshake is complete and its validation counts. Answered by [`super::Event::Assessed`].
     Assess {
         /// The attempt.
         attempt: u32,

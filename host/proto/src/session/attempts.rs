@@ -9,7 +9,7 @@ use super::{
     limits::REPETITIONS,
     machine::{Peer, Phase},
 };
-use crate::judgement::{Answer, Digest, Judgement, Outcome, Presented, Stage, Verdict};
+use crate::judgement::{Answer, Digest, Judgement, Outcome, Presented, Stage, Transport, Verdict};
 
 impl Session {
     /// Connects to the next candidate, or ends.
@@ -22,11 +22,15 @@ impl Session {
                 continue;
             };
             let (server, target) = (candidate.server(), candidate.target.clone());
+            let request = self.server_request(candidate, now);
+            let is_http = matches!(server.transport, Transport::Doh | Transport::Doh3);
             let pass_over = if !self.config.transports.contains(&server.transport) {
                 Some(format!(
                     "transport `{}` is not supported by this build",
                     server.transport
                 ))
+            } else if is_http && server.path.is_none() {
+                Some("no URI template is known for it (RFC 9461 section 5)".to_string())
             } else if self.attempts_left == 0 {
                 let attempts = self.config.attempts.min(ATTEMPTS);
                 Some(format!("{attempts} servers were tried, no more are"))
@@ -48,7 +52,6 @@ impl Session {
             self.attempts_left = self.attempts_left.saturating_sub(1);
             let attempt = self.next_attempt;
             self.next_attempt = attempt.wrapping_add(1);
-            let request = self.server_request(server.clone(), now);
             let peer = Peer {
                 attempt,
                 candidate: position,
@@ -139,15 +142,7 @@ impl Session {
         }
         self.generation = judgement.generation;
         peer.generation = judgement.generation;
-        self.act(Action::Assess {
-            attempt,
-            request: Arc::clone(&peer.request),
-        });
-        self.phase = Phase::Assessing {
-            peer,
-            validation: judgement,
-            deadline: Self::patience(now),
-        };
+        self.inform(peer, judgement, now);
     }
 
     /// See [`super::Event::ConnectionFailed`].
@@ -175,6 +170,9 @@ impl Session {
             // Whatever it judged: a refusal needs no proof that it belongs here.
             told = self.refusal(&peer, &judgement).is_some();
             self.tell(now, Step::Validation { attempt, judgement });
+        }
+        if failure == FailureKind::ValidationRefused {
+            self.suppress_designation(&peer);
         }
         if !told {
             self.worsen(failure, what);
@@ -322,6 +320,9 @@ impl Session {
 
     /// Ends this attempt and goes on with the next candidate.
     pub(super) fn refuse(&mut self, peer: &Peer, reason: WithdrawReason, now: Timestamp) {
+        if reason == WithdrawReason::ValidationRefused {
+            self.suppress_designation(peer);
+        }
         self.withdraw(peer.attempt, reason, now);
         self.try_next(now);
     }
@@ -347,7 +348,7 @@ impl Session {
             }
         };
         let reference = reference.into();
-        self.fail(
+        self.exhausted(
             Failure {
                 kind,
                 message,

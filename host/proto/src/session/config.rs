@@ -1,12 +1,17 @@
 //! What a session knows before its first event.
 
 use alloc::{string::String, sync::Arc, vec, vec::Vec};
+use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::judgement::{
-    AnchorSet, Clock, Conveyed, Der, NetworkIdentity, RequestError, Transport, UsageProfile,
+use crate::{
+    discovery::{ConfiguredError, ConfiguredServer, Plan, dnr::NetworkOption},
+    judgement::{
+        AnchorSet, Clock, Conveyed, Der, NetworkIdentity, RequestError, Source, Transport,
+        UsageProfile,
+    },
 };
 
 /// How many servers one round of attempts tries. An attacker's list of dead servers costs a handshake's time each.
@@ -16,8 +21,10 @@ pub const ATTEMPTS: u32 = 16;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Config {
-    /// The authentication domain name, with or without a final dot. Another one is another session.
-    pub authentication_domain_name: String,
+    /// The authentication domain name, with or without a final dot. Another one is another session. Absent: the resolver is
+    /// looked for that the network itself designates, and the network says what it is authenticated by (RFC 8310 section
+    /// 7.3): the name of a DNR option, the address of the resolver that designates it.
+    pub authentication_domain_name: Option<String>,
     /// The usage profile; DoH is judged under strict whatever stands here (the draft's section 1).
     pub usage_profile: UsageProfile,
     /// How the time is known.
@@ -37,6 +44,29 @@ pub struct Config {
     pub transports: Vec<Transport>,
     /// The generation of the policy set that is active.
     pub generation: u64,
+    /// The ways that discovery goes. S-NAPTR, SVCB and services are asked of the domain; DNR counts for the domain's own
+    /// name, and for any name where there is no domain; DDR is gone only where there is no domain.
+    #[serde(default = "every_method")]
+    pub methods: Vec<Source>,
+    /// The resolver that is asked in clear text: what it designates must answer to this address (RFC 9462 section 4.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolver: Option<IpAddr>,
+    /// What DHCP and router advertisements said of encrypted resolvers so far (RFC 9463).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub network_options: Vec<NetworkOption>,
+    /// Servers that an administrator wrote down, tried like those that are discovered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub configured: Vec<ConfiguredServer>,
+    /// Servers that are used when nothing else could be (the draft's section 7); each has a name of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallback: Vec<ConfiguredServer>,
+    /// The trust anchors for servers of the fallback: an enrolment's say nothing about them.
+    #[serde(default)]
+    pub fallback_anchors: Arc<AnchorSet>,
+    /// Whether an authenticated server is asked what it says about itself (RFC 9606) before its privacy is assessed. It
+    /// costs a round trip for each connection.
+    #[serde(default)]
+    pub resolver_info: bool,
     /// How many servers a round of attempts tries, at most [`ATTEMPTS`].
     pub attempts: u32,
     /// How many sessions for this domain failed just before; a longer row waits longer ([`super::Failure::retry_after`]).
@@ -44,12 +74,16 @@ pub struct Config {
     pub previous_failures: u32,
 }
 
+fn every_method() -> Vec<Source> {
+    Plan::METHODS.into()
+}
+
 impl Config {
     /// A session for this domain under the strict profile, over DoT alone, without trust anchors or enrolment.
     #[must_use]
     pub fn new(authentication_domain_name: impl Into<String>, seed: u64) -> Self {
         Self {
-            authentication_domain_name: authentication_domain_name.into(),
+            authentication_domain_name: Some(authentication_domain_name.into()),
             usage_profile: UsageProfile::Strict,
             clock: Clock::Synchronized,
             network_identity: NetworkIdentity::None,
@@ -59,8 +93,26 @@ impl Config {
             seed,
             transports: vec![Transport::Dot],
             generation: 0,
+            methods: every_method(),
+            resolver: None,
+            network_options: Vec::new(),
+            configured: Vec::new(),
+            fallback: Vec::new(),
+            fallback_anchors: Arc::default(),
+            resolver_info: false,
             attempts: ATTEMPTS,
             previous_failures: 0,
+        }
+    }
+
+    /// A session for the resolver that the network designates, asked of the resolver at this address, like [`Self::new`]
+    /// otherwise.
+    #[must_use]
+    pub fn of_network(resolver: IpAddr, seed: u64) -> Self {
+        Self {
+            authentication_domain_name: None,
+            resolver: Some(resolver),
+            ..Self::new("", seed)
         }
     }
 }
@@ -80,6 +132,9 @@ pub enum ConfigError {
     /// The evidence is larger than what is judged.
     #[error(transparent)]
     TooLarge(#[from] RequestError),
+    /// A server that was written down cannot be meant.
+    #[error(transparent)]
+    Server(#[from] ConfiguredError),
     /// No server may be tried.
     #[error("`attempts` is 0, expected 1 to {ATTEMPTS}")]
     Attempts,

@@ -4,8 +4,11 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::judgement::{
-    AnchorSet, Clock, Conveyed, Der, Judgement, NetworkIdentity, Presented, Ranking, Verdict,
+use crate::{
+    discovery::dnr::NetworkOption,
+    judgement::{
+        AnchorSet, Clock, Conveyed, Der, Judgement, NetworkIdentity, Presented, Ranking, Verdict,
+    },
 };
 
 /// Something that happened. The driver hands it over with the time and then drains the actions.
@@ -93,6 +96,19 @@ pub enum Event {
         /// The network's identity is known in another way.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         network_identity: Option<NetworkIdentity>,
+    },
+    /// Answers [`super::Action::Inform`].
+    Informed {
+        /// The attempt.
+        attempt: u32,
+        /// The whole response message, or why there is none.
+        response: Response,
+    },
+    /// What DHCP and router advertisements say of encrypted resolvers (RFC 9463): all of it, in place of what was said before.
+    /// While discovering it counts at once; while a server is used, discovery is repeated.
+    NetworkOptions {
+        /// The options as they came.
+        options: Vec<NetworkOption>,
     },
     /// The vetted server has no open connection and one is needed: a server may close an idle one at any time (RFC 7858
     /// section 3.4). The session connects again, and this handshake is judged as the first was.

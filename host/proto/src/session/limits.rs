@@ -5,6 +5,11 @@
 pub const RETRY_WAITS: [u64; 2] = [1_000, 2_000];
 /// A server in use that was not judged again within so many milliseconds counts as refused.
 pub const REJUDGE_MILLISECONDS: u64 = 2_000;
+/// How long discovery goes on, milliseconds, when one way has found something and another is still under way: a network that
+/// drops queries for newer types must not hold up what an older way found.
+pub const GRACE_MILLISECONDS: u64 = 2_000;
+/// How long a server may take to say something about itself (RFC 9606), milliseconds. It is judged without it then.
+pub const INFORM_MILLISECONDS: u64 = 2_000;
 /// How long any other action may stay unanswered, milliseconds. Drivers have shorter limits of their own; this one holds when
 /// a driver lost its work.
 pub const PATIENCE_MILLISECONDS: u64 = 60_000;
@@ -16,6 +21,8 @@ pub const REPETITIONS: u32 = 8;
 pub const CLOCK_STEP_MILLISECONDS: u64 = 60_000;
 /// The shortest wait before another session, seconds, and what the wait begins with after a timeout.
 pub const SHORTEST_WAIT: u64 = 30;
+/// How long, seconds, servers of the fallback are used before the network is asked again.
+pub const FALLBACK_LIFETIME: u64 = 3_600;
 /// The longest wait after timeouts and failed connections, seconds.
 pub const LONGEST_WAIT: u64 = 3_600;
 /// The longest that a negative answer is believed, seconds: RFC 2308 section 5 recommends one to three hours.

@@ -1,18 +1,23 @@
 //! The session while it discovers.
 
-use alloc::{format, string::String, string::ToString as _};
+use alloc::{format, string::String, string::ToString as _, vec::Vec};
 
 use super::{
     Action, Failure, FailureKind, LookupFailure, Response, Session, Step, Timestamp,
-    limits::{LONGEST_NEGATIVE, LONGEST_WAIT, RETRY_WAITS, SHORTEST_WAIT},
-    machine::{Lookup, Phase},
+    limits::{
+        FALLBACK_LIFETIME, GRACE_MILLISECONDS, LONGEST_NEGATIVE, LONGEST_WAIT, RETRY_WAITS,
+        SHORTEST_WAIT,
+    },
+    machine::{Held, Lookup, Phase},
 };
 use crate::{
     discovery::{
-        Answer, Discovered, DiscoveryNote, Kind, NoteCode, Outcome, Question, SNaptr,
-        limits::SHORTEST_LIFETIME,
+        Answer, Discovered, DiscoveryNote, DomainName, Kind, NoteCode, Outcome, Plan, Question,
+        Resolution,
+        dnr::{self, Carrier, Designation, NetworkOption},
+        limits::{LONGEST_LIFETIME, SHORTEST_LIFETIME},
     },
-    judgement::Conveyed,
+    judgement::{Conveyed, Source},
 };
 
 /// A lookup that brought nothing.
@@ -25,14 +30,22 @@ struct Problem {
 impl Session {
     /// Begins discovery anew.
     pub(super) fn discover(&mut self, now: Timestamp) {
-        self.resolution = SNaptr::new(self.domain.clone(), self.config.seed);
+        self.is_fallback = false;
+        self.options_are_news = false;
+        self.worst = None;
+        let plan = self.plan(now);
+        self.discover_by(plan, now);
+    }
+
+    fn discover_by(&mut self, plan: Plan, now: Timestamp) {
+        self.resolution = Resolution::new(plan, self.config.seed);
+        self.grace = None;
         self.queries.clear();
         self.retries.clear();
         self.heard = false;
         self.discovered = Discovered::default();
         self.excluded.clear();
         self.preferred = None;
-        self.worst = None;
         self.phase = Phase::Discovering {
             deadline: Self::patience(now),
         };
@@ -46,6 +59,101 @@ impl Session {
         }
         if let Some(discovered) = self.resolution.discovered() {
             self.complete(discovered, now);
+        } else if self.grace.is_none() && self.resolution.is_ready() {
+            self.grace = Some(now.elapsed(GRACE_MILLISECONDS));
+        }
+    }
+
+    /// Where discovery begins now.
+    fn plan(&mut self, now: Timestamp) -> Plan {
+        let mut methods = self.config.methods.clone();
+        let refused = self
+            .designation_refused
+            .filter(|until| !until.is_reached(now));
+        if refused.is_some() && self.domain.is_none() && methods.contains(&Source::Ddr) {
+            methods.retain(|method| *method != Source::Ddr);
+            let message = "what the resolver designates failed its verification and is not asked for \
+                           again while its records hold";
+            let note = DiscoveryNote::new(
+                NoteCode::Suppressed,
+                "_dns.resolver.arpa.",
+                message,
+                "RFC 9462 4.2",
+            );
+            self.tell(now, Step::Note(note));
+        }
+        let (designations, discarded) =
+            designations(&self.config.network_options, self.options_at, now);
+        Plan {
+            domain: self.domain.clone(),
+            methods,
+            resolver: self.config.resolver,
+            designations,
+            discarded,
+            configured: self.config.configured.clone(),
+            configured_as: Source::Configured,
+            end: now.after_seconds(u64::from(LONGEST_LIFETIME)),
+        }
+    }
+
+    /// See [`super::Event::NetworkOptions`].
+    pub(super) fn network_options(&mut self, options: Vec<NetworkOption>, now: Timestamp) {
+        if self.config.network_options == options {
+            // What is advertised again goes on to hold.
+            self.options_at = now;
+            return;
+        }
+        self.config.network_options = options;
+        self.options_at = now;
+        match &self.phase {
+            Phase::New | Phase::Failed => {}
+            Phase::Discovering { .. } if !self.is_fallback => {
+                let plan = self.plan(now);
+                let resolution = self.resolution.clone();
+                self.resolution = resolution.replanned(plan);
+                self.look_further(now);
+            }
+            Phase::Serving { peer, .. } => {
+                let peer = peer.clone();
+                self.held = Some(Held {
+                    peer,
+                    expires: None,
+                    deadline: now,
+                });
+                self.discover(now);
+            }
+            _ => self.options_are_news = true,
+        }
+    }
+
+    /// Nothing of the network can be used: what came meanwhile is tried, then the fallback, then the session ends.
+    pub(super) fn exhausted(&mut self, failure: Failure, now: Timestamp) {
+        if self.options_are_news {
+            return self.discover(now);
+        }
+        if self.is_fallback || self.config.fallback.is_empty() {
+            return self.fail(failure, now);
+        }
+        if failure.kind == FailureKind::PolicyFault {
+            // The policies failed, not the network: the same ones would judge the fallback.
+            return self.fail(failure, now);
+        }
+        self.tell(now, Step::Fallback { failure });
+        self.is_fallback = true;
+        let plan = Plan {
+            configured: self.config.fallback.clone(),
+            configured_as: Source::Fallback,
+            end: now.after_seconds(FALLBACK_LIFETIME),
+            ..Plan::nothing()
+        };
+        self.discover_by(plan, now);
+    }
+
+    /// The domain in words.
+    fn subject(&self) -> String {
+        match &self.domain {
+            Some(domain) => format!("for `{}`", domain.without_dot()),
+            None => "that this network designates".into(),
         }
     }
 
@@ -132,14 +240,14 @@ impl Session {
     }
 
     fn is_of_domain(&self, question: &Question) -> bool {
-        question.kind == Kind::Naptr && question.name == self.domain
+        question.kind == Kind::Naptr && Some(&question.name) == self.domain.as_ref()
     }
 
     /// Issues again what waited long enough.
     pub(super) fn repeat_lookups(&mut self, now: Timestamp) {
         let (due, rest) = core::mem::take(&mut self.retries)
             .into_iter()
-            .partition::<alloc::vec::Vec<_>, _>(|(at, _)| at.is_reached(now));
+            .partition::<Vec<_>, _>(|(at, _)| at.is_reached(now));
         self.retries = rest;
         for (_, lookup) in due {
             self.query(lookup, now);
@@ -147,14 +255,13 @@ impl Session {
     }
 
     /// Lookups that nobody answers any more have failed.
-    pub(super) fn give_up_lookups(&mut self, now: Timestamp) {
+    pub(super) fn give_up_lookups(&mut self, reason: &str, now: Timestamp) {
         let queries = core::mem::take(&mut self.queries).into_values();
         let retries = core::mem::take(&mut self.retries)
             .into_iter()
             .map(|(_, lookup)| lookup);
         for lookup in queries.chain(retries) {
-            self.resolution
-                .failed(&lookup.question, "discovery took too long");
+            self.resolution.failed(&lookup.question, reason);
         }
         // A failed lookup leads to no other, so nothing is needed or under way any more.
         let discovered = self.resolution.discovered().unwrap_or_default();
@@ -163,6 +270,7 @@ impl Session {
 
     fn complete(&mut self, discovered: Discovered, now: Timestamp) {
         self.retries.clear();
+        self.queries.clear();
         for note in &discovered.notes {
             self.tell(now, Step::Note(note.clone()));
         }
@@ -189,15 +297,16 @@ impl Session {
     /// Discovery yielded no candidate.
     fn nothing(&mut self, now: Timestamp) {
         let conveyed = matches!(self.config.conveyed, Conveyed::Certificates { .. });
-        let domain = self.domain.without_dot();
+        let subject = self.subject();
+        let owner = self.domain.as_ref().map_or(".", DomainName::as_str);
         let failure = if conveyed && self.heard {
             let message = format!(
-                "the enrolment conveyed a DNS server's certificate, but the answers for `{domain}` offer no \
+                "the enrolment conveyed a DNS server's certificate, but the answers {subject} offer no \
                  encrypted protocol: they may be forged"
             );
             let note = DiscoveryNote::new(
                 NoteCode::Downgrade,
-                self.domain.as_str(),
+                owner,
                 message.clone(),
                 "draft-reddy-dprive-bootstrap-dns-server-04 11",
             );
@@ -216,14 +325,14 @@ impl Session {
             Failure {
                 kind: FailureKind::NothingDiscovered,
                 message: format!(
-                    "no encrypted DNS server was discovered for `{domain}`{}",
+                    "no encrypted DNS server was discovered {subject}{}",
                     why.unwrap_or_default()
                 ),
                 reference: "draft-reddy-dprive-bootstrap-dns-server-04 6".into(),
                 retry_after: self.wait(),
             }
         };
-        self.fail(failure, now);
+        self.exhausted(failure, now);
     }
 
     /// What the error asks for: a negative answer holds for its own time; after timeouts the wait doubles.
@@ -262,4 +371,42 @@ fn read(response: &Response, question: &Question) -> Result<Answer, Problem> {
             transient: false,
         }),
     }
+}
+
+/// What options designate, each with its end, what DHCP said before what router advertisements said (RFC 8106 section 5.3.1).
+fn designations(
+    options: &[NetworkOption],
+    came: Timestamp,
+    now: Timestamp,
+) -> (Vec<(Designation, Timestamp)>, Vec<dnr::DnrError>) {
+    let mut found: Vec<(bool, Designation)> = Vec::new();
+    let mut discarded = Vec::new();
+    for option in options {
+        let (designations, errors) = dnr::read(option);
+        let advertised = option.carrier == Carrier::RouterAdvertisement;
+        found.extend(
+            designations
+                .into_iter()
+                .map(|designation| (advertised, designation)),
+        );
+        discarded.extend(errors);
+    }
+    // RFC 9463 section 6.1: a lifetime of zero takes back what was advertised.
+    let taken_back: Vec<DomainName> = found
+        .iter()
+        .filter(|(advertised, designation)| *advertised && designation.lifetime == Some(0))
+        .map(|(_, designation)| designation.name.clone())
+        .collect();
+    found.retain(|(advertised, designation)| {
+        !(*advertised && taken_back.contains(&designation.name))
+    });
+    found.sort_by_key(|(advertised, designation)| (*advertised, designation.priority));
+    let timed = found.into_iter().filter_map(|(_, designation)| {
+        let lifetime = designation.lifetime.unwrap_or(LONGEST_LIFETIME);
+        let end = came.after_seconds(u64::from(
+            lifetime.clamp(SHORTEST_LIFETIME, LONGEST_LIFETIME),
+        ));
+        (!end.is_reached(now)).then_some((designation, end))
+    });
+    (timed.collect(), discarded)
 }

@@ -4,7 +4,6 @@ use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     string::String,
     sync::Arc,
-    vec,
     vec::Vec,
 };
 
@@ -16,10 +15,8 @@ use super::{
     limits::{CLOCK_STEP_MILLISECONDS, PATIENCE_MILLISECONDS},
 };
 use crate::{
-    discovery::{Discovered, DomainName, Question, SNaptr},
-    judgement::{
-        Judgement, Purpose, ReferenceId, Request, Server, Transport, UsageProfile, Verdict,
-    },
+    discovery::{Discovered, DomainName, Plan, Question, Resolution},
+    judgement::{Judgement, Purpose, ReferenceId, Request, Server, Verdict},
 };
 
 /// Where a session is.
@@ -34,6 +31,8 @@ pub enum State {
     Selecting,
     /// A handshake is under way.
     Connecting,
+    /// An authenticated server is asked about itself.
+    Informing,
     /// The privacy assessors are asked.
     Assessing,
     /// Kept evidence is judged again.
@@ -48,12 +47,22 @@ pub enum State {
 #[derive(Debug, Clone)]
 pub struct Session {
     pub(super) config: Config,
-    pub(super) domain: DomainName,
+    pub(super) domain: Option<DomainName>,
     pub(super) phase: Phase,
     pub(super) generation: u64,
     /// Counts changes of what does not come from the peer, so that what was asked before one is asked again.
     pub(super) evidence: u64,
-    pub(super) resolution: SNaptr,
+    pub(super) resolution: Resolution,
+    /// When [`Config::network_options`] came.
+    pub(super) options_at: Timestamp,
+    /// They came after discovery, which does not know them.
+    pub(super) options_are_news: bool,
+    /// Until when discovery waits for what is still under way, once a way has found something.
+    pub(super) grace: Option<Timestamp>,
+    /// Whether servers of the fallback are tried or used.
+    pub(super) is_fallback: bool,
+    /// Until when what the resolver designates is not asked for, because its verification failed (RFC 9462 section 4.2).
+    pub(super) designation_refused: Option<Timestamp>,
     pub(super) queries: BTreeMap<u32, Lookup>,
     pub(super) retries: Vec<(Timestamp, Lookup)>,
     pub(super) next_query: u32,
@@ -102,6 +111,11 @@ pub(super) enum Phase {
     },
     Connecting {
         peer: Peer,
+        deadline: Timestamp,
+    },
+    Informing {
+        peer: Peer,
+        validation: Judgement<Verdict>,
         deadline: Timestamp,
     },
     Assessing {
@@ -157,19 +171,29 @@ impl Session {
     /// # Errors
     /// The domain is no domain name, no attempt is allowed, or the evidence is larger than what is judged.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        let domain = DomainName::parse(&config.authentication_domain_name).map_err(|problem| {
-            let name = config
-                .authentication_domain_name
-                .escape_debug()
-                .take(300)
-                .collect();
-            ConfigError::Name { name, problem }
-        })?;
+        let domain = match &config.authentication_domain_name {
+            None => None,
+            Some(name) => Some(DomainName::parse(name).map_err(|problem| {
+                let name = name.escape_debug().take(300).collect();
+                ConfigError::Name { name, problem }
+            })?),
+        };
+        for server in &config.configured {
+            server.check(domain.as_ref())?;
+        }
+        for server in &config.fallback {
+            server.check(None)?;
+        }
         if config.attempts == 0 {
             return Err(ConfigError::Attempts);
         }
         let session = Self {
-            resolution: SNaptr::new(domain.clone(), config.seed),
+            resolution: Resolution::new(Plan::nothing(), config.seed),
+            options_at: Timestamp { unix: 0, boot: 0 },
+            options_are_news: false,
+            grace: None,
+            is_fallback: false,
+            designation_refused: None,
             generation: config.generation,
             config,
             domain,
@@ -194,7 +218,7 @@ impl Session {
             offset: None,
         };
         session
-            .base_request(&Transport::Dot, Timestamp { unix: 0, boot: 0 })
+            .base_request(Timestamp { unix: 0, boot: 0 })
             .check()?;
         Ok(session)
     }
@@ -208,6 +232,7 @@ impl Session {
         match event {
             Event::Start => {
                 if matches!(self.phase, Phase::New) {
+                    self.options_at = now;
                     self.discover(now);
                 }
             }
@@ -229,6 +254,8 @@ impl Session {
             } => {
                 self.connection_failed(attempt, reason, judgement, now);
             }
+            Event::Informed { attempt, response } => self.informed(attempt, response, now),
+            Event::NetworkOptions { options } => self.network_options(options, now),
             Event::Assessed { attempt, judgement } => self.assessed(attempt, judgement, now),
             Event::Rejudged {
                 attempt,
@@ -273,6 +300,7 @@ impl Session {
             Phase::Discovering { .. } => State::Discovering,
             Phase::Selecting { .. } => State::Selecting,
             Phase::Connecting { .. } => State::Connecting,
+            Phase::Informing { .. } => State::Informing,
             Phase::Assessing { .. } => State::Assessing,
             Phase::Rejudging { .. } => State::Rejudging,
             Phase::Serving { .. } => State::Serving,
@@ -292,10 +320,10 @@ impl Session {
         self.dropped
     }
 
-    /// The domain, as it is asked for.
+    /// The domain, as it is asked for; absent where the network's own resolver is looked for.
     #[must_use]
-    pub const fn domain(&self) -> &DomainName {
-        &self.domain
+    pub const fn domain(&self) -> Option<&DomainName> {
+        self.domain.as_ref()
     }
 
     /// What discovery found; empty before it is complete.
@@ -309,22 +337,15 @@ impl Session {
     #[must_use]
     pub fn context(&self, candidate: u32, now: Timestamp) -> Option<Request> {
         let position = usize::try_from(candidate).ok()?;
-        let server = self.discovered.candidates.get(position)?.server();
-        Some(self.server_request(server, now))
-    }
-
-    /// The judgement context of a server.
-    pub(super) fn server_request(&self, server: Server, now: Timestamp) -> Request {
-        Request {
-            server: Some(server.clone()),
-            ..self.base_request(&server.transport, now)
-        }
+        let candidate = self.discovered.candidates.get(position)?;
+        Some(self.server_request(candidate, now))
     }
 
     /// The attempt under way or in use.
     pub(super) fn attempt(&self) -> Option<u32> {
         match &self.phase {
             Phase::Connecting { peer, .. }
+            | Phase::Informing { peer, .. }
             | Phase::Assessing { peer, .. }
             | Phase::Rejudging { peer, .. }
             | Phase::Serving { peer, .. } => Some(peer.attempt),
@@ -348,20 +369,19 @@ impl Session {
         now.elapsed(PATIENCE_MILLISECONDS)
     }
 
-    /// The facts that do not depend on a server's credentials. The reference identifier is the domain whatever host was
-    /// found for it (RFC 9525 section 6.1), and DoH knows no opportunistic profile (the draft's section 1).
-    pub(super) fn base_request(&self, transport: &Transport, now: Timestamp) -> Request {
-        let name: String = self.domain.without_dot().into();
-        let usage_profile = match transport {
-            Transport::Dot | Transport::Dtls | Transport::Doq => self.config.usage_profile.clone(),
-            _ => UsageProfile::Strict,
-        };
+    /// The facts that do not depend on a server. The reference identifier is the domain whatever host was found for it (RFC
+    /// 9525 section 6.1).
+    pub(super) fn base_request(&self, now: Timestamp) -> Request {
+        let name = self
+            .domain
+            .as_ref()
+            .map(|domain| String::from(domain.without_dot()));
         Request {
             clock: self.config.clock.clone(),
-            usage_profile,
+            usage_profile: self.config.usage_profile.clone(),
             network_identity: self.config.network_identity.clone(),
-            authentication_domain_name: Some(name.clone()),
-            reference_ids: vec![ReferenceId::DnsId(name)],
+            authentication_domain_name: name.clone(),
+            reference_ids: name.map(ReferenceId::DnsId).into_iter().collect(),
             conveyed: self.config.conveyed.clone(),
             anchors: Arc::clone(&self.config.anchors),
             crls: self.config.crls.clone(),
@@ -419,10 +439,14 @@ impl Session {
         self.repeat_lookups(now);
         match &self.phase {
             Phase::Discovering { deadline } if deadline.is_reached(now) => {
-                self.give_up_lookups(now)
+                self.give_up_lookups("discovery took too long", now);
+            }
+            Phase::Discovering { .. } if self.grace.is_some_and(|grace| grace.is_reached(now)) => {
+                self.give_up_lookups("another way had found something", now);
             }
             Phase::Selecting { deadline, .. }
             | Phase::Connecting { deadline, .. }
+            | Phase::Informing { deadline, .. }
             | Phase::Assessing { deadline, .. }
             | Phase::Rejudging { deadline, .. }
                 if deadline.is_reached(now) =>
@@ -437,9 +461,13 @@ impl Session {
     fn set_timer(&mut self) {
         let next = match &self.phase {
             Phase::New | Phase::Failed => None,
-            Phase::Discovering { deadline }
-            | Phase::Selecting { deadline, .. }
+            Phase::Discovering { deadline } => Some(
+                self.grace
+                    .map_or(*deadline, |grace| grace.earlier(*deadline)),
+            ),
+            Phase::Selecting { deadline, .. }
             | Phase::Connecting { deadline, .. }
+            | Phase::Informing { deadline, .. }
             | Phase::Assessing { deadline, .. }
             | Phase::Rejudging { deadline, .. } => Some(*deadline),
             Phase::Serving { expires, .. } => Some(*expires),

@@ -13,6 +13,9 @@
 //! * anything but [`crate::judgement::Outcome::Accepted`] refuses the server, under every profile; the next candidate is
 //!   tried, at most [`Config::attempts`] of them;
 //! * a verdict ends with the least of the policies' lifetimes, the chain's earliest end and the records' time to live;
+//! * what a server is authenticated by, and under which profile: [`Config::authentication_domain_name`], or what designated
+//!   it;
+//! * when nothing of the network can be used, servers of the fallback are tried, and that is told;
 //! * what is vetted is judged again when its verdict ends, when policies are swapped, when evidence changes and when a
 //!   clock was set; a judgement that fails or does not come within [`limits::REJUDGE_MILLISECONDS`] is a refusal.
 
@@ -21,6 +24,8 @@ mod attempts;
 mod config;
 mod event;
 mod failure;
+mod identity;
+mod informing;
 pub mod limits;
 mod lookups;
 mod machine;
@@ -41,4 +46,4 @@ pub use failure::{Failure, FailureKind};
 pub use machine::{Session, State};
 pub use story::{ENTRIES, Entry, Step};
 pub use transcript::{Moment, Transcript};
-pub use vetted::{LifetimeBound, Vetted};
+pub use vetted::{Authenticated, LifetimeBound, Vetted};

@@ -8,12 +8,12 @@ use super::{
     limits::REPETITIONS,
     machine::{Held, Peer, Phase},
 };
-use crate::judgement::{Judgement, Outcome, Ranking, Stage, Transport};
+use crate::judgement::{Judgement, Outcome, Ranking, Stage};
 
 impl Session {
     /// Asks the selectors about all candidates, under the configured profile; for the `times`-th time in a row because something changed.
     pub(super) fn select(&mut self, times: u32, now: Timestamp) {
-        let request = Arc::new(self.base_request(&Transport::Dot, now));
+        let request = Arc::new(self.base_request(now));
         self.act(Action::Select {
             request: Arc::clone(&request),
         });
@@ -116,7 +116,7 @@ impl Session {
         let found = self.queue.iter().enumerate().find_map(|(place, position)| {
             let candidate = candidates.get(*position as usize)?;
             let end = self.discovered.ends.get(*position as usize)?;
-            (candidate.server() == peer.server)
+            self.is_server_of(candidate, &peer)
                 .then(|| (place, *position, candidate.target.clone(), *end))
         });
         match (found, expires) {

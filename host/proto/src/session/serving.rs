@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     certificate,
-    judgement::{Decision, Judgement, Mode, Request, Role, Stage, Verdict},
+    judgement::{Decision, Judgement, Mode, Role, Stage, Verdict},
 };
 
 impl Session {
@@ -58,12 +58,7 @@ impl Session {
             }
             expires = expires.earlier(end);
         }
-        let authenticated = validation.evaluations.iter().any(|evaluation| {
-            let accepts = |verdict: &Verdict| matches!(verdict.decision, Decision::Accept { .. });
-            evaluation.mode == Mode::Enforce
-                && evaluation.role == Role::Authority
-                && evaluation.result.as_ref().is_ok_and(accepts)
-        });
+        let authenticated = is_authenticated(&validation);
         let generation = validation.generation.min(privacy.generation);
         let vetted = Vetted {
             attempt: peer.attempt,
@@ -79,6 +74,7 @@ impl Session {
             privacy,
         };
         self.worst = None;
+        self.tell_what_was_given_up(&peer, authenticated, now);
         self.tell(
             now,
             Step::Served {
@@ -115,11 +111,7 @@ impl Session {
         reason: &str,
         now: Timestamp,
     ) {
-        let request = Request {
-            server: peer.request.server.clone(),
-            presented: peer.request.presented.clone(),
-            ..self.base_request(&peer.server.transport, now)
-        };
+        let request = self.repeated_request(&peer, now);
         let peer = Peer {
             request: Arc::new(request),
             evidence: self.evidence,
@@ -325,6 +317,12 @@ impl Session {
                 );
                 self.refuse(&peer, WithdrawReason::ConnectionLost, now);
             }
+            Phase::Informing {
+                peer, validation, ..
+            } => {
+                let problem = "it did not answer in time".into();
+                self.told_nothing(peer, validation, problem, now);
+            }
             Phase::Assessing { peer, .. } => {
                 self.worsen(
                     FailureKind::PolicyFault,
@@ -342,4 +340,14 @@ impl Session {
             Phase::New | Phase::Discovering { .. } | Phase::Serving { .. } | Phase::Failed => {}
         }
     }
+}
+
+/// Whether a validator with authority accepted.
+pub(super) fn is_authenticated(validation: &Judgement<Verdict>) -> bool {
+    validation.evaluations.iter().any(|evaluation| {
+        let accepts = |verdict: &Verdict| matches!(verdict.decision, Decision::Accept { .. });
+        evaluation.mode == Mode::Enforce
+            && evaluation.role == Role::Authority
+            && evaluation.result.as_ref().is_ok_and(accepts)
+    })
 }

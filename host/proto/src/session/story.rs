@@ -99,6 +99,31 @@ pub enum Step {
         /// Their answers.
         judgement: Judgement<Verdict>,
     },
+    /// What an authenticated server said about itself.
+    Informed {
+        /// The attempt.
+        attempt: u32,
+        /// The keys of its record with their values.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        keys: Vec<(String, Option<String>)>,
+        /// Why nothing counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<String>,
+    },
+    /// Something that the strict profile asks for was given up.
+    GivenUp {
+        /// The attempt.
+        attempt: u32,
+        /// What, in one sentence.
+        message: String,
+        /// The paragraph of the standard.
+        reference: String,
+    },
+    /// Nothing of the network could be used: the fallback is tried.
+    Fallback {
+        /// How the network failed.
+        failure: Failure,
+    },
     /// The privacy assessors answered.
     Assessment {
         /// The attempt.

@@ -5,7 +5,7 @@ use alloc::{string::String, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    discovery::Timestamp,
+    discovery::{DomainName, Timestamp},
     judgement::{Judgement, Request, Verdict},
 };
 
@@ -37,6 +37,30 @@ pub struct Vetted<T> {
     pub(super) request: Arc<Request>,
     pub(super) validation: Judgement<Verdict>,
     pub(super) privacy: Judgement<Verdict>,
+}
+
+/// Something that a validator with authority accepted, and whose privacy was not assessed: it may be asked what it says about
+/// itself, and nothing else. Only a session makes one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Authenticated<T> {
+    pub(super) server: T,
+    pub(super) name: DomainName,
+}
+
+impl<T> Authenticated<T> {
+    /// What was authenticated.
+    #[must_use]
+    pub const fn server(&self) -> &T {
+        &self.server
+    }
+
+    /// The name of its RESINFO record (RFC 9606 section 3): the one that it was authenticated by, or `resolver.arpa` where that
+    /// was an address.
+    #[must_use]
+    pub const fn name(&self) -> &DomainName {
+        &self.name
+    }
 }
 
 impl<T> Vetted<T> {

@@ -284,6 +284,7 @@ impl Enroller {
             reference_ids: enrolment.est_reference_ids(),
             server: Some(Server {
                 transport: Transport::Https,
+                path: None,
                 address: server.address().ip(),
                 port: server.address().port(),
             }),

@@ -265,6 +265,7 @@ impl Driver<'_> {
                     connection,
                     server: Some(Server {
                         transport: Transport::Https,
+                        path: None,
                         address: address.ip(),
                         port: address.port(),
                     }),

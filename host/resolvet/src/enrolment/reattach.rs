@@ -159,7 +159,7 @@ fn configure(
         network: network.clone(),
     };
     let domain = enrolment.authentication_domain_name.clone();
-    session.authentication_domain_name = domain.ok_or_else(no_domain)?;
+    session.authentication_domain_name = Some(domain.ok_or_else(no_domain)?);
     session.network_identity = NetworkIdentity::Named;
     session.anchors = enrolment.anchor_set(implicit);
     session.conveyed = enrolment.conveyed();

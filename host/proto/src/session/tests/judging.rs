@@ -359,6 +359,7 @@ fn doh_is_judged_under_strict_whatever_the_profile() {
             naptr(1, "A", "dprive:DNS.TLS", "a.example.net."),
             naptr(2, "a", "DPRIVE:dnshttps", "a.example.net."),
         ],
+        ("_dns.example.net.", SVCB) => vec![svcb(1, "a.example.net.", &offering(&["h2"]))],
         _ => figure_2(owner, rtype),
     };
     let mut connect = play.connect();
@@ -371,6 +372,7 @@ fn doh_is_judged_under_strict_whatever_the_profile() {
         (Transport::Doh, 443)
     );
     assert_eq!(connect.request.usage_profile, UsageProfile::Strict);
+    assert_eq!(connect.server.path.as_deref(), Some("/dns-query{?dns}"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A driver without a network: it answers lookups from a zone and judges as it is told.
 
+mod designated;
 mod judging;
 mod lookups;
 mod time;
@@ -10,18 +11,20 @@ use hickory_proto::{
     op::{Message, OpCode, Query, ResponseCode},
     rr::{
         Name, RData, Record, RecordType,
-        rdata::{A, AAAA, NAPTR, SOA, SRV},
+        rdata::{A, AAAA, NAPTR, NULL, SOA, SRV},
     },
 };
 
 use super::*;
+use crate::discovery::{DomainName, svcb::Params};
 use crate::judgement::{
     Answer, Decision, Der, Digest, Evaluation, Finding, Judgement, Mode, Outcome, Presented,
-    Ranking, Request, Role, Server, Severity, Stage, Transport, Verdict,
+    Ranking, Request, Role, Server, Severity, Source, Stage, Transport, Verdict,
 };
 
 const NAPTR: u16 = 35;
 const SRV: u16 = 33;
+const SVCB: u16 = 64;
 
 fn name(text: &str) -> Name {
     Name::from_ascii(text).unwrap()
@@ -37,6 +40,28 @@ fn naptr(order: u16, flags: &str, service: &str, replacement: &str) -> RData {
         octets(""),
         name(replacement),
     ))
+}
+
+/// The data of an SVCB record.
+fn svcb(priority: u16, target: &str, params: &Params) -> RData {
+    let mut rdata = priority.to_be_bytes().to_vec();
+    let target = match target {
+        "." => vec![0],
+        target => DomainName::parse(target).unwrap().to_wire(),
+    };
+    rdata.extend(target);
+    rdata.extend(params.encode().unwrap());
+    RData::Unknown {
+        code: RecordType::SVCB,
+        rdata: NULL::with(rdata),
+    }
+}
+
+/// Parameters with these protocols and a path.
+fn offering(protocols: &[&str]) -> Params {
+    Params::new()
+        .with_alpn(protocols)
+        .with_path(&"/dns-query{?dns}".parse().unwrap())
 }
 
 /// The zone of the draft's Figure 2.
@@ -174,7 +199,16 @@ struct Play {
 }
 
 impl Play {
+    /// A session that goes by S-NAPTR alone.
     fn new(config: Config) -> Self {
+        Self::by(Config {
+            methods: vec![Source::SNaptr],
+            ..config
+        })
+    }
+
+    /// A session that goes the ways that it is told.
+    fn by(config: Config) -> Self {
         Self {
             session: Session::new(config.clone()).unwrap(),
             transcript: Transcript::new(config),

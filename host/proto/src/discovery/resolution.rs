@@ -1,21 +1,23 @@
-//! S-NAPTR (RFC 3958): from a domain to lookups, and from their answers to candidates.
+//! From a plan to lookups, and from their answers to candidates.
 //!
 //! Resolution is a walk over the answers that are known. It is done anew with every answer: what it misses is asked for,
 //! and when it misses nothing its candidates are the result. So the order in which answers come changes nothing, and
-//! lookups of all branches and protocols run at the same time, while each protocol is pursued by itself.
+//! lookups of all ways, branches and protocols run at the same time, while each protocol is pursued by itself.
 
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
 use super::{
-    Answer, DiscoveryNote, DomainName, NoteCode, Outcome, Question, Timestamp, limits::LOOKUPS,
-    record::Data, walk::Walk,
+    Answer, DiscoveryNote, DomainName, NoteCode, Outcome, Plan, Question, Timestamp,
+    limits::LOOKUPS, record::Data, walk::Walk,
 };
 use crate::judgement::{Candidate, DnsRecord};
 
 /// A resolution under way.
 #[derive(Debug, Clone)]
-pub struct SNaptr {
-    pub(super) domain: DomainName,
+pub struct Resolution {
+    pub(super) plan: Plan,
+    /// The name of each server that an administrator wrote down.
+    pub(super) names: Vec<Option<DomainName>>,
     pub(super) seed: u64,
     pub(super) lookups: BTreeMap<Question, Slot>,
 }
@@ -38,7 +40,7 @@ pub(super) enum Slot {
 pub struct Discovered {
     /// The records that the candidates rest on.
     pub records: Vec<DnsRecord>,
-    /// The candidates: protocol by protocol as the first set of records ranks them, each in order.
+    /// The candidates, way by way; those of S-NAPTR protocol by protocol as the first set of records ranks them.
     pub candidates: Vec<Candidate>,
     /// When the choice of each candidate ends: the first of its records to expire, its time to live taken between
     /// [`super::limits::SHORTEST_LIFETIME`] and [`super::limits::LONGEST_LIFETIME`].
@@ -49,14 +51,35 @@ pub struct Discovered {
     pub negative_ttl: Option<u32>,
 }
 
-impl SNaptr {
-    /// A resolution that begins at this domain. The seed decides the shares of SRV weights.
+impl Resolution {
+    /// A resolution by this plan. The seed decides the shares of SRV weights.
     #[must_use]
-    pub const fn new(domain: DomainName, seed: u64) -> Self {
+    pub fn new(plan: Plan, seed: u64) -> Self {
+        let names = plan.configured.iter().map(|server| match &server.name {
+            Some(name) => DomainName::parse(name).ok(),
+            None => plan.domain.clone(),
+        });
         Self {
-            domain,
+            names: names.collect(),
+            plan,
             seed,
             lookups: BTreeMap::new(),
+        }
+    }
+
+    /// Whether some way was gone to its end and found something: what is still under way need not be waited for without
+    /// end.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        Walk::over(self).ready
+    }
+
+    /// Another plan, with what is known so far.
+    #[must_use]
+    pub fn replanned(self, plan: Plan) -> Self {
+        Self {
+            lookups: self.lookups,
+            ..Self::new(plan, self.seed)
         }
     }
 
@@ -101,7 +124,7 @@ impl SNaptr {
     #[must_use]
     pub fn discovered(&self) -> Option<Discovered> {
         let walk = Walk::over(self);
-        if walk.waiting || !walk.needed.is_empty() {
+        if walk.open > 0 {
             return None;
         }
         let negative_ttl = self.lookups.values().filter_map(|slot| match slot {

@@ -1,0 +1,4 @@
+//! Resolver information.
+
+mod section_3;
+mod section_4;

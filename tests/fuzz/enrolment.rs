@@ -1,5 +1,6 @@
 //! What enrolment reads from the network and from the store.
 
+use resolvet::enrolment::TokenUri;
 use resolvet_proto::{
     enrolment::{
         Enrolment,
@@ -189,6 +190,15 @@ fn texts() {
             assert!(path.starts_with('/'));
             let (again, _) = Endpoint::parse(&endpoint.to_string()).unwrap();
             assert_eq!(again, endpoint);
+        }
+        for text in [text.to_string(), format!("pkcs11:{text}")] {
+            if let Ok(uri) = text.parse::<TokenUri>() {
+                let again = uri.to_string();
+                // Octets that are escaped take three times their room.
+                if again.len() <= 2_048 {
+                    assert_eq!(again.parse(), Ok(uri), "{again}");
+                }
+            }
         }
         if let Ok(label) = CaLabel::new(&text) {
             let path = Operation::CaCerts.path(Some(&label));

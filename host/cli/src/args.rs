@@ -185,12 +185,18 @@ pub(crate) struct Bootstrap {
     /// The device's certificate (IDevID), PEM or DER, and what leads from it to the manufacturer.
     #[arg(long, value_name = "FILE", requires = "brski")]
     pub(crate) idevid: Option<PathBuf>,
-    /// The certificate's key, PEM.
-    #[arg(long, value_name = "FILE", requires = "brski")]
-    pub(crate) idevid_key: Option<PathBuf>,
+    /// The certificate's key: a file of mode 0600, PEM, or a key in a token (RFC 7512).
+    #[arg(long, value_name = "FILE|pkcs11:URI", requires = "brski")]
+    pub(crate) idevid_key: Option<String>,
     /// The manufacturer's trust anchors: a voucher's signer must lead to one of them.
     #[arg(long, value_name = "FILE", requires = "brski")]
     pub(crate) manufacturer_anchors: Option<PathBuf>,
+    /// Where the key of the network's own certificate (LDevID) is made: `folder` is a file beside the enrolment, a token
+    /// never gives it away. Default: where the network's key is already, else `folder`.
+    #[arg(long, value_name = "folder|pkcs11:URI", requires = "brski")]
+    pub(crate) key_store: Option<String>,
+    #[command(flatten)]
+    pub(crate) token: TokenArguments,
     /// What to call the network. Default: the domain of the DNS server's certificate.
     #[arg(long, value_name = "NAME")]
     pub(crate) network: Option<String>,
@@ -213,6 +219,17 @@ pub(crate) struct Bootstrap {
     /// Folder of more policies.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) policies: Option<PathBuf>,
+}
+
+/// How tokens are spoken to that keep keys (PKCS#11).
+#[derive(Debug, Default, Args)]
+pub(crate) struct TokenArguments {
+    /// PKCS#11 module for tokens whose URI has no `module-path`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pkcs11_module: Option<PathBuf>,
+    /// File descriptor whose first line is the token's PIN, where its URI has no `pin-source`. Default: ask on the terminal.
+    #[arg(long, value_name = "N")]
+    pub(crate) pin_fd: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -249,14 +266,21 @@ pub(crate) enum TrustCommand {
         /// Recursive resolver for lookups.
         #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = socket_address)]
         resolver: Option<SocketAddr>,
+        #[command(flatten)]
+        token: TokenArguments,
     },
-    /// Forget a network.
+    /// Forget a network, and destroy the keys that were made for it.
     Remove {
         /// The network.
         network: String,
         /// Folder of enrolments.
         #[arg(long, value_name = "FOLDER")]
         store: Option<PathBuf>,
+        /// Configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        token: TokenArguments,
     },
 }
 

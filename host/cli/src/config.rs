@@ -28,6 +28,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) network: Network,
     #[serde(default)]
+    pub(crate) keys: Keys,
+    #[serde(default)]
     pub(crate) policies: Policies,
     /// The policies in order. Absent: the three that the program carries.
     #[serde(default, rename = "policy")]
@@ -45,6 +47,14 @@ pub(crate) struct Network {
     pub(crate) attempts: Option<u32>,
     pub(crate) handshake_milliseconds: Option<u32>,
     pub(crate) query_milliseconds: Option<u32>,
+}
+
+/// Where networks' keys are made.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Keys {
+    pub(crate) store: Option<String>,
+    pub(crate) pkcs11_module: Option<PathBuf>,
 }
 
 /// Where more policies are and what they may use.
@@ -81,6 +91,7 @@ impl Default for Config {
         Self {
             version: VERSION.into(),
             network: Network::default(),
+            keys: Keys::default(),
             policies: Policies::default(),
             rules: None,
         }
@@ -118,6 +129,7 @@ impl Config {
     fn relative_to(&mut self, folder: &Path) {
         let join = |path: &mut PathBuf| *path = folder.join(&*path);
         self.network.end_entity.iter_mut().for_each(join);
+        self.keys.pkcs11_module.iter_mut().for_each(join);
         self.policies.folder.iter_mut().for_each(join);
         self.policies.cache.iter_mut().for_each(join);
         self.rules

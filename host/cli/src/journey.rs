@@ -13,11 +13,12 @@ use resolvet_proto::{
 };
 
 use crate::{
-    args::{Journey, Profile, socket_address},
+    args::{Journey, Profile, TokenArguments, socket_address},
     commands::told,
     config::Config,
     enrolled::{self, Enrolled},
     exit::UsageError,
+    keys,
     output::Output,
     policies,
 };
@@ -95,7 +96,8 @@ pub(crate) fn prepare(
     let recursive = Recursive::new(resolver, LOOKUP);
     let policies = Policies::new(&engine, set);
     let client = Client::new(policies.clone(), recursive).with_limits(limits);
-    let mut enroller = Enroller::new(policies, recursive);
+    let keys = keys::store(&config.keys, &TokenArguments::default(), None)?;
+    let mut enroller = Enroller::new(policies, recursive).with_keys(keys);
 
     let mut session = session::Config::new(domain, random()?);
     session.usage_profile = profile.clone();

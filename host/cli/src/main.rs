@@ -6,6 +6,7 @@ mod config;
 mod enrolled;
 mod exit;
 mod journey;
+mod keys;
 mod mend;
 mod output;
 mod password;

@@ -1,9 +1,17 @@
-//! A password: from a terminal that does not show it, or from a file descriptor. It is wiped after use and never printed.
+//! Secrets of the user: from a terminal that does not show them, or from a file descriptor. They are wiped after use and never
+//! printed.
 
-use std::{fs::File, io::Read as _};
+use std::{
+    fs::File,
+    io::Read as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use anyhow::Context as _;
-use resolvet::enrolment::Password;
+use resolvet::enrolment::{Password, Pin, PinEntry, PinError};
 use zeroize::Zeroizing;
 
 use crate::exit::UsageError;
@@ -13,21 +21,43 @@ const OCTETS: usize = 2_048;
 
 /// Reads the password of this user.
 pub(crate) fn read(user: &str, descriptor: Option<u32>) -> anyhow::Result<Password> {
-    let octets = match descriptor {
-        Some(descriptor) => from_descriptor(descriptor)?,
-        None => {
-            let prompt = format!("password of {}: ", user.escape_debug());
-            let text = rpassword::prompt_password(prompt)
-                .context("no terminal to ask for a password on: give --password-fd N")?;
-            Zeroizing::new(text.into_bytes())
-        }
-    };
+    let prompt = format!("password of {}: ", user.escape_debug());
+    let octets = secret(&prompt, "--password-fd", descriptor)?;
     Password::new(octets).map_err(|error| UsageError(error.to_string()).into())
 }
 
+/// Who reads the PIN of a token. A file descriptor has one PIN, for one token.
+pub(crate) fn pin_entry(descriptor: Option<u32>) -> PinEntry {
+    let read = AtomicBool::new(false);
+    Arc::new(move |token: &str| {
+        if descriptor.is_some() && read.swap(true, Ordering::Relaxed) {
+            let reason =
+                "--pin-fd gave the PIN of another token: name a file with `pin-source` in the URI";
+            return Err(PinError::NotGiven(reason.into()));
+        }
+        let octets = secret(&format!("PIN of token {token}: "), "--pin-fd", descriptor);
+        Pin::new(octets.map_err(|error| PinError::NotGiven(format!("{error:#}")))?)
+    })
+}
+
+fn secret(
+    prompt: &str,
+    option: &str,
+    descriptor: Option<u32>,
+) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    match descriptor {
+        Some(descriptor) => from_descriptor(option, descriptor),
+        None => {
+            let text = rpassword::prompt_password(prompt)
+                .with_context(|| format!("no terminal to ask on: give {option} N"))?;
+            Ok(Zeroizing::new(text.into_bytes()))
+        }
+    }
+}
+
 /// The first line of what a file descriptor gives.
-fn from_descriptor(descriptor: u32) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    let wrong = || format!("--password-fd {descriptor}: the file descriptor cannot be read");
+fn from_descriptor(option: &str, descriptor: u32) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let wrong = || format!("{option} {descriptor}: the file descriptor cannot be read");
     let mut file = File::open(format!("/dev/fd/{descriptor}")).with_context(wrong)?;
     // Of fixed size, so that nothing is left behind by one that grew.
     let mut buffer = Zeroizing::new([0_u8; OCTETS]);

@@ -26,20 +26,28 @@ pub fn read_policy_file(path: &Path) -> Result<Vec<u8>, FileError> {
     read_guarded(path, AdmissionLimits::default().file_octets)
 }
 
-/// As [`read_policy_file`] with a limit of its own.
-pub(crate) fn read_guarded(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
-    let at = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source: io::Error| FileError::Read { path, source }
-    };
+/// Where a file really is, when nobody but root and this process's user could have put or changed it: the rules of
+/// [`read_policy_file`], for files that others load, such as a module of machine code.
+///
+/// # Errors
+/// Names the file or folder and what is wrong with it.
+pub fn guarded_path(path: &Path) -> Result<PathBuf, FileError> {
     let path = fs::canonicalize(path).map_err(at(path))?;
     for folder in path.ancestors().skip(1) {
         guard(folder, &fs::metadata(folder).map_err(at(folder))?, true)?;
     }
+    let metadata = fs::metadata(&path).map_err(at(&path))?;
     // A pipe or a device must not even be opened: that alone may wait for ever.
-    if !fs::metadata(&path).map_err(at(&path))?.is_file() {
+    if !metadata.is_file() {
         return Err(FileError::NotAFile { path });
     }
+    guard(&path, &metadata, false)?;
+    Ok(path)
+}
+
+/// As [`read_policy_file`] with a limit of its own.
+pub(crate) fn read_guarded(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    let path = guarded_path(path)?;
     let file = File::open(&path).map_err(at(&path))?;
     // What counts is the file that was opened, not the one that had its name a moment ago.
     let metadata = file.metadata().map_err(at(&path))?;
@@ -55,6 +63,11 @@ pub(crate) fn read_guarded(path: &Path, limit: usize) -> Result<Vec<u8>, FileErr
         return Err(FileError::TooLarge { path, limit });
     }
     Ok(octets)
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> FileError {
+    let path = path.to_path_buf();
+    move |source| FileError::Read { path, source }
 }
 
 /// Nobody but root and this process's user may change it.

@@ -48,7 +48,7 @@ mod ticker;
 pub use child::compile_from_stdin;
 pub use engine::Engine;
 pub use error::{AdmissionError, CompileError, EngineError, FileError, SetError, StaleGeneration};
-pub use file::read_policy_file;
+pub use file::{guarded_path, read_policy_file};
 pub use judge::Judge;
 pub use limits::{AdmissionLimits, Limits};
 pub use manifest::{MANIFEST_SECTION, MANIFEST_VERSION, Manifest};

@@ -135,6 +135,8 @@ impl BrskiSite {
             Ok(path)
         };
         let device = self.masa.device(SERIAL_NUMBER).map_err(io::Error::other)?;
+        let key = folder.join("device.key.pem");
+        device.write_key(&key)?;
         Ok(BrskiDescription {
             registrar: self.registrar.url(),
             addresses: self.registrar.addresses().to_vec(),
@@ -142,7 +144,7 @@ impl BrskiSite {
             masa: self.masa.authority(),
             manufacturer: write("manufacturer.pem", pem("CERTIFICATE", self.masa.anchor()))?,
             device: write("device.pem", device.chain_pem())?,
-            key: write("device.key.pem", device.key_pem())?,
+            key,
             serial_number: SERIAL_NUMBER.to_owned(),
         })
     }

@@ -168,7 +168,16 @@ impl Masa {
     /// # Errors
     /// When key or certificate cannot be made.
     pub fn device(&self, serial_number: &str) -> Result<Identity> {
-        self.manufacturer.device(serial_number, &self.authority())
+        self.device_with(serial_number, Algorithm::EcP256)
+    }
+
+    /// The same with a key of this kind.
+    ///
+    /// # Errors
+    /// When key or certificate cannot be made.
+    pub fn device_with(&self, serial_number: &str, algorithm: Algorithm) -> Result<Identity> {
+        self.manufacturer
+            .device(serial_number, &self.authority(), algorithm)
     }
 
     /// Does this wrong from now on.
@@ -210,7 +219,7 @@ impl Manufacturer {
         self.serial.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn device(&self, serial_number: &str, masa: &str) -> Result<Identity> {
+    fn device(&self, serial_number: &str, masa: &str, algorithm: Algorithm) -> Result<Identity> {
         let serial = self.serial();
         let mut params = end_entity(serial, std::time::Duration::from_secs(DAY));
         params.not_after = date_time_ymd(9999, 12, 31);
@@ -226,7 +235,7 @@ impl Manufacturer {
         params
             .custom_extensions
             .push(CustomExtension::from_oid_content(&MASA_URL, url));
-        Identity::certified(params, serial, &self.root)
+        Identity::certified_as(algorithm, params, serial, &self.root)
     }
 
     /// Who signs vouchers.

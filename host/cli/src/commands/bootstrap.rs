@@ -1,6 +1,7 @@
 //! `resolvet bootstrap`: from nothing but a user's password to a stored enrolment.
 
 use std::{
+    error::Error,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -9,7 +10,8 @@ use std::{
 use resolvet::{
     Policies, Recursive, anchors,
     enrolment::{
-        Device, DeviceKey, Enroller, Enrolment, EstLocation, NetworkName, Progress, Store, User,
+        Device, EnrolError, Enroller, Enrolment, EstLocation, KeyLocation, KeyStore, NetworkName,
+        Progress, Store, User,
     },
 };
 use resolvet_proto::{enrolment::est::Endpoint, judgement::UsageProfile};
@@ -21,6 +23,7 @@ use crate::{
     enrolled,
     exit::{Exit, UsageError},
     journey::{self, LOOKUP},
+    keys,
     output::{Output, Tone, tinted},
     password, policies,
     report::VERSION,
@@ -75,11 +78,10 @@ const PLEDGE_STEPS: [&str; 6] = [
 ];
 
 pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result<Exit> {
-    let device = device(&arguments)?;
     let Bootstrap { domain, est, .. } = &arguments;
     let location = est.as_deref().map(EstLocation::parse).transpose();
     let location = location.map_err(|error| UsageError(format!("--est: {error}")))?;
-    if domain.is_none() && location.is_none() && device.is_none() {
+    if domain.is_none() && location.is_none() && !arguments.brski {
         let text = "give the DOMAIN of the network, or its EST server with --est URL: a network's own word for either is \
                     not enough to begin trusting it";
         return Err(UsageError(text.into()).into());
@@ -98,13 +100,19 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     let named = named.transpose()?;
     // Before anything is asked of anybody: what cannot be kept is not worth a password.
     let store = Store::open(&folder)?;
+    let keys = keys::store(
+        &config.keys,
+        &arguments.token,
+        arguments.key_store.as_deref(),
+    )?;
+    let device = device(&arguments, &keys)?;
     let name = arguments.user.as_deref();
     if name.is_none() && device.is_none() {
         return Err(UsageError("give the user's name with --user NAME".into()).into());
     }
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
     let recursive = Recursive::new(resolver, LOOKUP);
-    let mut enroller = Enroller::new(Policies::new(&engine, set), recursive);
+    let mut enroller = Enroller::new(Policies::new(&engine, set), recursive).with_keys(keys);
     if let (Some((registrar, device)), Some(network)) = (device, &named) {
         let mut tell = |progress: Progress| tell(output, &progress);
         let place = (&store, network);
@@ -150,7 +158,7 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
 }
 
 /// The registrar and what the manufacturer gave the device, where it is to join by a voucher.
-fn device(arguments: &Bootstrap) -> anyhow::Result<Option<(Endpoint, Device)>> {
+fn device(arguments: &Bootstrap, keys: &KeyStore) -> anyhow::Result<Option<(Endpoint, Device)>> {
     let Bootstrap {
         registrar: Some(registrar),
         idevid: Some(idevid),
@@ -166,11 +174,21 @@ fn device(arguments: &Bootstrap) -> anyhow::Result<Option<(Endpoint, Device)>> {
     let certificates = |option: &str, path: &Path| {
         anchors::certificates(path).map_err(|error| UsageError(format!("{option}: {error}")))
     };
+    let wrong = |error: &dyn Error| UsageError(format!("--idevid-key: {error}"));
+    let location: KeyLocation = key.parse().map_err(|error| wrong(&error))?;
+    let opened = keys.open(&location);
+    let key = match location {
+        KeyLocation::File(_) => opened.map_err(|error| wrong(&error))?,
+        // Not how it was asked for is wrong, but what the token says.
+        _ => opened.map_err(EnrolError::from)?,
+    };
     let device = Device {
         chain: certificates("--idevid", idevid)?,
-        key: DeviceKey::read(key).map_err(|error| UsageError(format!("--idevid-key: {error}")))?,
+        key,
         manufacturer: certificates("--manufacturer-anchors", manufacturer)?,
     };
+    // What a network's key is made in must be there before a voucher is asked for.
+    keys.check().map_err(EnrolError::from)?;
     Ok(Some((registrar, device)))
 }
 

@@ -7,6 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use anyhow::Context as _;
 use comfy_table::Cell;
 use resolvet::{
     Policies, Recursive, anchors,
@@ -21,11 +22,12 @@ use time::OffsetDateTime;
 
 use super::bootstrap::tell;
 use crate::{
-    args::{Exported, TrustCommand},
+    args::{Exported, TokenArguments, TrustCommand},
     config::Config,
     enrolled::{self, Enrolled},
     exit::{Exit, UsageError},
     journey::{self, LOOKUP},
+    keys,
     output::{Output, Tone, cell, tinted},
     pem::pem,
     policies,
@@ -109,10 +111,34 @@ pub(super) async fn run(command: TrustCommand, output: &Output) -> anyhow::Resul
             store,
             config,
             resolver,
-        } => renew(&network, store.as_deref(), config, resolver, output).await,
-        TrustCommand::Remove { network, store } => {
-            let Enrolled { store, network, .. } = enrolled::of_network(store.as_deref(), &network)?;
+            token,
+        } => {
+            renew(
+                &network,
+                store.as_deref(),
+                (config, token),
+                resolver,
+                output,
+            )
+            .await
+        }
+        TrustCommand::Remove {
+            network,
+            store,
+            config,
+            token,
+        } => {
+            let Enrolled {
+                store,
+                network,
+                enrolment,
+            } = enrolled::of_network(store.as_deref(), &network)?;
+            let config = config.as_deref().map(Config::read).transpose()?;
+            let keys = keys::store(&config.unwrap_or_default().keys, &token, None)?;
             store.remove(&network)?;
+            // Whether a token is there decides nothing about whom this device trusts.
+            keys.remove_all(&store, &enrolment)
+                .with_context(|| format!("network {network} is forgotten, but its key is left"))?;
             if output.is_json() {
                 let removed = network.to_string();
                 output.document(&RemoveReport {
@@ -245,7 +271,7 @@ fn export(
 async fn renew(
     network: &str,
     store: Option<&Path>,
-    config: Option<PathBuf>,
+    (config, token): (Option<PathBuf>, TokenArguments),
     resolver: Option<SocketAddr>,
     output: &Output,
 ) -> anyhow::Result<Exit> {
@@ -257,7 +283,8 @@ async fn renew(
     let resolver = journey::resolver(resolver, config.network.resolver.as_deref())?;
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
     let recursive = Recursive::new(resolver, LOOKUP);
-    let mut enroller = Enroller::new(Policies::new(&engine, set), recursive);
+    let keys = keys::store(&config.keys, &token, None)?;
+    let mut enroller = Enroller::new(Policies::new(&engine, set), recursive).with_keys(keys);
     if found.enrolment.database == AnchorDatabase::Implicit {
         enroller = enroller.with_implicit_anchors(Arc::new(anchors::from_system()?));
     }

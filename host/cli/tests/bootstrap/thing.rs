@@ -24,7 +24,9 @@ fn thing() -> Device {
     let identity = masa.device("00-D0-E5-F2-00-07").unwrap();
     let write = |name: &str, content: &str| fs::write(device.folder.path().join(name), content);
     write("idevid.pem", &identity.chain_pem()).unwrap();
-    write("idevid.key", &identity.key_pem()).unwrap();
+    identity
+        .write_key(&device.folder.path().join("idevid.key"))
+        .unwrap();
     let anchor = resolvet_tests::lab::ca::pem("CERTIFICATE", masa.anchor());
     write("manufacturer.pem", &anchor).unwrap();
     device

@@ -20,7 +20,12 @@ use rustls::{
 };
 use rustls_pki_types::ServerName;
 use thiserror::Error;
-use tokio::{net::TcpStream, task::AbortHandle, time::timeout};
+use tokio::{
+    net::TcpStream,
+    runtime::Handle,
+    task::{AbortHandle, spawn_blocking},
+    time::timeout,
+};
 use tokio_rustls::TlsConnector;
 
 use super::trust::Trust;
@@ -142,9 +147,19 @@ impl Channel {
             config.client_auth_cert_resolver = Arc::new(resolver);
         }
         let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
-        let finished = timeout(within, connecting)
-            .await
-            .map_err(late("TLS handshake"))?;
+        let handshake = timeout(within, connecting);
+        let finished = match identity {
+            None => handshake.await.map_err(late("TLS handshake"))?,
+            // A key in a token signs in the middle of the handshake and may take its time: the event loop goes on.
+            Some(_) => {
+                let runtime = Handle::current();
+                let beside = spawn_blocking(move || runtime.block_on(handshake));
+                let beside = timeout(within, beside);
+                let finished = beside.await.map_err(late("TLS handshake"))?;
+                let finished = finished.map_err(|error| broken(error.to_string()))?;
+                finished.map_err(late("TLS handshake"))?
+            }
+        };
         // A refusal is told as such, whatever the handshake made of it.
         let (presented, judgement) = seen.taken(address)?;
         let stream = finished.map_err(|error| failure(address, &error))?;

@@ -21,7 +21,7 @@ use resolvet_proto::{
 };
 
 use super::{
-    EnrolError, Progress,
+    EnrolError, KeyStore, Progress,
     est::Est,
     locate::{self, EstLocation, Search},
     trust::Trust,
@@ -37,17 +37,19 @@ pub struct Enroller {
     policies: Policies,
     recursive: Recursive,
     implicit: Option<Arc<AnchorSet>>,
+    keys: KeyStore,
     within: Duration,
 }
 
 impl Enroller {
     /// Enrols with these policies, and looks names up at this resolver. The Implicit trust anchor database is disabled.
     #[must_use]
-    pub const fn new(policies: Policies, recursive: Recursive) -> Self {
+    pub fn new(policies: Policies, recursive: Recursive) -> Self {
         Self {
             policies,
             recursive,
             implicit: None,
+            keys: KeyStore::new(),
             within: WITHIN,
         }
     }
@@ -59,11 +61,22 @@ impl Enroller {
         self
     }
 
+    /// Makes and opens keys of the device's own certificates there. By default they are files beside the enrolments.
+    #[must_use]
+    pub fn with_keys(mut self, keys: KeyStore) -> Self {
+        self.keys = keys;
+        self
+    }
+
     /// The same with another bound for each handshake and exchange.
     #[must_use]
     pub const fn with_limit(mut self, within: Duration) -> Self {
         self.within = within;
         self
+    }
+
+    pub(super) const fn keys(&self) -> &KeyStore {
+        &self.keys
     }
 
     pub(super) const fn policies(&self) -> &Policies {

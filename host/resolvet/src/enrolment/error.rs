@@ -11,7 +11,7 @@ use resolvet_proto::{
 };
 use thiserror::Error;
 
-use super::{channel::ChannelError, locate::LinkError, store::StoreError};
+use super::{channel::ChannelError, keys::KeyError, locate::LinkError, store::StoreError};
 use crate::LookupError;
 
 /// There is no enrolment, and nothing was stored.
@@ -126,12 +126,9 @@ pub enum EnrolError {
     /// The body of an answer.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// A device's key cannot be used.
-    #[error("the device's key cannot be used: {reason}")]
-    Key {
-        /// Why.
-        reason: String,
-    },
+    /// A device's key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The device's certificate is none.
     #[error(transparent)]
     Device(#[from] IDevIdError),

@@ -32,7 +32,10 @@ use resolvet_proto::judgement::{Evaluation, Judgement, Mode, Severity, Verdict};
 pub use channel::ChannelError;
 pub use enroller::Enroller;
 pub use error::{EnrolError, EnrolErrorKind};
-pub use keys::DeviceKey;
+pub use keys::{
+    DeviceKey, KeyError, KeyLocation, KeyPlace, KeyStore, Pin, PinEntry, PinError, TokenUri,
+    TokenUriError,
+};
 pub use locate::{EstLocation, Interfaces, Link, LinkError, Search};
 pub use pledge::Device;
 pub use progress::Progress;

@@ -8,9 +8,9 @@ use std::{
 
 use resolvet_proto::{
     enrolment::{
-        Enrolment, LocalIdentity,
+        Enrolment,
         brski::IDevId,
-        est::{Endpoint, KeyType},
+        est::Endpoint,
         journey::{
             Action, AnchorChoice, AuthenticationRefusal, Entry, Event, Pledge, PledgeConfig,
             Profile, Step, Trust as Wanted,
@@ -22,8 +22,8 @@ use resolvet_proto::{
 use rustls::{crypto::aws_lc_rs, sign::CertifiedKey};
 
 use super::{
-    DeviceKey, EnrolError, Enroller, NetworkName, Progress, Store, channel::Channel, est, locate,
-    trust::Trust,
+    DeviceKey, EnrolError, Enroller, NetworkName, Progress, Store, channel::Channel, est,
+    keys::KeyRing, locate, trust::Trust,
 };
 use crate::clock;
 
@@ -79,25 +79,15 @@ impl Enroller {
             enroller: self,
             store,
             network,
-            keys: HashMap::from([(DEVICE_KEY.to_owned(), device.key.clone())]),
-            made: Vec::new(),
+            keys: KeyRing::new((store, network), self.keys())?,
             channels: HashMap::new(),
             timer: None,
         };
+        driver.keys.add(DEVICE_KEY, device.key.clone());
         let outcome = driver.run(Pledge::new(config)?, progress).await;
-        let kept = outcome
-            .as_ref()
-            .ok()
-            .and_then(|enrolment| enrolment.identity.as_ref());
-        let kept = kept.map(|LocalIdentity { key, .. }| key.as_str());
-        for handle in driver
-            .made
-            .iter()
-            .filter(|handle| Some(handle.as_str()) != kept)
-        {
-            store.remove_key(handle)?;
-        }
-        outcome
+        let closed = driver.keys.close().await;
+        let enrolment = outcome?;
+        closed.map(|()| enrolment)
     }
 }
 
@@ -105,9 +95,7 @@ struct Driver<'a> {
     enroller: &'a Enroller,
     store: &'a Store,
     network: &'a NetworkName,
-    keys: HashMap<String, DeviceKey>,
-    /// Handles of keys that this journey made.
-    made: Vec<String>,
+    keys: KeyRing,
     channels: HashMap<u32, Channel>,
     timer: Option<Timestamp>,
 }
@@ -196,26 +184,24 @@ impl Driver<'_> {
                     octets: drawn.into(),
                 }
             }
-            Action::MakeKey { id, kind } => self.make_key(id, kind.as_ref()),
-            Action::Sign { id, key, octets } => {
-                let signed = match self.keys.get(&key) {
-                    Some(key) => key.sign(&octets),
-                    None => Err(EnrolError::Key {
-                        reason: "there is none of this name".into(),
-                    }),
-                };
-                match signed {
-                    Ok((algorithm, signature)) => Event::Signed {
-                        id,
-                        algorithm,
-                        signature,
-                    },
-                    Err(error) => Event::KeyFailed {
-                        id,
-                        detail: error.to_string(),
-                    },
-                }
-            }
+            Action::MakeKey { id, kind } => match self.keys.make(kind.as_ref()).await {
+                Ok((key, public)) => Event::KeyMade { id, key, public },
+                Err(error) => Event::KeyFailed {
+                    id,
+                    detail: error.to_string(),
+                },
+            },
+            Action::Sign { id, key, octets } => match self.keys.sign(&key, &octets).await {
+                Ok((algorithm, signature)) => Event::Signed {
+                    id,
+                    algorithm,
+                    signature,
+                },
+                Err(error) => Event::KeyFailed {
+                    id,
+                    detail: error.to_string(),
+                },
+            },
             Action::Store { id, enrolment } => {
                 let stored = self.store.save(self.network, &enrolment);
                 let problem = stored.err().map(|error| error.to_string());
@@ -254,11 +240,14 @@ impl Driver<'_> {
                 context: request,
             },
         };
-        let identity = identity.and_then(|(key, chain)| {
-            let key = self.keys.get(&key)?;
-            Some(key.certified(&chain))
-        });
-        match self.open(endpoint, &trust, identity).await {
+        let opened = match identity {
+            None => self.open(endpoint, &trust, None).await,
+            Some((key, chain)) => match self.keys.certified(&key, &chain).await {
+                Ok(identity) => self.open(endpoint, &trust, Some(identity)).await,
+                Err(error) => Err(error),
+            },
+        };
+        match opened {
             Ok(channel) => {
                 let address = channel.address();
                 let event = Event::Connected {
@@ -303,37 +292,6 @@ impl Driver<'_> {
             }
         }
         Err(last)
-    }
-
-    /// A key on P-256; a server that asks for another kind gets none.
-    fn make_key(&mut self, id: u32, kind: Option<&KeyType>) -> Event {
-        const P256: &str = "1.2.840.10045.3.1.7";
-        let made = match kind {
-            None => self.new_key(),
-            Some(KeyType::Ec { curve }) if curve == P256 => self.new_key(),
-            Some(kind) => Err(EnrolError::Key {
-                reason: format!("the server asks for {kind:?}, and P-256 is made"),
-            }),
-        };
-        match made {
-            Ok((key, public)) => Event::KeyMade { id, key, public },
-            Err(error) => Event::KeyFailed {
-                id,
-                detail: error.to_string(),
-            },
-        }
-    }
-
-    fn new_key(&mut self) -> Result<(String, Der), EnrolError> {
-        let mut name = [0; 8];
-        est::fill(&mut name)?;
-        let handle = format!("ldevid-{:016x}", u64::from_be_bytes(name));
-        let (key, pkcs8) = DeviceKey::generate()?;
-        let public = key.public()?;
-        self.store.save_key(&handle, &pkcs8)?;
-        self.made.push(handle.clone());
-        self.keys.insert(handle.clone(), key);
-        Ok((handle, public))
     }
 }
 

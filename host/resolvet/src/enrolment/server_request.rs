@@ -4,7 +4,7 @@ use resolvet_proto::enrolment::est::{CertificationRequest, ServerNames, SigningE
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{DeviceKey, EnrolError};
+use super::{DeviceKey, KeyError};
 
 /// There is no request.
 #[derive(Debug, Error)]
@@ -12,7 +12,7 @@ use super::{DeviceKey, EnrolError};
 pub enum ServerRequestError {
     /// The key cannot be made or used.
     #[error(transparent)]
-    Key(#[from] EnrolError),
+    Key(#[from] KeyError),
     /// What is asked for has no form.
     #[error(transparent)]
     Request(#[from] SigningError),

@@ -1,6 +1,10 @@
 //! Certificates for certification requests (RFC 2986), and for identities that are no DNS server's.
 
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
 use std::net::Ipv4Addr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +23,7 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 use super::leaf::DAY;
-use super::{Authority, Identity};
+use super::{Algorithm, Authority, Identity};
 
 /// extKeyUsage (RFC 5280 section 4.2.1.12).
 const EXTENDED_KEY_USAGE: &str = "2.5.29.37";
@@ -164,7 +168,17 @@ impl Identity {
         serial: u64,
         issuer: &CertifiedIssuer<'static, KeyPair>,
     ) -> Result<Self> {
-        let key = super::generate(super::Algorithm::EcP256)?;
+        Self::certified_as(Algorithm::EcP256, params, serial, issuer)
+    }
+
+    /// A new key of this kind, certified with these contents.
+    pub(crate) fn certified_as(
+        algorithm: Algorithm,
+        params: CertificateParams,
+        serial: u64,
+        issuer: &CertifiedIssuer<'static, KeyPair>,
+    ) -> Result<Self> {
+        let key = super::generate(algorithm)?;
         let certificate: CertificateDer<'static> = params.signed_by(&key, issuer)?.into();
         Ok(Self {
             chain: vec![certificate.clone(), issuer.der().clone()],
@@ -179,6 +193,16 @@ impl Identity {
     #[must_use]
     pub fn private_key(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()))
+    }
+
+    /// Writes the key as PKCS #8 in PEM to a file that nobody else may read.
+    ///
+    /// # Errors
+    /// When the file is there already or cannot be written.
+    pub fn write_key(&self, path: &Path) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(path);
+        file?.write_all(self.key_pem().as_bytes())
     }
 
     /// The key as PKCS #8, DER.

@@ -22,6 +22,7 @@ use rustix::fs::OFlags;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
+use super::{TokenUri, keys};
 use file::System;
 
 /// Octets of one stored enrolment. An honest one has some kilobytes, with CRLs some megabytes.
@@ -228,23 +229,21 @@ impl Store {
         file::replace(&System, &self.folder, path, &octets)
     }
 
-    /// Forgets a network. Says whether there was an enrolment.
+    /// Forgets a network. Says whether there was an enrolment. A key in a token is removed by
+    /// [`super::KeyStore::remove_all`].
     ///
     /// # Errors
     /// The file cannot be removed.
     pub fn remove(&self, network: &NetworkName) -> Result<bool, StoreError> {
-        // The key of the device's own certificate is of no use without it.
-        let identity = self
-            .load(network)
-            .ok()
-            .flatten()
-            .and_then(|found| found.identity);
+        // The keys of the device's own certificates are of no use without them.
+        let enrolment = self.load(network).ok().flatten();
         let _alone = self.lock()?;
         let path = self.path(network);
         match fs::remove_file(&path) {
             Ok(()) => {
-                if let Some(identity) = identity {
-                    self.remove_key(&identity.key)?;
+                let handles = enrolment.iter().flat_map(keys::handles);
+                for handle in handles.filter(|handle| !TokenUri::is_meant(handle)) {
+                    self.remove_key(handle)?;
                 }
                 file::sync_folder(&self.folder)?;
                 Ok(true)
@@ -278,7 +277,7 @@ impl Store {
     }
 
     /// Handles of our own making are names of files; another one is never one that leads elsewhere.
-    fn key_path(&self, handle: &str) -> PathBuf {
+    pub(super) fn key_path(&self, handle: &str) -> PathBuf {
         let name: String = handle
             .chars()
             .map(|c| {

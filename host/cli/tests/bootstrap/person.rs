@@ -267,7 +267,7 @@ fn a_domain_without_an_est_server_ends_with_four() {
     device.refused(
         &["example.org"],
         4,
-        "no EST server was found at `_est._tcp.example.org`",
+        "no EST server was found: `_est._tcp.example.org` has no records",
     );
 }
 

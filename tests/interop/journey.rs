@@ -28,6 +28,8 @@ fn query(network: &Network, profile: &str) -> Result<Trace> {
     arguments.push(network.trust_anchors.clone().into());
     arguments.push("--end-entity".into());
     arguments.push(network.end_entity.clone().into());
+    arguments.push("--config".into());
+    arguments.push(network.over_tls.clone().into());
     Trace::of(resolvet()?, arguments)
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Network {
     pub(crate) dot: Unbound,
     pub(crate) trust_anchors: PathBuf,
     pub(crate) end_entity: PathBuf,
+    /// A configuration of the program that connects over TLS alone: Figure 2 has DTLS too, which nobody speaks here.
+    pub(crate) over_tls: PathBuf,
     tls_address: SocketAddr,
     _folder: TempDir,
 }
@@ -49,6 +51,11 @@ impl Network {
             dot,
             trust_anchors: write(folder.path(), "anchors.pem", authority.root_pem())?,
             end_entity: write(folder.path(), "end-entity.pem", identity.conveyed_pem())?,
+            over_tls: write(
+                folder.path(),
+                "over-tls.toml",
+                "version = \"v1\"\n[network]\ntransports = [\"dot\"]\n",
+            )?,
             tls_address: address,
             _folder: folder,
         })
@@ -59,9 +66,14 @@ impl Network {
         self.tls_address
     }
 
-    /// Names that discovery may ask for in clear text: those of Figure 2.
-    pub(crate) fn names_of_discovery() -> [&'static str; 6] {
+    /// Names that discovery may ask for in clear text: those of Figure 2, and those that other ways begin at.
+    pub(crate) fn names_of_discovery() -> [&'static str; 11] {
         [
+            "_dns.example.net.",
+            "_dns.resolver.arpa.",
+            "_dprive._tcp.example.net.",
+            "_dprive._udp.example.net.",
+            "_doh._tcp.example.net.",
             "example.net.",
             "dns1.example.net.",
             "dns2.example.net.",

@@ -13,6 +13,7 @@ use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result};
 use hickory_proto::op::Message;
+use resolvet_proto::dtls::Gate;
 
 use crate::process::program;
 pub(crate) use crate::strace::Transport;
@@ -115,12 +116,13 @@ impl Trace {
     }
 
     /// Everything that left in clear text: each datagram, each message on a stream, and what other resolvers were asked to
-    /// do. A stream to one of the `encrypted` addresses that holds nothing but TLS records is left out.
+    /// do. A stream or a datagram to one of the `encrypted` addresses that holds nothing but TLS or DTLS records is left out.
     pub(crate) fn in_clear(&self, encrypted: &[SocketAddr]) -> Vec<InClear> {
         let mut found = Vec::new();
         let mut streams: BTreeMap<&str, (SocketAddr, Vec<u8>)> = BTreeMap::new();
         for sent in &self.sent {
             match sent.transport {
+                Transport::Udp if encrypted.contains(&sent.to) && is_dtls(&sent.octets) => {}
                 Transport::Udp => found.push(describe(sent.to, Transport::Udp, &sent.octets)),
                 Transport::Tcp => {
                     let stream = streams
@@ -181,6 +183,11 @@ fn is_tls(octets: &[u8]) -> bool {
     rest.is_empty()
 }
 
+/// Whether a datagram is whole DTLS records (RFC 6347 section 4.1).
+fn is_dtls(octets: &[u8]) -> bool {
+    Gate::default().admits(octets)
+}
+
 /// The first message of a stream and the rest.
 fn split(stream: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = stream.split_first_chunk()?;
@@ -197,5 +204,15 @@ mod tests {
         assert!(!is_tls(&[22, 3, 1, 0, 2, 0]), "a record that is not whole");
         assert!(!is_tls(&[0, 29, 0x4a, 0x5c, 1, 0x20]));
         assert!(!is_tls(&[22, 3, 1, 0, 0, b'G', b'E', b'T', b' ', b'/']));
+    }
+
+    #[test]
+    fn dtls_records_are_told_from_clear_text() {
+        let record = [23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 1, 0, 2, 9, 9];
+        assert!(is_dtls(&record));
+        assert!(!is_dtls(&record[..14]));
+        let query =
+            resolvet_tests::lab::ask::query(0x17fe, "a.example", hickory_proto::rr::RecordType::A);
+        assert!(!is_dtls(&query.unwrap().to_vec().unwrap()));
     }
 }

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use resolvet::{Answer, AttachError, Attachment, Client, Limits, Policies, QueryError, Recursive};
+use resolvet::{
+    Answer, AttachError, Attachment, Client, Doh, Limits, Policies, QueryError, Recursive,
+};
 use resolvet_engine::{Compiler, Engine, Options, Policy, PolicySet, Rule};
+use resolvet_proto::doh::Method;
 use resolvet_proto::judgement::{
     AnchorDatabase, AnchorSet, Conveyed, Decision, Der, Finding, Judgement, Role, Severity,
     Transport, UsageProfile, Verdict,
@@ -14,7 +17,8 @@ use resolvet_proto::judgement::{
 use resolvet_proto::session::{Config, Entry, Failure, FailureKind, Step};
 use resolvet_tests::lab::Lab;
 use resolvet_tests::lab::dns::absolute;
-use serde_json::{Map, Value};
+use resolvet_tests::lab::doh::TEMPLATE;
+use serde_json::{Map, Value, json};
 
 /// How long one lookup may take. Loopback is quick; a silent resolver is asked three times.
 const LOOKUP: Duration = Duration::from_millis(400);
@@ -103,6 +107,8 @@ pub(crate) struct Journey<'a> {
     crls: Vec<Der>,
     rules: Vec<Rule>,
     lookup: Duration,
+    transports: Vec<Transport>,
+    doh: Doh,
 }
 
 /// A journey that has ended, or goes on with a vetted server.
@@ -136,6 +142,11 @@ impl<'a> Journey<'a> {
             crls: Vec::new(),
             rules: defaults(),
             lookup: LOOKUP,
+            transports: vec![DOT],
+            doh: Doh {
+                template: Some(TEMPLATE.parse().unwrap()),
+                ..Doh::default()
+            },
         }
     }
 
@@ -169,16 +180,44 @@ impl<'a> Journey<'a> {
         self
     }
 
-    /// Goes until a server is vetted or the session has failed.
-    pub(crate) async fn attach(self) -> Outcome {
-        let policies = policies(&self.profile, self.rules);
+    /// Connects by these instead of DNS over TLS alone.
+    pub(crate) fn over(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
+        self.transports = transports.into_iter().collect();
+        self
+    }
+
+    pub(crate) fn doh(mut self, method: Method) -> Self {
+        self.doh.method = method;
+        self
+    }
+
+    /// What attaches.
+    pub(crate) fn client(&self) -> Client {
+        let policies = policies(&self.profile, self.rules.clone());
         let limits = Limits {
             handshake: Duration::from_secs(2),
+            datagrams: Duration::from_secs(12),
             query: Duration::from_secs(3),
             drain: Duration::from_millis(500),
         };
         let recursive = Recursive::new(self.lab.resolver(), self.lookup);
-        let client = Client::new(policies.clone(), recursive).with_limits(limits);
+        Client::new(policies, recursive)
+            .with_limits(limits)
+            .with_transports(self.transports.clone())
+            .with_doh(self.doh.clone())
+    }
+
+    /// Goes until a server is vetted, this transport first.
+    pub(crate) async fn attach_over(mut self, first: Transport) -> Outcome {
+        let order = json!({ "transports": [first.as_str()] });
+        self.rules[1] = with_settings(rule("preference"), order);
+        self.attach().await
+    }
+
+    /// Goes until a server is vetted or the session has failed.
+    pub(crate) async fn attach(self) -> Outcome {
+        let client = self.client();
+        let policies = client.policies().clone();
         let mut config = Config::new(self.domain, 7);
         config.usage_profile = self.profile;
         config.conveyed = self.conveyed;

@@ -25,4 +25,6 @@ mod journey;
 mod next_candidate;
 mod profiles;
 mod refused;
+mod refused_everywhere;
 mod swapped;
+mod transports;

@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::Context as _;
 use resolvet_engine::Limits;
-use resolvet_proto::judgement::{Mode, Role, Stage};
+use resolvet_proto::{
+    discovery::Template,
+    judgement::{Mode, Role, Stage, Transport},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -47,6 +50,18 @@ pub(crate) struct Network {
     pub(crate) attempts: Option<u32>,
     pub(crate) handshake_milliseconds: Option<u32>,
     pub(crate) query_milliseconds: Option<u32>,
+    pub(crate) transports: Vec<Transport>,
+    pub(crate) doh_method: DohMethod,
+    pub(crate) doh_template: Option<Template>,
+}
+
+/// How DNS over HTTPS sends queries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DohMethod {
+    #[default]
+    Post,
+    Get,
 }
 
 /// Where networks' keys are made.

@@ -4,18 +4,19 @@ use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use resolvet::{
-    Attachment, Client, Limits, Policies, Recursive, anchors,
+    Attachment, Client, Doh, Limits, Policies, Recursive, anchors,
     enrolment::{Enroller, Progress, Renewal, reattach},
 };
 use resolvet_proto::{
-    judgement::{AnchorDatabase, AnchorSet, Conveyed, Der, UsageProfile},
+    doh::Method,
+    judgement::{AnchorDatabase, AnchorSet, Conveyed, Der, Transport, UsageProfile},
     session,
 };
 
 use crate::{
     args::{Journey, Profile, TokenArguments, socket_address},
     commands::told,
-    config::Config,
+    config::{Config, DohMethod, Network},
     enrolled::{self, Enrolled},
     exit::UsageError,
     keys,
@@ -95,7 +96,7 @@ pub(crate) fn prepare(
     }
     let recursive = Recursive::new(resolver, LOOKUP);
     let policies = Policies::new(&engine, set);
-    let client = Client::new(policies.clone(), recursive).with_limits(limits);
+    let client = client(&config.network, policies.clone(), recursive)?.with_limits(limits);
     let keys = keys::store(&config.keys, &TokenArguments::default(), None)?;
     let mut enroller = Enroller::new(policies, recursive).with_keys(keys);
 
@@ -184,6 +185,39 @@ pub(crate) fn resolver(
         ))
         .into()
     })
+}
+
+/// What attaches, by the transports and in the way that the configuration has.
+fn client(
+    network: &Network,
+    policies: Policies,
+    recursive: Recursive,
+) -> Result<Client, UsageError> {
+    let doh = Doh {
+        method: match network.doh_method {
+            DohMethod::Post => Method::Post,
+            DohMethod::Get => Method::Get,
+        },
+        template: network.doh_template.clone(),
+    };
+    let client = Client::new(policies, recursive).with_doh(doh);
+    Ok(match network.transports.as_slice() {
+        [] => client,
+        words => client.with_transports(transports(words)?),
+    })
+}
+
+/// The transports of a configuration.
+fn transports(words: &[Transport]) -> Result<Vec<Transport>, UsageError> {
+    let known = Client::transports();
+    if let Some(word) = words.iter().find(|word| !known.contains(word)) {
+        let known: Vec<&str> = known.iter().map(Transport::as_str).collect();
+        return Err(UsageError(format!(
+            "`network.transports` has `{word}`: expected {}",
+            known.join(", ")
+        )));
+    }
+    Ok(words.to_vec())
 }
 
 fn trust_anchors(source: Option<&str>) -> anyhow::Result<AnchorSet> {

@@ -148,9 +148,12 @@ pub(crate) struct QueryReport {
     pub(crate) answers: Vec<RecordReport>,
     pub(crate) octets: usize,
     pub(crate) milliseconds: u128,
-    /// Of the handshakes of the connection, TLS's with the judgement in it.
+    /// Of the handshakes of the connection: TCP's, which is nothing for a transport without it, and that of TLS, QUIC or
+    /// DTLS with the judgement in it.
     pub(crate) tcp_microseconds: u128,
     pub(crate) tls_microseconds: u128,
+    /// Round trips that they took.
+    pub(crate) round_trips: u8,
 }
 
 /// A record of an answer in presentation form.

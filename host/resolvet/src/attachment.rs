@@ -4,7 +4,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use hickory_proto::{op::Message, rr::RecordType, serialize::binary::DecodeError};
 use resolvet_proto::{
-    judgement::{Request, Server},
+    judgement::{Request, Server, Transport},
+    message::is_truncated,
     session::{Authenticated, Entry, Failure, LookupFailure, Response, Vetted},
 };
 use tokio::{
@@ -16,14 +17,14 @@ use crate::{
     clock,
     error::{AttachError, QueryError},
     message,
-    transport::{Cost, Pipeline},
+    transport::{Connection, Cost, ExchangeError},
 };
 
 /// A vetted server with an open connection to it. It can be made of nothing less: what is sent, is sent by
 /// [`Serving::exchange`].
 pub(crate) struct Serving {
     pub(crate) vetted: Vetted<Server>,
-    pub(crate) pipeline: Pipeline,
+    pub(crate) connection: Connection,
     pub(crate) cost: Cost,
 }
 
@@ -35,25 +36,34 @@ impl Serving {
 
     /// Whether it may be used now: the verdict has not ended and the connection lives.
     fn is_usable(&self) -> bool {
-        !self.vetted.expires().is_reached(clock::now()) && self.pipeline.is_open()
+        !self.vetted.expires().is_reached(clock::now()) && self.connection.is_open()
     }
 
     async fn exchange(&self, query: &[u8], within: Duration) -> Result<Vec<u8>, QueryError> {
-        self.pipeline
+        self.connection
             .exchange(query, within)
             .await
-            .map_err(|source| QueryError::Exchange {
-                transport: self.vetted.server().transport.clone(),
-                address: self.address(),
-                source,
-            })
+            .map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: ExchangeError) -> QueryError {
+        QueryError::Exchange {
+            transport: self.vetted.server().transport.clone(),
+            address: self.address(),
+            source,
+        }
+    }
+
+    /// Whether an answer was cut since it did not fit into a datagram.
+    fn has_cut(&self, answer: &[u8]) -> bool {
+        self.vetted.server().transport == Transport::Dtls && is_truncated(answer)
     }
 }
 
 /// An authenticated server with an open connection to it, which may be asked what it says about itself and nothing else.
 pub(crate) struct Asking {
     pub(crate) authenticated: Authenticated<Server>,
-    pub(crate) pipeline: Pipeline,
+    pub(crate) connection: Connection,
 }
 
 impl Asking {
@@ -64,7 +74,7 @@ impl Asking {
             Ok(query) => query,
             Err(error) => return other(error.to_string()),
         };
-        match self.pipeline.exchange(&query, within).await {
+        match self.connection.exchange(&query, within).await {
             Ok(answer) => Response::Message(answer.into()),
             Err(error) => other(error.to_string()),
         }
@@ -86,6 +96,8 @@ pub(crate) enum State {
 pub(crate) enum Command {
     /// The connection of this attempt is closed and one is needed.
     Closed(u32),
+    /// An answer of this attempt's server was cut; say whether another server is looked for.
+    Truncated(u32, oneshot::Sender<bool>),
     /// Say in which context this candidate would be judged.
     Context(u32, oneshot::Sender<Option<Request>>),
     /// Say what happened.
@@ -205,13 +217,35 @@ impl Attachment {
         self.exchange_over(query).await.map(|(answer, _)| answer)
     }
 
+    /// An answer that was cut is asked for again over a stream, and never given (RFC 8094 section 5).
     async fn exchange_over(&self, query: &[u8]) -> Result<(Vec<u8>, Arc<Serving>), QueryError> {
+        let (answer, serving) = self.exchange_once(query).await?;
+        if !serving.has_cut(&answer) {
+            return Ok((answer, serving));
+        }
+        if self.turns_to_streams(&serving).await {
+            let (answer, serving) = self.exchange_once(query).await?;
+            if !serving.has_cut(&answer) {
+                return Ok((answer, serving));
+            }
+        }
+        Err(serving.failed(ExchangeError::Truncated))
+    }
+
+    async fn exchange_once(&self, query: &[u8]) -> Result<(Vec<u8>, Arc<Serving>), QueryError> {
         let serving = timeout(self.query_within, self.usable())
             .await
             .map_err(|_| QueryError::NotConnected(self.query_within))?
             .map_err(QueryError::NotVetted)?;
         let answer = serving.exchange(query, self.query_within).await?;
         Ok((answer, serving))
+    }
+
+    /// Whether the session looks for a server over a stream now.
+    async fn turns_to_streams(&self, serving: &Serving) -> bool {
+        let (reply, turns) = oneshot::channel();
+        let command = Command::Truncated(serving.vetted.attempt(), reply);
+        self.commands.send(command).await.is_ok() && turns.await.unwrap_or(false)
     }
 
     /// Waits for a vetted server with an open connection; asks for a new one when it was closed.
@@ -223,7 +257,7 @@ impl Attachment {
             if serving.is_usable() {
                 return Ok(serving);
             }
-            if !serving.pipeline.is_open() {
+            if !serving.connection.is_open() {
                 let closed = Command::Closed(serving.vetted.attempt());
                 self.commands
                     .send(closed)

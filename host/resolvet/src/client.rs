@@ -1,6 +1,6 @@
 //! What attaches to networks.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use resolvet_proto::{
     judgement::{Clock, Judgement, ReferenceId, Request, Server, Transport, Verdict},
@@ -12,14 +12,16 @@ use crate::{
     attachment::Attachment,
     clock, driver,
     error::AttachError,
-    transport::dot::{self, ConnectError},
+    transport::{ConnectError, Connection, Doh, Established, Target, connect},
 };
 
 /// How long the library waits, each a bound of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// For TCP to be established, and again for TLS: a server that needs longer is no use as a resolver.
+    /// For TCP to be established, and again for TLS, and for QUIC: a server that needs longer is no use as a resolver.
     pub handshake: Duration,
+    /// For the handshake of DTLS, in which lost datagrams are sent again after one second, two, four and eight.
+    pub datagrams: Duration,
     /// For the answer to a query.
     pub query: Duration,
     /// For answers under way when a server is withdrawn.
@@ -30,6 +32,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             handshake: Duration::from_secs(3),
+            // RFC 8094 section 3.1.
+            datagrams: Duration::from_secs(15),
             query: Duration::from_secs(5),
             drain: Duration::from_secs(2),
         }
@@ -42,6 +46,8 @@ pub struct Client {
     pub(crate) policies: Policies,
     pub(crate) recursive: Recursive,
     pub(crate) limits: Limits,
+    transports: Vec<Transport>,
+    doh: Doh,
 }
 
 /// What a connection to one server brought, for a person to read. It vets nothing.
@@ -65,7 +71,7 @@ impl Client {
     /// The transports that this build connects by.
     #[must_use]
     pub fn transports() -> Vec<Transport> {
-        vec![Transport::Dot]
+        Connection::TRANSPORTS.into()
     }
 
     /// A client that discovers by this resolver, in clear text and without trust, and judges by these policies.
@@ -75,13 +81,39 @@ impl Client {
             policies,
             recursive,
             limits: Limits::default(),
+            transports: Self::transports(),
+            doh: Doh::default(),
         }
+    }
+
+    /// What judges.
+    #[must_use]
+    pub const fn policies(&self) -> &Policies {
+        &self.policies
     }
 
     /// The same client with other limits.
     #[must_use]
     pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same client, which connects by these transports alone. What this build does not speak is left out.
+    #[must_use]
+    pub fn with_transports(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
+        let known = Self::transports();
+        self.transports = transports
+            .into_iter()
+            .filter(|transport| known.contains(transport))
+            .collect();
+        self
+    }
+
+    /// The same client, which speaks DNS over HTTPS in this way.
+    #[must_use]
+    pub fn with_doh(mut self, doh: Doh) -> Self {
+        self.doh = doh;
         self
     }
 
@@ -95,7 +127,7 @@ impl Client {
     pub fn attach(&self, mut config: session::Config) -> Result<Attachment, AttachError> {
         let generations = self.policies.watch();
         config.generation = *generations.borrow();
-        config.transports = Self::transports();
+        config.transports.clone_from(&self.transports);
         if config.clock == Clock::Synchronized {
             config.clock = clock::known();
         }
@@ -107,27 +139,13 @@ impl Client {
     /// Connects to the server of this judgement context ([`Attachment::context`]), has both judgements made, and closes:
     /// it shows what would become of a server that is not needed. Nothing is sent over the connection.
     pub async fn probe(&self, context: Arc<Request>) -> Probe {
-        let server = match &context.server {
-            Some(server) if server.transport == Transport::Dot => server,
-            Some(Server { transport, .. }) => {
-                return Probe::Failed(format!("transport `{transport}` is not in this build"));
-            }
-            None => return Probe::Failed("the context names no server".to_owned()),
+        let Some(server) = context.server.clone() else {
+            return Probe::Failed("the context names no server".to_owned());
         };
-        let address = SocketAddr::new(server.address, server.port);
-        let name = context.peer().map(ReferenceId::value).unwrap_or_default();
         let judge = self.policies.judge().clone();
-        match dot::connect(
-            address,
-            &name,
-            judge.clone(),
-            context,
-            self.limits.handshake,
-        )
-        .await
-        {
+        match self.connect(&server, context).await {
             Ok(established) => {
-                established.pipeline.close();
+                established.connection.close();
                 let request = established.judged.request;
                 let assessing = tokio::task::spawn_blocking(move || judge.assess(&request));
                 match (established.judged.judgement, assessing.await) {
@@ -145,5 +163,22 @@ impl Client {
             },
             Err(error) => Probe::Failed(error.to_string()),
         }
+    }
+
+    /// Connects to a server and has what it presents judged in this context.
+    pub(crate) async fn connect(
+        &self,
+        server: &Server,
+        context: Arc<Request>,
+    ) -> Result<Established, ConnectError> {
+        let name = context.peer().map(ReferenceId::value).unwrap_or_default();
+        let target = Target {
+            server,
+            name: &name,
+            doh: &self.doh,
+            judge: self.policies.judge().clone(),
+            context,
+        };
+        connect(target, &self.limits).await
     }
 }

@@ -3,10 +3,10 @@
 //! The driver knows no rules. It starts lookups, connections and evaluations as the session's actions say, hands over what
 //! came of them as events, and shows the attachment's handles what the session decided.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use resolvet_proto::{
-    judgement::{Judgement, Ranking, ReferenceId, Request, Server, Transport, Verdict},
+    judgement::{Judgement, Ranking, Request, Server, Verdict},
     session::{
         Action, Authenticated, ConnectionFailure, ConnectionFailureKind, Event, LookupFailure,
         Response, Session, Timestamp, Vetted,
@@ -23,10 +23,7 @@ use crate::{
     attachment::{Asking, Attachment, Command, Serving, State},
     clock,
     lookup::LookupError,
-    transport::{
-        Cost, Pipeline,
-        dot::{self, ConnectError},
-    },
+    transport::{self, ConnectError, Cost},
 };
 
 /// Commands of handles that may wait.
@@ -34,7 +31,7 @@ const COMMANDS: usize = 64;
 
 /// An open connection and what it cost.
 struct Connection {
-    pipeline: Pipeline,
+    open: transport::Connection,
     cost: Cost,
 }
 
@@ -105,6 +102,11 @@ impl Driver {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Closed(attempt)) => self.handle(Event::Closed { attempt }),
+                    Some(Command::Truncated(attempt, reply)) => {
+                        self.handle(Event::Truncated { attempt });
+                        // Whoever asked may have given up.
+                        let _sent = reply.send(!self.serves(attempt));
+                    }
                     Some(Command::Context(candidate, reply)) => {
                         // Whoever asked may have given up.
                         let _sent = reply.send(self.session.context(candidate, clock::now()));
@@ -220,7 +222,7 @@ impl Driver {
     fn inform(&mut self, attempt: u32, authenticated: Authenticated<Server>) {
         let asking = self.connections.get(&attempt).map(|connection| Asking {
             authenticated,
-            pipeline: connection.pipeline.clone(),
+            connection: connection.open.clone(),
         });
         let within = self.client.limits.query;
         self.work.spawn(async move {
@@ -235,28 +237,31 @@ impl Driver {
     }
 
     fn serve(&mut self, vetted: Vetted<Server>) {
-        if let Some(Connection { pipeline, cost }) = self.connections.get(&vetted.attempt()) {
+        if let Some(Connection { open, cost }) = self.connections.get(&vetted.attempt()) {
             let serving = Serving {
                 vetted,
-                pipeline: pipeline.clone(),
+                connection: open.clone(),
                 cost: *cost,
             };
             self.states.send_replace(State::Serving(Arc::new(serving)));
         }
     }
 
+    /// Whether this attempt's server is the one that queries go to.
+    fn serves(&self, attempt: u32) -> bool {
+        matches!(&*self.states.borrow(), State::Serving(s) if s.vetted.attempt() == attempt)
+    }
+
     /// No new query from now on; those under way may end within the drain limit.
     fn withdraw(&mut self, attempt: u32) {
-        let is_served =
-            matches!(&*self.states.borrow(), State::Serving(s) if s.vetted.attempt() == attempt);
-        if is_served {
+        if self.serves(attempt) {
             self.states.send_replace(State::Seeking);
         }
-        if let Some(Connection { pipeline, .. }) = self.connections.remove(&attempt) {
+        if let Some(Connection { open, .. }) = self.connections.remove(&attempt) {
             let drain = self.client.limits.drain;
             tokio::spawn(async move {
                 sleep(drain).await;
-                pipeline.close();
+                open.close();
             });
         }
     }
@@ -281,19 +286,12 @@ fn response(result: Result<Vec<u8>, LookupError>) -> Response {
 }
 
 async fn connect(client: Client, attempt: u32, server: Server, request: Arc<Request>) -> Done {
-    if server.transport != Transport::Dot {
-        let detail = format!("transport `{}` is not in this build", server.transport);
-        return failed(attempt, ConnectionFailureKind::Other, detail).into();
-    }
-    let address = SocketAddr::new(server.address, server.port);
-    let name = request.peer().map(ReferenceId::value).unwrap_or_default();
-    let judge = client.policies.judge().clone();
-    match dot::connect(address, &name, judge, request, client.limits.handshake).await {
+    match client.connect(&server, request).await {
         Ok(established) => match established.judged.judgement {
             Ok(judgement) => {
                 let presented = established.judged.request.presented.clone();
                 let connection = Connection {
-                    pipeline: established.pipeline,
+                    open: established.connection,
                     cost: established.cost,
                 };
                 Done {
@@ -342,21 +340,25 @@ fn connection_failed(attempt: u32, error: ConnectError) -> Event {
                 Err(error) => failed(attempt, ConnectionFailureKind::TooLarge, error.to_string()),
             };
         }
-        ConnectError::Tcp { source, .. } => match source.kind() {
-            ErrorKind::ConnectionRefused => ConnectionFailureKind::Refused,
-            ErrorKind::TimedOut => ConnectionFailureKind::TimedOut,
-            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-                ConnectionFailureKind::Unreachable
+        ConnectError::Tcp { source, .. } | ConnectError::Udp { source, .. } => {
+            match source.kind() {
+                ErrorKind::ConnectionRefused => ConnectionFailureKind::Refused,
+                ErrorKind::TimedOut => ConnectionFailureKind::TimedOut,
+                ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                    ConnectionFailureKind::Unreachable
+                }
+                _ => ConnectionFailureKind::Other,
             }
-            _ => ConnectionFailureKind::Other,
-        },
+        }
         ConnectError::Timeout { .. } => ConnectionFailureKind::TimedOut,
         ConnectError::ProofOfPossession { .. } => ConnectionFailureKind::ProofOfPossession,
         ConnectError::Closed { .. } => ConnectionFailureKind::Closed,
         ConnectError::Handshake { .. } | ConnectError::Alpn { .. } => {
             ConnectionFailureKind::Handshake
         }
-        ConnectError::Name { .. } => ConnectionFailureKind::Other,
+        ConnectError::Name { .. } | ConnectError::Transport(_) | ConnectError::Template { .. } => {
+            ConnectionFailureKind::Other
+        }
     };
     failed(attempt, kind, detail)
 }

@@ -11,7 +11,7 @@ use std::{
 
 use resolvet_engine::Judge;
 use resolvet_proto::judgement::{
-    Judgement, Outcome, Presented, Request, RequestError, Severity, Verdict,
+    Der, Judgement, Outcome, Presented, Request, RequestError, Severity, Verdict,
 };
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
@@ -35,6 +35,52 @@ pub(crate) struct Judged {
 /// Where the verifier leaves what was judged, for whoever began the handshake.
 pub(crate) type Verdicts = Arc<Mutex<Option<Judged>>>;
 
+/// Has what a peer presents judged in this context. The judgement counts when the handshake is complete, for whoever takes
+/// it from the verdicts then.
+pub(crate) struct Judging {
+    judge: Judge,
+    context: Arc<Request>,
+    verdicts: Verdicts,
+}
+
+/// Judging, and where its verdicts will be.
+pub(crate) fn judging(judge: Judge, context: Arc<Request>) -> (Judging, Verdicts) {
+    let verdicts = Verdicts::default();
+    let judging = Judging {
+        judge,
+        context,
+        verdicts: Arc::clone(&verdicts),
+    };
+    (judging, verdicts)
+}
+
+impl Judging {
+    /// Judges, keeps the judgement, and says whether the handshake may go on.
+    pub(crate) fn accepts(&self, certificates: Vec<Der>, ocsp_response: Option<Der>) -> bool {
+        self.judge(certificates, ocsp_response).is_ok()
+    }
+
+    fn judge(
+        &self,
+        certificates: Vec<Der>,
+        ocsp_response: Option<Der>,
+    ) -> Result<(), CertificateError> {
+        let request = Arc::new(self.context.presenting(Presented {
+            certificates,
+            ocsp_response,
+        }));
+        let judgement = request.check().map(|()| self.judge.validate(&request));
+        let result = match &judgement {
+            Ok(judgement) if judgement.is_accepted() => Ok(()),
+            Ok(judgement) => Err(reason(judgement)),
+            Err(_) => Err(CertificateError::BadEncoding),
+        };
+        let judged = Judged { request, judgement };
+        *self.verdicts.lock().unwrap_or_else(PoisonError::into_inner) = Some(judged);
+        result
+    }
+}
+
 /// The configuration of one handshake: judged by these policies in this context.
 pub(crate) fn client_config(
     judge: Judge,
@@ -42,12 +88,10 @@ pub(crate) fn client_config(
     alpn: &[&[u8]],
 ) -> Result<(ClientConfig, Verdicts), rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verdicts = Verdicts::default();
+    let (judging, verdicts) = judging(judge, context);
     let verifier = PolicyVerifier {
-        judge,
-        context,
+        judging,
         algorithms: provider.signature_verification_algorithms,
-        verdicts: Arc::clone(&verdicts),
     };
     let config = configured(provider, Arc::new(verifier), alpn)?;
     Ok((config, verdicts))
@@ -79,16 +123,14 @@ pub(crate) fn taken(verdicts: &Verdicts) -> Option<Judged> {
 }
 
 struct PolicyVerifier {
-    judge: Judge,
-    context: Arc<Request>,
+    judging: Judging,
     algorithms: WebPkiSupportedAlgorithms,
-    verdicts: Verdicts,
 }
 
 impl fmt::Debug for PolicyVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PolicyVerifier")
-            .field("purpose", &self.context.purpose)
+            .field("purpose", &self.judging.context.purpose)
             .finish()
     }
 }
@@ -106,21 +148,11 @@ impl ServerCertVerifier for PolicyVerifier {
         let certificates = std::iter::once(end_entity)
             .chain(intermediates)
             .map(|der| der.as_ref().into());
-        let request = Arc::new(self.context.presenting(Presented {
-            certificates: certificates.collect(),
-            ocsp_response: (!ocsp_response.is_empty()).then(|| ocsp_response.into()),
-        }));
-        let judgement = request.check().map(|()| self.judge.validate(&request));
-        let result = match &judgement {
-            Ok(judgement) if judgement.is_accepted() => Ok(ServerCertVerified::assertion()),
-            Ok(judgement) => Err(rustls::Error::InvalidCertificate(reason(judgement))),
-            Err(_) => Err(rustls::Error::InvalidCertificate(
-                CertificateError::BadEncoding,
-            )),
-        };
-        let judged = Judged { request, judgement };
-        *self.verdicts.lock().unwrap_or_else(PoisonError::into_inner) = Some(judged);
-        result
+        let ocsp_response = (!ocsp_response.is_empty()).then(|| ocsp_response.into());
+        self.judging
+            .judge(certificates.collect(), ocsp_response)
+            .map(|()| ServerCertVerified::assertion())
+            .map_err(rustls::Error::InvalidCertificate)
     }
 
     fn verify_tls12_signature(

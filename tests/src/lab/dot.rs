@@ -1,7 +1,7 @@
 //! A DNS over TLS server (RFC 7858) on loopback, with the zones of a responder and the faults of a bad network.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -233,6 +233,26 @@ pub(crate) fn bind() -> Result<Vec<TcpListener>> {
             listener.set_nonblocking(true)?;
         }
         return Ok(listeners);
+    }
+    anyhow::bail!("no port is free for IPv4 and IPv6")
+}
+
+/// Sockets of one port.
+pub(crate) fn bind_datagrams() -> Result<Vec<UdpSocket>> {
+    for _ in 0..ATTEMPTS {
+        let v4 = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = v4.local_addr()?.port();
+        let mut sockets = vec![v4];
+        match UdpSocket::bind((IpAddr::from(Ipv6Addr::LOCALHOST), port)) {
+            Ok(v6) => sockets.push(v6),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => continue,
+            // No IPv6 here.
+            Err(_) => {}
+        }
+        for socket in &sockets {
+            socket.set_nonblocking(true)?;
+        }
+        return Ok(sockets);
     }
     anyhow::bail!("no port is free for IPv4 and IPv6")
 }

@@ -14,12 +14,15 @@
 pub mod ask;
 pub mod ca;
 pub mod dns;
+pub mod doh;
 pub mod dot;
+pub mod dtls;
 mod enrolment;
 pub mod est;
 pub mod https;
 pub mod masa;
 pub mod mdns;
+pub mod quic;
 pub mod registrar;
 mod running;
 #[cfg(test)]
@@ -32,14 +35,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use hickory_proto::rr::RecordType;
+use resolvet_proto::judgement::Transport;
 use rustls_pki_types::CertificateDer;
 use serde::Serialize;
 
 use ca::{Algorithm, Authority, Fault, Identity, Leaf};
 use dns::{Dns, Endpoint, Responder, Zone};
+use doh::Doh;
 use dot::{Dot, DotOptions};
+use dtls::Dtls;
 use est::{Est, EstOptions};
 use masa::{Masa, MasaOptions};
+use quic::{Quic, QuicOptions};
 use registrar::Registrar;
 
 pub use enrolment::{BrskiDescription, EstDescription};
@@ -54,6 +62,8 @@ const ELSEWHERE: &str = "example.org";
 pub struct Options {
     sites: Vec<(String, Vec<Leaf>)>,
     dot: DotOptions,
+    quic: QuicOptions,
+    transports: Vec<Transport>,
     algorithm: Algorithm,
     est: Option<EstOptions>,
     brski: Option<(EstOptions, MasaOptions)>,
@@ -89,6 +99,20 @@ impl Options {
     #[must_use]
     pub fn dot(mut self, options: DotOptions) -> Self {
         self.dot = options;
+        self
+    }
+
+    /// Lets every server speak these besides DNS over TLS. The zone leads to DNS over HTTPS and over DTLS.
+    #[must_use]
+    pub fn also(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
+        self.transports.extend(transports);
+        self
+    }
+
+    /// Sets every server up like this for QUIC.
+    #[must_use]
+    pub fn quic(mut self, options: QuicOptions) -> Self {
+        self.quic = options;
         self
     }
 
@@ -131,7 +155,7 @@ pub struct Site {
     servers: Vec<Server>,
 }
 
-/// One DNS over TLS server of a site.
+/// One server of a site. What it knows, and what it was asked over any transport, is in its responder and journal.
 #[derive(Debug)]
 pub struct Server {
     /// Its host name: `a.example.net`.
@@ -140,8 +164,43 @@ pub struct Server {
     pub fault: Option<Fault>,
     /// What it presents.
     pub identity: Identity,
-    /// The server.
+    /// DNS over TLS.
     pub dot: Dot,
+    doh: Option<Doh>,
+    quic: Option<Quic>,
+    dtls: Option<Dtls>,
+}
+
+impl Server {
+    /// DNS over HTTPS by HTTP/2.
+    ///
+    /// # Panics
+    /// When the lab was started without it.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test that asks for it has started it")]
+    pub fn doh(&self) -> &Doh {
+        self.doh.as_ref().expect("the lab was started with DoH")
+    }
+
+    /// DNS over QUIC, and over HTTPS by HTTP/3.
+    ///
+    /// # Panics
+    /// When the lab was started without it.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test that asks for it has started it")]
+    pub fn quic(&self) -> &Quic {
+        self.quic.as_ref().expect("the lab was started with QUIC")
+    }
+
+    /// DNS over DTLS.
+    ///
+    /// # Panics
+    /// When the lab was started without it.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test that asks for it has started it")]
+    pub fn dtls(&self) -> &Dtls {
+        self.dtls.as_ref().expect("the lab was started with DTLS")
+    }
 }
 
 impl Lab {
@@ -157,7 +216,7 @@ impl Lab {
         let mut sites = Vec::new();
         let mut zones = vec![elsewhere()?];
         for (domain, leaves) in &options.sites {
-            let site = Site::start(domain, leaves, &authority, &options.dot)?;
+            let site = Site::start(domain, leaves, &authority, &options)?;
             zones.push(site.zone()?);
             sites.push(site);
         }
@@ -241,6 +300,25 @@ impl Lab {
     #[must_use]
     pub fn authority(&self) -> &Arc<Authority> {
         &self.authority
+    }
+
+    /// Leads discovery of the first site to another port of 127.0.0.1 for a transport, DNS over DTLS or over HTTPS.
+    ///
+    /// # Errors
+    /// The transport is another.
+    pub fn lead(&self, transport: Transport, port: u16) -> Result<()> {
+        let service = match transport {
+            Transport::Dtls => "_domain-s._udp",
+            Transport::Doh => "_https._tcp",
+            other => anyhow::bail!("`{other}` has no SRV record of its own"),
+        };
+        let origin = dns::absolute(self.site().domain())?;
+        self.dns.responder().change_zone(&origin, |zone| {
+            zone.remove(service, RecordType::SRV)?;
+            zone.srv(service, 0, 0, port, "proxy")?;
+            zone.address("proxy", Ipv4Addr::LOCALHOST.into())?;
+            Ok(())
+        })
     }
 
     /// The trust anchors: the authority's root.
@@ -328,19 +406,33 @@ impl Site {
         domain: &str,
         leaves: &[Leaf],
         authority: &Authority,
-        options: &DotOptions,
+        options: &Options,
     ) -> Result<Self> {
+        let speaks = |transport: &Transport| options.transports.contains(transport);
         let mut servers = Vec::new();
         for (letter, leaf) in ('a'..='z').zip(leaves) {
             let identity = authority.issue(leaf)?;
             let responder = Arc::new(Responder::new(Vec::new()));
-            let dot = Dot::start(responder, &identity, options.clone())
+            let shared = || Arc::clone(&responder);
+            let doh = speaks(&Transport::Doh)
+                .then(|| Doh::start(shared(), &identity))
+                .transpose()?;
+            let quic = (speaks(&Transport::Doq) || speaks(&Transport::Doh3))
+                .then(|| Quic::start(shared(), &identity, &options.quic))
+                .transpose()?;
+            let dtls = speaks(&Transport::Dtls)
+                .then(|| Dtls::start(shared(), &identity))
+                .transpose()?;
+            let dot = Dot::start(shared(), &identity, options.dot.clone())
                 .with_context(|| format!("server `{letter}` of `{domain}` did not start"))?;
             servers.push(Server {
                 host: format!("{letter}.{domain}"),
                 fault: leaf.fault,
                 identity,
                 dot,
+                doh,
+                quic,
+                dtls,
             });
         }
         Ok(Self {
@@ -374,7 +466,25 @@ impl Site {
                 port: server.dot.port(),
             })
             .collect();
-        Zone::figure_2(&self.domain, &endpoints)
+        let mut zone = Zone::figure_2(&self.domain, &endpoints)?;
+        let ranked = || (0..).step_by(10).zip('a'..='z').zip(&self.servers);
+        if self.servers.iter().any(|server| server.dtls.is_some()) {
+            zone.remove("_domain-s._udp", RecordType::SRV)?;
+        }
+        for ((priority, letter), server) in ranked() {
+            let host = letter.to_string();
+            if let Some(dtls) = &server.dtls {
+                zone.srv("_domain-s._udp", priority, 0, dtls.port(), &host)?;
+            }
+            if let Some(doh) = &server.doh {
+                zone.srv("_https._tcp", priority, 0, doh.port(), &host)?;
+            }
+        }
+        if self.servers.iter().any(|server| server.doh.is_some()) {
+            zone.naptr("@", 300, 10, "", "DPRIVE:dns.https", "dns3")?;
+            zone.naptr("dns3", 100, 10, "S", "DPRIVE:dns.https", "_https._tcp")?;
+        }
+        Ok(zone)
     }
 }
 

@@ -4,6 +4,7 @@ use std::{str::FromStr as _, time::Instant};
 
 use hickory_proto::rr::{Record, RecordType};
 use resolvet::QueryError;
+use resolvet_proto::judgement::Transport;
 
 use super::discover::{Travelled, at, mends};
 use crate::{
@@ -52,6 +53,7 @@ pub(super) async fn run(
         milliseconds: began.elapsed().as_millis(),
         tcp_microseconds: answer.connection.tcp.as_micros(),
         tls_microseconds: answer.connection.tls.as_micros(),
+        round_trips: answer.connection.round_trips,
     };
     if output.is_json() {
         output.document(&report)?;
@@ -82,14 +84,23 @@ fn print(report: &QueryReport, output: &Output) -> anyhow::Result<()> {
     } else {
         "not authenticated"
     };
+    let secured = match report.server.transport {
+        Transport::Doq | Transport::Doh3 => "QUIC",
+        Transport::Dtls => "DTLS",
+        _ => "TLS",
+    };
+    let tcp = match report.tcp_microseconds {
+        0 => String::new(),
+        microseconds => format!("{microseconds} µs TCP, "),
+    };
     let over = format!(
-        "over {} of {}, {how}, {} octets in {} ms; handshakes {} µs TCP, {} µs TLS with the judgement",
+        "over {} of {}, {how}, {} octets in {} ms; handshakes {tcp}{} µs {secured} with the judgement, {} round trips",
         at(&report.server),
         report.domain,
         report.octets,
         report.milliseconds,
-        report.tcp_microseconds,
-        report.tls_microseconds
+        report.tls_microseconds,
+        report.round_trips
     );
     output.line(&tinted(Tone::Faint, &over))
 }

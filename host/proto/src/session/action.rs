@@ -130,4 +130,6 @@ pub enum WithdrawReason {
     ConnectionLost,
     /// Discovery or selection now prefers another.
     Replaced,
+    /// Its answers do not fit into its datagrams.
+    Truncated,
 }

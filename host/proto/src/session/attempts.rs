@@ -38,7 +38,7 @@ impl Session {
                 None
             };
             if let Some(reason) = pass_over {
-                self.worsen(FailureKind::ConnectionFailed, reason.clone());
+                self.passed_over.get_or_insert_with(|| reason.clone());
                 self.tell(
                     now,
                     Step::PassedOver {
@@ -86,10 +86,13 @@ impl Session {
             };
             return;
         }
+        // What was not tried tells less than what was.
+        let passed_over = self.passed_over.take();
         let (kind, message) = self.worst.take().unwrap_or_else(|| {
+            let nothing = || "no candidate is left to be tried".to_string();
             (
                 FailureKind::ConnectionFailed,
-                "no candidate is left to be tried".to_string(),
+                passed_over.unwrap_or_else(nothing),
             )
         });
         self.end(kind, message, now);

@@ -33,6 +33,7 @@ impl Session {
         self.is_fallback = false;
         self.options_are_news = false;
         self.worst = None;
+        self.passed_over = None;
         let plan = self.plan(now);
         self.discover_by(plan, now);
     }
@@ -46,6 +47,7 @@ impl Session {
         self.discovered = Discovered::default();
         self.excluded.clear();
         self.preferred = None;
+        self.streams_first = false;
         self.phase = Phase::Discovering {
             deadline: Self::patience(now),
         };

@@ -75,12 +75,16 @@ pub struct Session {
     pub(super) attempts_left: u32,
     /// The candidate that served last: it is tried first when its connection was lost.
     pub(super) preferred: Option<u32>,
+    /// Whether servers over streams are tried before those over datagrams, since an answer was cut.
+    pub(super) streams_first: bool,
     /// Candidates that were vetted and then refused.
     pub(super) excluded: BTreeSet<u32>,
     /// A vetted server that waits for discovery or selection to be repeated.
     pub(super) held: Option<Held>,
     /// The most telling thing that went wrong since the last vetted server.
     pub(super) worst: Option<(FailureKind, String)>,
+    /// Why the first candidate since then was passed over that was.
+    pub(super) passed_over: Option<String>,
     actions: VecDeque<Action>,
     story: Vec<Entry>,
     dropped: u64,
@@ -208,9 +212,11 @@ impl Session {
             queue: VecDeque::new(),
             attempts_left: 0,
             preferred: None,
+            streams_first: false,
             excluded: BTreeSet::new(),
             held: None,
             worst: None,
+            passed_over: None,
             actions: VecDeque::new(),
             story: Vec::new(),
             dropped: 0,
@@ -282,6 +288,7 @@ impl Session {
                 self.evidence_changed("the evidence changed", now);
             }
             Event::Closed { attempt } => self.closed(attempt, now),
+            Event::Truncated { attempt } => self.truncated(attempt, now),
         }
         self.check_deadlines(now);
         self.set_timer();

@@ -1,6 +1,6 @@
 //! The session while it chooses among candidates.
 
-use alloc::{collections::BTreeSet, format, sync::Arc};
+use alloc::{collections::BTreeSet, format, sync::Arc, vec::Vec};
 
 use super::{
     Action, FailureKind, Session, Step, Timestamp, WithdrawReason,
@@ -8,7 +8,7 @@ use super::{
     limits::REPETITIONS,
     machine::{Held, Peer, Phase},
 };
-use crate::judgement::{Judgement, Outcome, Ranking, Stage};
+use crate::judgement::{Judgement, Outcome, Ranking, Stage, Transport};
 
 impl Session {
     /// Asks the selectors about all candidates, under the configured profile; for the `times`-th time in a row because something changed.
@@ -81,6 +81,16 @@ impl Session {
             .filter(|candidate| seen.insert(*candidate) && !self.excluded.contains(candidate))
             .filter(|candidate| (*candidate as usize) < count)
             .collect();
+        if self.streams_first {
+            let candidates = &self.discovered.candidates;
+            let is_cut = |position: &u32| {
+                let candidate = candidates.get(*position as usize);
+                candidate.is_some_and(|candidate| candidate.transport == Transport::Dtls)
+            };
+            let (datagrams, streams): (Vec<_>, Vec<_>) =
+                self.queue.drain(..).partition(|position| is_cut(position));
+            self.queue.extend(streams.into_iter().chain(datagrams));
+        }
         if let Some(preferred) = self
             .preferred
             .take()

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     certificate,
-    judgement::{Decision, Judgement, Mode, Role, Stage, Verdict},
+    judgement::{Candidate, Decision, Judgement, Mode, Role, Stage, Transport, Verdict},
 };
 
 impl Session {
@@ -74,6 +74,7 @@ impl Session {
             privacy,
         };
         self.worst = None;
+        self.passed_over = None;
         self.tell_what_was_given_up(&peer, authenticated, now);
         self.tell(
             now,
@@ -265,6 +266,27 @@ impl Session {
         }
         // The same server first; should it be gone, whatever else the selectors allow by now.
         self.preferred = Some(peer.candidate);
+        self.select(0, now);
+    }
+
+    /// See [`super::Event::Truncated`].
+    pub(super) fn truncated(&mut self, attempt: u32, now: Timestamp) {
+        let Phase::Serving { peer, .. } = &self.phase else {
+            return;
+        };
+        let others = (0_u32..).zip(&self.discovered.candidates);
+        let is_a_stream = |(position, candidate): (u32, &Candidate)| {
+            candidate.transport != Transport::Dtls
+                && self.config.transports.contains(&candidate.transport)
+                && !self.excluded.contains(&position)
+        };
+        let cut = peer.attempt == attempt && peer.server.transport == Transport::Dtls;
+        // Where streams were tried since discovery and none was vetted, trying again would only interrupt.
+        if !cut || self.streams_first || !others.into_iter().any(is_a_stream) {
+            return;
+        }
+        self.streams_first = true;
+        self.withdraw(attempt, WithdrawReason::Truncated, now);
         self.select(0, now);
     }
 

@@ -1,198 +1,155 @@
-//! Many queries at once over one stream (RFC 7766 section 6.2.1.1, RFC 7858 section 3.3).
+//! Many queries at once over one connection (RFC 7766 section 6.2.1.1, RFC 7858 section 3.3, RFC 8094 section 3).
 //!
-//! Queries are written as they come, each with its length in one write; answers are taken in any order and matched by
-//! identifier and question. The stream belongs to two tasks, one for each direction, so that a peer that stops reading
-//! cannot stop us from reading. They end when the last handle is dropped or the peer closes.
+//! Queries are written as they come; answers are taken in any order and matched by identifier and question. On a stream
+//! each message has its length before it, in one write. A stream belongs to two tasks, one for each direction, so that a
+//! peer that stops reading cannot stop us from reading. They end when the last handle is dropped or the peer closes.
 
-use std::{
-    collections::HashMap,
-    io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
-use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf},
     sync::{mpsc, oneshot},
     time::timeout,
 };
 
-use crate::message::Question;
+use super::{ExchangeError, table::Table};
 
-/// Queries that may be under way on one connection. A server that falls this far behind is not helped by more.
-const UNDER_WAY: usize = 1_024;
 /// Queries that may wait to be written.
 const WAITING: usize = 64;
 /// Octets that one write may gather.
 const GATHERED: usize = 16_384;
 
-/// A query got no answer.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ExchangeError {
-    /// The peer closed the connection, or it was withdrawn.
-    #[error("connection closed before the answer came")]
-    Closed,
-    /// No answer in time.
-    #[error("no answer within {} ms", .0.as_millis())]
-    Timeout(Duration),
-    /// Too many queries are under way.
-    #[error("more than {UNDER_WAY} queries are under way on this connection")]
-    Busy,
-    /// What should be sent is no query of one question, or longer than 65,535 octets.
-    #[error("message of {octets} octets is no query with one question")]
-    NoQuery {
-        /// Its size.
-        octets: usize,
+/// How messages stand on the wire.
+#[derive(Clone, Copy)]
+enum Framing {
+    /// Each behind its length (RFC 1035 section 4.2.2).
+    Stream,
+    /// Each alone; one that is lost is sent again.
+    Datagrams {
+        /// Octets that one may have.
+        limit: usize,
+        /// How long until the same query is sent once more, and then twice as long each time.
+        resend: Duration,
     },
 }
-
-/// The answer to a query, or nothing when the connection ended.
-type Reply = oneshot::Sender<Vec<u8>>;
-
-struct Pending {
-    question: Question,
-    id: [u8; 2],
-    reply: Reply,
-}
-
-/// The queries under way.
-#[derive(Default)]
-struct UnderWay {
-    pending: HashMap<u16, Pending>,
-    /// Where the search for a free identifier begins.
-    next: u16,
-}
-
-/// `None` once the connection has ended.
-type Table = Option<UnderWay>;
 
 /// A handle; clones share the connection.
 #[derive(Clone)]
 pub(crate) struct Pipeline {
-    table: Arc<Mutex<Table>>,
+    table: Table,
     outgoing: mpsc::Sender<Vec<u8>>,
+    framing: Framing,
 }
 
 impl Pipeline {
     /// Takes the stream and starts both directions. Must be called within a tokio runtime.
-    pub(crate) fn start<S>(stream: S) -> Self
+    pub(super) fn over_stream<S>(stream: S) -> Self
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let (reader, writer) = tokio::io::split(stream);
-        let table = Arc::new(Mutex::new(Some(UnderWay::default())));
+        let table = Table::default();
         let (outgoing, queue) = mpsc::channel(WAITING);
         let reading = {
-            let table = Arc::clone(&table);
+            let table = table.clone();
             tokio::spawn(async move {
                 // Why it ended makes no difference to those who wait: there will be no answer.
                 let _ended = read(reader, &table).await;
-                close(&table);
+                table.close();
             })
         };
-        let written = Arc::clone(&table);
+        let written = table.clone();
         tokio::spawn(async move {
             let _ended = write(writer, queue).await;
-            close(&written);
+            written.close();
             reading.abort();
         });
-        Self { table, outgoing }
+        Self {
+            table,
+            outgoing,
+            framing: Framing::Stream,
+        }
+    }
+
+    /// A pipeline whose queries somebody else sends, in datagrams of at most `limit` octets, again after `resend`: whoever
+    /// takes them from the queue delivers answers to the table, and closes it when the connection ends.
+    pub(super) fn over_datagrams(
+        limit: usize,
+        resend: Duration,
+    ) -> (Self, Table, mpsc::Receiver<Vec<u8>>) {
+        let table = Table::default();
+        let (outgoing, queue) = mpsc::channel(WAITING);
+        let pipeline = Self {
+            table: table.clone(),
+            outgoing,
+            framing: Framing::Datagrams { limit, resend },
+        };
+        (pipeline, table, queue)
     }
 
     /// Whether the connection still lives.
-    pub(crate) fn is_open(&self) -> bool {
-        lock(&self.table).is_some()
+    pub(super) fn is_open(&self) -> bool {
+        self.table.is_open()
     }
 
     /// Ends the connection: queries under way get no answer.
-    pub(crate) fn close(&self) {
-        close(&self.table);
+    pub(super) fn close(&self) {
+        self.table.close();
     }
 
     /// Sends a query and waits for its answer. The identifier on the wire is ours; the answer carries the query's own.
-    pub(crate) async fn exchange(
+    pub(super) async fn exchange(
         &self,
         query: &[u8],
         within: Duration,
     ) -> Result<Vec<u8>, ExchangeError> {
-        let no_query = || ExchangeError::NoQuery {
-            octets: query.len(),
-        };
-        let question = Question::of(query).ok_or_else(no_query)?;
-        let length = u16::try_from(query.len()).map_err(|_| no_query())?;
-        let (id, body) = query.split_first_chunk::<2>().ok_or_else(no_query)?;
-
-        let (reply, answer) = oneshot::channel();
-        let wire_id = self.register(Pending {
-            question,
-            id: *id,
-            reply,
-        })?;
-        let _registered = Registered {
-            table: &self.table,
-            wire_id,
-        };
-        let frame = [
-            length.to_be_bytes().as_slice(),
-            &wire_id.to_be_bytes(),
-            body,
-        ]
-        .concat();
+        let octets = query.len();
+        let length = u16::try_from(octets).map_err(|_| ExchangeError::NoQuery { octets })?;
+        let (entered, answer) = self.table.enter(query)?;
+        let body = query.get(2..).unwrap_or_default();
         let exchange = async {
-            self.outgoing
-                .send(frame)
-                .await
-                .map_err(|_| ExchangeError::Closed)?;
-            answer.await.map_err(|_| ExchangeError::Closed)
+            match self.framing {
+                Framing::Stream => {
+                    let frame = [&length.to_be_bytes(), &entered.id(), body].concat();
+                    self.send(frame).await?;
+                    answer.await.map_err(|_| ExchangeError::Closed)
+                }
+                Framing::Datagrams { limit, .. } if octets > limit => {
+                    Err(ExchangeError::TooLong { octets, limit })
+                }
+                Framing::Datagrams { resend, .. } => {
+                    let datagram = [&entered.id(), body].concat();
+                    self.resending(&datagram, resend, answer).await
+                }
+            }
         };
         timeout(within, exchange)
             .await
             .unwrap_or(Err(ExchangeError::Timeout(within)))
     }
 
-    /// Chooses an identifier that no query under way has.
-    fn register(&self, pending: Pending) -> Result<u16, ExchangeError> {
-        let mut table = lock(&self.table);
-        let table = table.as_mut().ok_or(ExchangeError::Closed)?;
-        if table.pending.len() >= UNDER_WAY {
-            return Err(ExchangeError::Busy);
-        }
-        // The channel is authenticated, so identifiers need not be unguessable. Counting on makes an answer that comes
-        // after its query was given up match nothing.
-        while table.pending.contains_key(&table.next) {
-            table.next = table.next.wrapping_add(1);
-        }
-        let wire_id = table.next;
-        table.next = wire_id.wrapping_add(1);
-        table.pending.insert(wire_id, pending);
-        Ok(wire_id)
+    async fn send(&self, frame: Vec<u8>) -> Result<(), ExchangeError> {
+        self.outgoing
+            .send(frame)
+            .await
+            .map_err(|_| ExchangeError::Closed)
     }
-}
 
-/// Takes the query out of the table when nobody waits for it any more.
-struct Registered<'a> {
-    table: &'a Mutex<Table>,
-    wire_id: u16,
-}
-
-impl Drop for Registered<'_> {
-    fn drop(&mut self) {
-        if let Some(table) = lock(self.table).as_mut() {
-            table.pending.remove(&self.wire_id);
+    /// Sends until an answer comes. Whoever waits for it ends it.
+    async fn resending(
+        &self,
+        datagram: &[u8],
+        mut pause: Duration,
+        mut answer: oneshot::Receiver<Vec<u8>>,
+    ) -> Result<Vec<u8>, ExchangeError> {
+        loop {
+            self.send(datagram.to_vec()).await?;
+            if let Ok(answered) = timeout(pause, &mut answer).await {
+                return answered.map_err(|_| ExchangeError::Closed);
+            }
+            pause = pause.saturating_mul(2);
         }
     }
-}
-
-fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
-    // No code that holds the lock can panic; a poisoned table would still be consistent.
-    table.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Drops every query under way, which tells those who wait.
-fn close(table: &Mutex<Table>) {
-    lock(table).take();
 }
 
 async fn write<S: AsyncWrite>(
@@ -212,34 +169,12 @@ async fn write<S: AsyncWrite>(
     writer.shutdown().await
 }
 
-async fn read<S: AsyncRead>(mut reader: ReadHalf<S>, table: &Mutex<Table>) -> io::Result<()> {
+async fn read<S: AsyncRead>(mut reader: ReadHalf<S>, table: &Table) -> io::Result<()> {
     loop {
         let length = reader.read_u16().await?;
         let mut message = vec![0; usize::from(length)];
         reader.read_exact(&mut message).await?;
-        deliver(message, table);
-    }
-}
-
-/// Gives an answer to the query that it answers. One that answers no query under way, or another question than the one
-/// with its identifier, is dropped.
-fn deliver(mut message: Vec<u8>, table: &Mutex<Table>) {
-    let Some(wire_id) = message.first_chunk::<2>().map(|id| u16::from_be_bytes(*id)) else {
-        return;
-    };
-    let mut table = lock(table);
-    let Some(table) = table.as_mut() else { return };
-    let answers =
-        |pending: &Pending| Question::of_response(&message).is_some_and(|q| q == pending.question);
-    if !table.pending.get(&wire_id).is_some_and(answers) {
-        return;
-    }
-    if let Some(pending) = table.pending.remove(&wire_id)
-        && let Some(id) = message.first_chunk_mut::<2>()
-    {
-        *id = pending.id;
-        // Whoever asked may have given up meanwhile.
-        let _received = pending.reply.send(message);
+        table.deliver(message);
     }
 }
 
@@ -272,7 +207,7 @@ mod tests {
     #[tokio::test]
     async fn answers_may_come_in_any_order() {
         let (client, mut server) = duplex(4_096);
-        let pipeline = Pipeline::start(client);
+        let pipeline = Pipeline::over_stream(client);
         let queries = ["a.example.", "b.example."].map(|name| query(name, RecordType::A).unwrap());
         let serve = async {
             let first = received(&mut server).await;
@@ -294,7 +229,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_to_another_question_is_no_answer() {
         let (client, mut server) = duplex(4_096);
-        let pipeline = Pipeline::start(client);
+        let pipeline = Pipeline::over_stream(client);
         let asked = query("a.example.", RecordType::A).unwrap();
         let serve = async {
             let mut message = received(&mut server).await;
@@ -304,16 +239,13 @@ mod tests {
         let short = Duration::from_millis(50);
         let (result, ()) = tokio::join!(pipeline.exchange(&asked, short), serve);
         assert_eq!(result, Err(ExchangeError::Timeout(short)));
-        assert!(
-            lock(&pipeline.table).as_ref().unwrap().pending.is_empty(),
-            "nothing is left behind"
-        );
+        assert!(pipeline.table.is_empty(), "nothing is left behind");
     }
 
     #[tokio::test]
     async fn a_closed_connection_tells_all_who_wait() {
         let (client, server) = duplex(4_096);
-        let pipeline = Pipeline::start(client);
+        let pipeline = Pipeline::over_stream(client);
         let asked = query("a.example.", RecordType::A).unwrap();
         let close = async { drop(server) };
         let (result, ()) = tokio::join!(pipeline.exchange(&asked, WITHIN), close);
@@ -328,8 +260,34 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_query_is_not_sent() {
         let (client, _server) = duplex(4_096);
-        let pipeline = Pipeline::start(client);
+        let pipeline = Pipeline::over_stream(client);
         let result = pipeline.exchange(&[0; 12], WITHIN).await;
         assert_eq!(result, Err(ExchangeError::NoQuery { octets: 12 }));
+    }
+
+    #[tokio::test]
+    async fn a_datagram_that_is_lost_is_sent_again() {
+        let (pipeline, table, mut queue) = Pipeline::over_datagrams(512, Duration::from_millis(5));
+        let asked = query("a.example.", RecordType::A).unwrap();
+        let serve = async {
+            let lost = queue.recv().await.unwrap();
+            let again = queue.recv().await.unwrap();
+            assert_eq!(lost, again);
+            let mut answer = queue.recv().await.unwrap();
+            answer[2] |= 0x80;
+            table.deliver(answer);
+        };
+        let (result, ()) = tokio::join!(pipeline.exchange(&asked, WITHIN), serve);
+        assert_eq!(result.unwrap()[3..], asked[3..]);
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_into_a_datagram_is_not_sent() {
+        let (pipeline, _table, mut queue) = Pipeline::over_datagrams(100, WITHIN);
+        let asked = query("a.example.", RecordType::A).unwrap();
+        let (octets, limit) = (asked.len(), 100);
+        let result = pipeline.exchange(&asked, WITHIN).await;
+        assert_eq!(result, Err(ExchangeError::TooLong { octets, limit }));
+        assert!(queue.try_recv().is_err());
     }
 }

@@ -24,6 +24,8 @@ pub enum Fault {
     WrongName,
     /// A root signed its chain that nobody trusts, with the names of the right one.
     WrongIssuer,
+    /// Nobody issued it: its own key signed it.
+    SelfSigned,
     /// It has the DNS-ID and no SRV-ID.
     NoSrvId,
     /// The chain is right, and another key signs the handshake.
@@ -46,11 +48,12 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const EVERY: [Self; 13] = [
+    pub const EVERY: [Self; 14] = [
         Self::Expired,
         Self::NotYetValid,
         Self::WrongName,
         Self::WrongIssuer,
+        Self::SelfSigned,
         Self::NoSrvId,
         Self::OtherKey,
         Self::NotConveyed,
@@ -70,6 +73,7 @@ impl Fault {
             Self::NotYetValid => "not-yet-valid",
             Self::WrongName => "wrong-name",
             Self::WrongIssuer => "wrong-issuer",
+            Self::SelfSigned => "self-signed",
             Self::NoSrvId => "no-srv-id",
             Self::OtherKey => "other-key",
             Self::NotConveyed => "not-conveyed",
@@ -178,6 +182,7 @@ impl Leaf {
             Fault::PrivacyGarbage => self.privacy = Some(vec![0x30, 0x82, 0xff, 0xff, 0x01]),
             // These are no matter of what the certificate says.
             Fault::WrongIssuer
+            | Fault::SelfSigned
             | Fault::OtherKey
             | Fault::NotConveyed
             | Fault::WrongUsage

@@ -129,7 +129,8 @@ impl Authority {
             key = generate(leaf.algorithm)?;
         }
         let mut chain = vec![certificate];
-        if leaf.fault != Some(Fault::NoIntermediate) {
+        let alone = [Some(Fault::NoIntermediate), Some(Fault::SelfSigned)];
+        if !alone.contains(&leaf.fault) {
             chain.push(hierarchy.intermediate.der().clone());
         }
         Ok(Identity {
@@ -207,7 +208,11 @@ impl Authority {
                     value.clone(),
                 ));
         }
-        let certificate = params.signed_by(&key, &hierarchy.intermediate)?;
+        let certificate = if leaf.fault == Some(Fault::SelfSigned) {
+            params.self_signed(&key)?
+        } else {
+            params.signed_by(&key, &hierarchy.intermediate)?
+        };
         Ok((certificate.into(), serial, key))
     }
 }
@@ -298,6 +303,11 @@ impl Identity {
     #[must_use]
     pub fn key_pem(&self) -> String {
         self.key.serialize_pem()
+    }
+
+    /// The key with which the server signs.
+    pub(crate) fn key(&self) -> &KeyPair {
+        &self.key
     }
 
     /// Chain and key for rustls, without its check that they belong together.

@@ -17,6 +17,28 @@ pub enum Transport {
     Tcp,
     /// DNS over TLS.
     Tls,
+    /// DNS over HTTPS by HTTP/2.
+    Https,
+    /// DNS over HTTPS by HTTP/3.
+    Http3,
+    /// DNS over QUIC.
+    Quic,
+    /// DNS over DTLS.
+    Dtls,
+}
+
+impl Transport {
+    /// Whether a message travels in a datagram, so that the client says how long it may be.
+    #[must_use]
+    pub(crate) const fn is_datagram(self) -> bool {
+        matches!(self, Self::Udp | Self::Dtls)
+    }
+
+    /// Whether nobody on the way can read it.
+    #[must_use]
+    pub(crate) const fn is_encrypted(self) -> bool {
+        !matches!(self, Self::Udp | Self::Tcp)
+    }
 }
 
 /// One query as it came.

@@ -164,9 +164,7 @@ impl Responder {
             Behaviour::Delayed(by) => reply.delay = *by,
             Behaviour::LyingFrame(length) => reply.frame = Some(*length),
             Behaviour::Code(code) => self.refuse(&mut answer, query, *code),
-            Behaviour::TruncatedOverUdp if transport == Transport::Udp => {
-                empty_truncated(&mut answer)
-            }
+            Behaviour::TruncatedOverUdp if transport.is_datagram() => empty_truncated(&mut answer),
             Behaviour::TruncatedAlways => empty_truncated(&mut answer),
             Behaviour::WrongId => answer.metadata.id ^= 0x5555,
             Behaviour::SpoofFirst => {
@@ -279,13 +277,17 @@ fn encode(mut answer: Message, request: &Message, transport: Transport) -> Resul
     let room = request.edns.as_ref().map_or(PLAIN_DATAGRAM, |edns| {
         edns.max_payload().max(PLAIN_DATAGRAM)
     });
-    if transport == Transport::Udp && octets.len() > usize::from(room) {
+    if transport.is_datagram() && octets.len() > usize::from(room) {
         empty_truncated(&mut answer);
         return Ok(answer.to_vec()?);
     }
-    if transport == Transport::Tls && padding(request).is_some() {
+    if transport.is_encrypted() && padding(request).is_some() {
         let unpadded = octets.len() + OPTION_HEADER;
-        let missing = unpadded.next_multiple_of(PADDED_BLOCK) - unpadded;
+        let mut padded = unpadded.next_multiple_of(PADDED_BLOCK);
+        if transport.is_datagram() {
+            padded = padded.min(usize::from(room).max(unpadded));
+        }
+        let missing = padded - unpadded;
         if let Some(edns) = &mut answer.edns {
             edns.options_mut()
                 .insert(EdnsOption::Unknown(PADDING, vec![0; missing]));

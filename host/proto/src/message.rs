@@ -1,0 +1,221 @@
+//! Places in a DNS message (RFC 1035 section 4), found without decoding what stands there: a transport changes a few octets
+//! of what it forwards and leaves the rest as it came.
+
+use core::ops::Range;
+
+use alloc::vec::Vec;
+
+/// Octets of the header.
+const HEADER: usize = 12;
+/// The type number of OPT, whose class and time to live are something else (RFC 6891 section 6.1.2).
+const OPT: u16 = 41;
+/// The option edns-tcp-keepalive (RFC 7828).
+const KEEPALIVE: u16 = 11;
+
+/// Where the parts of one record are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    rtype: u16,
+    class: Range<usize>,
+    ttl: Range<usize>,
+    data: Range<usize>,
+}
+
+/// The places of all records behind the question section; `None` when the message ends early or goes on behind them.
+fn records(message: &[u8]) -> Option<Vec<Place>> {
+    let count = |at: usize| number(message, at).map(usize::from);
+    let questions = count(4)?;
+    let expected = count(6)?.checked_add(count(8)?)?.checked_add(count(10)?)?;
+    let mut at = HEADER;
+    for _ in 0..questions {
+        at = behind_name(message, at)?.checked_add(4)?;
+    }
+    let mut places = Vec::new();
+    for _ in 0..expected {
+        let fixed = behind_name(message, at)?;
+        let rtype = number(message, fixed)?;
+        let begin = fixed.checked_add(10)?;
+        let length = usize::from(number(message, fixed.checked_add(8)?)?);
+        let end = begin.checked_add(length)?;
+        message.get(begin..end)?;
+        places.push(Place {
+            rtype,
+            class: fixed.checked_add(2)?..fixed.checked_add(4)?,
+            ttl: fixed.checked_add(4)?..fixed.checked_add(8)?,
+            data: begin..end,
+        });
+        at = end;
+    }
+    (at == message.len()).then_some(places)
+}
+
+/// Takes this many seconds off the time to live of every record, as HTTP's Age asks for (RFC 8484 section 5.1). Nothing is
+/// changed when the message cannot be read.
+///
+/// Says whether it can.
+#[must_use]
+pub fn age(message: &mut [u8], seconds: u32) -> bool {
+    let Some(places) = records(message) else {
+        return false;
+    };
+    for place in places.into_iter().filter(|place| place.rtype != OPT) {
+        if let Some(octets) = message.get_mut(place.ttl)
+            && let Ok(ttl) = <[u8; 4]>::try_from(&*octets)
+        {
+            // A number beyond 31 bits is taken for 0 (RFC 2181 section 8).
+            let ttl = u32::from_be_bytes(ttl);
+            let ttl = if ttl > i32::MAX.unsigned_abs() {
+                0
+            } else {
+                ttl
+            };
+            octets.copy_from_slice(&ttl.saturating_sub(seconds).to_be_bytes());
+        }
+    }
+    true
+}
+
+/// Lowers the size of UDP answer that a query asks for to at most this many octets (RFC 6891 section 6.2.3). A query without
+/// EDNS stays as it is: it asks for 512.
+pub fn limit_payload(query: &mut [u8], octets: u16) {
+    for place in records(query).unwrap_or_default() {
+        if place.rtype == OPT
+            && number(query, place.class.start).is_some_and(|size| size > octets)
+            && let Some(size) = query.get_mut(place.class)
+        {
+            size.copy_from_slice(&octets.to_be_bytes());
+        }
+    }
+}
+
+/// Whether the message holds the option edns-tcp-keepalive, which ends a connection of DNS over QUIC (RFC 9250 section
+/// 5.5.2).
+#[must_use]
+pub fn has_keepalive(message: &[u8]) -> bool {
+    records(message)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|place| place.rtype == OPT)
+        .any(|place| {
+            let mut options = message.get(place.data).unwrap_or_default();
+            while let Some((code, length, rest)) = option(options) {
+                if code == KEEPALIVE {
+                    return true;
+                }
+                options = rest.get(length..).unwrap_or_default();
+            }
+            false
+        })
+}
+
+/// Whether the message says that it was cut (TC).
+#[must_use]
+pub fn is_truncated(message: &[u8]) -> bool {
+    message.get(2).is_some_and(|flags| flags & 0x02 != 0)
+}
+
+/// Code and length of the first option, and what follows.
+fn option(options: &[u8]) -> Option<(u16, usize, &[u8])> {
+    let (head, rest) = options.split_first_chunk::<4>()?;
+    let [code, code_low, length, length_low] = *head;
+    let length = usize::from(u16::from_be_bytes([length, length_low]));
+    Some((u16::from_be_bytes([code, code_low]), length, rest))
+}
+
+/// Where a name that begins here ends: behind its root label or its pointer.
+fn behind_name(message: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let length = *message.get(at)?;
+        match length {
+            0 => return at.checked_add(1),
+            1..=63 => at = at.checked_add(usize::from(length))?.checked_add(1)?,
+            192.. => {
+                message.get(at.checked_add(1)?)?;
+                return at.checked_add(2);
+            }
+            64..=191 => return None,
+        }
+    }
+}
+
+fn number(message: &[u8], at: usize) -> Option<u16> {
+    let octets = message.get(at..at.checked_add(2)?)?;
+    Some(u16::from_be_bytes(octets.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use hickory_proto::{
+        op::{Edns, Message, OpCode, Query},
+        rr::{Name, RData, Record, RecordType, rdata::A, rdata::opt::EdnsOption},
+    };
+
+    use super::*;
+
+    fn message(ttls: &[u32], option: Option<(u16, Vec<u8>)>) -> Vec<u8> {
+        let name = Name::from_ascii("www.example.net.").unwrap();
+        let mut message = Message::response(0, OpCode::Query);
+        message.add_query(Query::query(name.clone(), RecordType::A));
+        for ttl in ttls {
+            let data = RData::A(A::new(192, 0, 2, 1));
+            message.add_answer(Record::from_rdata(name.clone(), *ttl, data));
+        }
+        let mut edns = Edns::new();
+        edns.set_max_payload(4_096);
+        if let Some((code, value)) = option {
+            edns.options_mut().insert(EdnsOption::Unknown(code, value));
+        }
+        message.set_edns(edns);
+        message.to_vec().unwrap()
+    }
+
+    fn ttls(message: &[u8]) -> Vec<u32> {
+        let message = Message::from_vec(message).unwrap();
+        message.answers.iter().map(|record| record.ttl).collect()
+    }
+
+    #[test]
+    fn age_is_taken_off_every_record_and_off_no_option() {
+        let mut aged = message(&[300, 10, 0, u32::MAX], None);
+        let edns = Message::from_vec(&aged).unwrap().edns;
+        assert!(age(&mut aged, 20));
+        assert_eq!(ttls(&aged), [280, 0, 0, 0]);
+        assert_eq!(Message::from_vec(&aged).unwrap().edns, edns);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_changed() {
+        let whole = message(&[300], None);
+        for length in 0..whole.len() {
+            let mut cut = whole[..length].to_vec();
+            assert!(!age(&mut cut, 20), "{length} octets");
+            assert_eq!(cut, whole[..length]);
+        }
+        let mut longer = whole;
+        longer.push(0);
+        assert!(!age(&mut longer, 20));
+    }
+
+    #[test]
+    fn the_size_is_lowered_and_never_raised() {
+        for (limit, expected) in [(1_195, 1_195), (u16::MAX, 4_096)] {
+            let mut query = message(&[], None);
+            limit_payload(&mut query, limit);
+            let edns = Message::from_vec(&query).unwrap().edns.unwrap();
+            assert_eq!(edns.max_payload(), expected);
+        }
+    }
+
+    #[test]
+    fn the_option_is_seen_among_others() {
+        assert!(has_keepalive(&message(
+            &[300],
+            Some((KEEPALIVE, vec![0, 100]))
+        )));
+        assert!(!has_keepalive(&message(&[300], Some((12, vec![0; 11])))));
+        assert!(!has_keepalive(&message(&[300], None)));
+        assert!(!has_keepalive(&[0; 12]));
+    }
+}

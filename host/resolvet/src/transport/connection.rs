@@ -1,0 +1,154 @@
+//! A connection to a server, whatever it speaks.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use resolvet_engine::Judge;
+use resolvet_proto::judgement::{Request, Server, Transport};
+
+use super::{
+    ConnectError, Cost, Doh, ExchangeError, doh, doh3, doq, dot, dtls, http::Requests,
+    pipeline::Pipeline,
+};
+use crate::{Limits, tls::Judged};
+
+/// An open connection; clones share it.
+#[derive(Clone)]
+pub(crate) enum Connection {
+    /// DNS over TLS.
+    Dot(Pipeline),
+    /// DNS over DTLS.
+    Dtls(dtls::Dtls),
+    /// DNS over HTTPS by HTTP/2.
+    Doh(doh::Doh2),
+    /// DNS over HTTPS by HTTP/3.
+    Doh3(doh3::Doh3),
+    /// DNS over QUIC.
+    Doq(doq::Doq),
+}
+
+impl Connection {
+    /// The transports that [`connect`] knows.
+    pub(crate) const TRANSPORTS: [Transport; 5] = [
+        Transport::Dot,
+        Transport::Doh,
+        Transport::Doh3,
+        Transport::Doq,
+        Transport::Dtls,
+    ];
+
+    /// Whether the connection still lives.
+    pub(crate) fn is_open(&self) -> bool {
+        match self {
+            Self::Dot(pipeline) => pipeline.is_open(),
+            Self::Dtls(connection) => connection.is_open(),
+            Self::Doh(connection) => connection.is_open(),
+            Self::Doh3(connection) => connection.is_open(),
+            Self::Doq(connection) => connection.is_open(),
+        }
+    }
+
+    /// Ends the connection: queries under way get no answer.
+    pub(crate) fn close(&self) {
+        match self {
+            Self::Dot(pipeline) => pipeline.close(),
+            Self::Dtls(connection) => connection.close(),
+            Self::Doh(connection) => connection.close(),
+            Self::Doh3(connection) => connection.close(),
+            Self::Doq(connection) => connection.close(),
+        }
+    }
+
+    /// Sends a query and waits for its answer, which carries the query's own identifier and question.
+    pub(crate) async fn exchange(
+        &self,
+        query: &[u8],
+        within: Duration,
+    ) -> Result<Vec<u8>, ExchangeError> {
+        match self {
+            Self::Dot(pipeline) => pipeline.exchange(query, within).await,
+            Self::Dtls(connection) => connection.exchange(query, within).await,
+            Self::Doh(connection) => connection.exchange(query, within).await,
+            Self::Doh3(connection) => connection.exchange(query, within).await,
+            Self::Doq(connection) => connection.exchange(query, within).await,
+        }
+    }
+}
+
+/// A completed handshake.
+pub(crate) struct Established {
+    /// The connection.
+    pub(crate) connection: Connection,
+    /// What the policies said, which counts from now on.
+    pub(crate) judged: Judged,
+    /// What it cost.
+    pub(crate) cost: Cost,
+}
+
+/// Where a connection goes, and how it is judged.
+pub(crate) struct Target<'a> {
+    /// Where, and how it is spoken to.
+    pub(crate) server: &'a Server,
+    /// What the peer is addressed by: its name in the handshake, and the host of URIs.
+    pub(crate) name: &'a str,
+    /// How DNS over HTTPS is spoken.
+    pub(crate) doh: &'a Doh,
+    /// Who judges.
+    pub(crate) judge: Judge,
+    /// What is judged, but for what the peer presents.
+    pub(crate) context: Arc<Request>,
+}
+
+impl Target<'_> {
+    pub(super) fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.server.address, self.server.port)
+    }
+
+    /// Where requests of DNS over HTTPS go.
+    fn requests(&self) -> Result<Requests, ConnectError> {
+        let path = self.server.path.as_deref();
+        Requests::new(self.name, self.server.port, path, self.doh).map_err(|reason| {
+            ConnectError::Template {
+                address: self.address(),
+                reason,
+            }
+        })
+    }
+}
+
+/// Connects, and has the validators judge what the peer presents.
+pub(crate) async fn connect(
+    target: Target<'_>,
+    limits: &Limits,
+) -> Result<Established, ConnectError> {
+    let within = limits.handshake;
+    let (connection, judged, cost) = match &target.server.transport {
+        Transport::Dot => {
+            let (pipeline, judged, cost) = dot::connect(target, within).await?;
+            (Connection::Dot(pipeline), judged, cost)
+        }
+        Transport::Dtls => {
+            let (connection, judged, cost) = dtls::connect(target, limits.datagrams).await?;
+            (Connection::Dtls(connection), judged, cost)
+        }
+        Transport::Doh => {
+            let requests = target.requests()?;
+            let (connection, judged, cost) = doh::connect(target, requests, within).await?;
+            (Connection::Doh(connection), judged, cost)
+        }
+        Transport::Doh3 => {
+            let requests = target.requests()?;
+            let (connection, judged, cost) = doh3::connect(target, requests, within).await?;
+            (Connection::Doh3(connection), judged, cost)
+        }
+        Transport::Doq => {
+            let (connection, judged, cost) = doq::connect(target, within).await?;
+            (Connection::Doq(connection), judged, cost)
+        }
+        other => return Err(ConnectError::Transport(other.clone())),
+    };
+    Ok(Established {
+        connection,
+        judged,
+        cost,
+    })
+}

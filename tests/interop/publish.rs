@@ -300,7 +300,15 @@ fn a_network_that_is_set_up_from_what_was_published_enrols_and_answers() {
 
     let network = ["--resolver", &resolver, "--store", "networks"];
     let enrol = [
-        &["bootstrap", DOMAIN, "--user", USER, "--password-fd", "0"],
+        &[
+            "bootstrap",
+            "--trust-network",
+            DOMAIN,
+            "--user",
+            USER,
+            "--password-fd",
+            "0",
+        ],
         &network[..],
     ]
     .concat();

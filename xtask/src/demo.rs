@@ -168,6 +168,15 @@ struct Demo {
 }
 
 impl Demo {
+    /// Says that this device may enrol in the network.
+    fn trust(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(["network", "trust", GOOD, "--by-name", "--store"])
+            .arg(&self.store);
+        command
+    }
+
     /// Enrols the device: what it has is a user's name and a password.
     fn bootstrap(&self) -> Command {
         let mut command = self.command(&["bootstrap", GOOD]);
@@ -185,7 +194,7 @@ impl Demo {
             device,
             key,
         } = &self.lab.brski;
-        let mut command = self.command(&["bootstrap", "--brski"]);
+        let mut command = self.command(&["bootstrap", "--brski", "--trust-network"]);
         command
             .args(["--network", "things", "--registrar", registrar])
             .arg("--idevid")
@@ -232,6 +241,11 @@ impl Demo {
         let name = format!("www.{GOOD}");
         let steps = [
             (
+                "Its user says in which network a device may enrol; in any other one nothing begins.",
+                self.trust(),
+                0,
+            ),
+            (
                 "A device that knows a name and a password enrols: trust anchors and the DNS server's certificate.",
                 self.bootstrap(),
                 0,
@@ -266,6 +280,7 @@ impl Demo {
             output::line(&format!("\n# {title}"));
             let shown = shown(&command);
             let short = shown.split(" --resolver").next().unwrap_or_default();
+            let short = short.split(" --store").next().unwrap_or_default();
             output::line(&format!("$ {short} …\n"));
             let child = command.stdin(Stdio::piped()).spawn();
             let status = self
@@ -285,6 +300,7 @@ impl Demo {
         let document = json!({
             "version": VERSION,
             "accepted": {
+                "network-trust": self.json(self.trust(), 0)?,
                 "bootstrap": self.json(self.bootstrap(), 0)?,
                 "bootstrap-thing": self.json(self.bootstrap_thing(), 0)?,
                 "discover": self.json(self.enrolled(&["discover", GOOD]), 0)?,

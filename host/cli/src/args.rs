@@ -1,11 +1,13 @@
 //! Arguments and their help.
 
+mod network;
 mod publish;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use network::{NetworkCommand, Trust};
 pub(crate) use publish::{CertificateRequest, EstContent, NamedHost, PublishCommand, Zone};
 
 /// Finds the encrypted DNS servers that a network offers, authenticates them, and has every judgement made by sandboxed
@@ -111,6 +113,9 @@ pub(crate) enum Command {
     /// certificate nobody believes yet (HTTP Mutual authentication, RFC 8120). A wrong password, and anybody in between,
     /// is refused. What it then conveys is judged by policies and stored; `discover`, `query` and `explain` use it.
     Bootstrap(Bootstrap),
+    /// Say in which networks this device may enrol. In any other one nothing is bootstrapped.
+    #[command(subcommand)]
+    Network(NetworkCommand),
     /// Show, export, renew and remove what networks are trusted by.
     #[command(subcommand)]
     Trust(TrustCommand),
@@ -200,6 +205,10 @@ pub(crate) struct Bootstrap {
     /// What to call the network. Default: the domain of the DNS server's certificate.
     #[arg(long, value_name = "NAME")]
     pub(crate) network: Option<String>,
+    /// Trust the network that this device is attached to now to enrol in, as `resolvet network trust` does. Default: ask
+    /// on the terminal, unless it is trusted already.
+    #[arg(long)]
+    pub(crate) trust_network: bool,
     /// Say what would be contacted, and contact nobody.
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use anyhow::{Context as _, bail};
 use resolvet::{
     Attachment, Client, Doh, Limits, Policies, Recursive, anchors,
-    enrolment::{Enroller, Progress, Renewal, reattach},
+    enrolment::{Enroller, NetworkName, Progress, Renewal, reattach},
 };
 use resolvet_proto::{
     doh::Method,
@@ -128,6 +128,11 @@ pub(crate) fn prepare(
 }
 
 impl Prepared {
+    /// The network whose enrolment is used.
+    pub(crate) fn network(&self) -> Option<NetworkName> {
+        self.enrolled.as_ref().map(|found| found.network.clone())
+    }
+
     /// Attaches, until a server is vetted or the session has failed, and says to which domain. With an enrolment that does
     /// not hold any more, the EST server is asked first.
     pub(crate) async fn attach(self, output: &Output) -> anyhow::Result<(Attachment, String)> {

@@ -1,8 +1,11 @@
 //! The program `resolvet`: finds, authenticates and asks the encrypted DNS servers of a network.
 
 mod args;
+mod choices;
 mod commands;
 mod config;
+mod consent;
+mod dates;
 mod enrolled;
 mod exit;
 mod journey;
@@ -27,10 +30,11 @@ fn main() -> ExitCode {
         return resolvet_engine::compile_from_stdin();
     }
     let output = output::Output::new(arguments.format, arguments.color);
+    let subject = choices::Subject::of(&arguments.command);
     match commands::run(arguments.command, &output) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            output.error(&error);
+            output.error(&error, &subject.of_error(&error));
             exit::Exit::of(&error).into()
         }
     }

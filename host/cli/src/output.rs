@@ -6,7 +6,7 @@
     reason = "programs print through this module"
 )]
 
-use std::io::{IsTerminal as _, Write as _, stderr, stdout};
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _, stderr, stdin, stdout};
 
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
@@ -14,10 +14,15 @@ use anyhow::Context as _;
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, TableStyle};
 use serde::Serialize;
 
-use crate::args::{Color, Format};
+use crate::{
+    args::{Color, Format},
+    choices::{ChoiceReport, lines},
+};
 
 /// Width of tables where no terminal says one.
 const PLAIN_WIDTH: u16 = 120;
+/// Octets of an answer that a person gives.
+const ANSWER_OCTETS: u64 = 1_024;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -108,19 +113,38 @@ impl Output {
         }
     }
 
-    /// Why the program ends.
-    pub(crate) fn error(&self, error: &anyhow::Error) {
+    /// Why the program ends, and what may be done about it.
+    pub(crate) fn error(&self, error: &anyhow::Error, choices: &[ChoiceReport]) {
         if self.is_json() {
             let document = serde_json::json!({
                 "version": crate::report::VERSION,
                 "error": format!("{error:#}"),
+                "choices": choices,
                 "exit-code": crate::exit::Exit::of(error) as u8,
             });
             // A closed standard output cannot be told anything.
             let _closed = write_line(&document.to_string());
         } else {
             anstream::eprintln!("{}: {error:#}", tinted(Tone::Bad, "error"));
+            for choice in lines(choices) {
+                anstream::eprintln!("{}: {choice}", tinted(Tone::Head, "choice"));
+            }
         }
+    }
+
+    /// Whether a person who can be asked says yes. Beside JSON, or without a terminal, nobody can.
+    pub(crate) fn confirms(&self, question: &str) -> anyhow::Result<bool> {
+        if self.is_json() || !stdin().is_terminal() || !stderr().is_terminal() {
+            return Ok(false);
+        }
+        anstream::eprint!("{question} [y/N] ");
+        let mut answer = String::new();
+        stdin()
+            .lock()
+            .take(ANSWER_OCTETS)
+            .read_line(&mut answer)
+            .context("the terminal cannot be read")?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
     /// A remark for a person, beside the output.

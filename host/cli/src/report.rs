@@ -13,7 +13,10 @@ use resolvet_proto::{
 };
 use serde::Serialize;
 
-use crate::exit::Exit;
+use crate::{
+    choices::{ChoiceReport, Subject},
+    exit::Exit,
+};
 
 /// Version of every JSON document of this program. It changes when a member changes its meaning or goes away.
 pub(crate) const VERSION: u32 = 1;
@@ -107,6 +110,8 @@ pub(crate) struct OutcomeReport {
     pub(crate) vetted: Option<Server>,
     pub(crate) authenticated: bool,
     pub(crate) failure: Option<Failure>,
+    /// What a person may do about the failure.
+    pub(crate) choices: Vec<ChoiceReport>,
     pub(crate) exit_code: u8,
 }
 
@@ -228,7 +233,7 @@ impl Reading {
         reading
     }
 
-    pub(crate) fn outcome(&self) -> OutcomeReport {
+    pub(crate) fn outcome(&self, subject: &Subject) -> OutcomeReport {
         let exit = self
             .failure
             .as_ref()
@@ -237,6 +242,11 @@ impl Reading {
             vetted: self.vetted.clone(),
             authenticated: self.vetted.is_some() && self.authenticated,
             failure: self.failure.clone(),
+            choices: self
+                .failure
+                .as_ref()
+                .map(|failure| subject.of_session(failure))
+                .unwrap_or_default(),
             exit_code: exit as u8,
         }
     }

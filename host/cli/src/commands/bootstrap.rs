@@ -14,12 +14,16 @@ use resolvet::{
         Progress, Store, User,
     },
 };
-use resolvet_proto::{enrolment::est::Endpoint, judgement::UsageProfile};
+use resolvet_proto::{
+    enrolment::est::Endpoint,
+    judgement::{NetworkIdentity, UsageProfile},
+};
 use serde::Serialize;
 
 use crate::{
     args::Bootstrap,
     config::Config,
+    consent::{self, Consent, Wanted},
     enrolled,
     exit::{Exit, UsageError},
     journey::{self, LOOKUP},
@@ -35,6 +39,7 @@ use crate::{
 struct BootstrapReport {
     version: u32,
     network: String,
+    network_identity: NetworkIdentity,
     authentication_domain_name: Option<String>,
     est: String,
     reference_ids: Vec<String>,
@@ -50,6 +55,8 @@ struct BootstrapReport {
 #[serde(rename_all = "kebab-case")]
 struct Plan {
     version: u32,
+    /// Whether the network is one that the user trusts to enrol in; where not, nothing is done.
+    trusted: bool,
     resolver: SocketAddr,
     lookups: Vec<String>,
     est: Option<String>,
@@ -97,7 +104,7 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
         return plan(&arguments, location, resolver, folder, output);
     }
     let named = arguments.network.as_deref().map(enrolled::network_name);
-    let named = named.transpose()?;
+    let mut named = named.transpose()?;
     // Before anything is asked of anybody: what cannot be kept is not worth a password.
     let store = Store::open(&folder)?;
     let keys = keys::store(
@@ -110,6 +117,14 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     if name.is_none() && device.is_none() {
         return Err(UsageError("give the user's name with --user NAME".into()).into());
     }
+    let wanted = Wanted {
+        network: named.as_ref(),
+        domain: domain.as_deref(),
+        trust: arguments.trust_network,
+    };
+    let mut consent = Consent::to_enrol(&store, wanted, output)?;
+    named = named.or_else(|| consent.network.clone());
+    let domain = &domain.clone().or_else(|| consent.domain.clone());
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
     let recursive = Recursive::new(resolver, LOOKUP);
     let mut enroller = Enroller::new(Policies::new(&engine, set), recursive).with_keys(keys);
@@ -119,7 +134,7 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
         let enrolment = enroller
             .join(registrar, &device, domain.as_deref(), place, &mut tell)
             .await?;
-        return finish(&store, network, &enrolment, output);
+        return finish(&store, network, &enrolment, &consent, output);
     }
     if !arguments.no_system_anchors
         && let Ok(system) = anchors::from_system()
@@ -154,7 +169,8 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
         )?,
     };
     store.save(&network, &enrolment)?;
-    finish(&store, &network, &enrolment, output)
+    consent.keep(&store, &network)?;
+    finish(&store, &network, &enrolment, &consent, output)
 }
 
 /// The registrar and what the manufacturer gave the device, where it is to join by a voucher.
@@ -197,11 +213,13 @@ fn finish(
     store: &Store,
     network: &NetworkName,
     enrolment: &Enrolment,
+    consent: &Consent,
     output: &Output,
 ) -> anyhow::Result<Exit> {
     let report = BootstrapReport {
         version: VERSION,
         network: network.to_string(),
+        network_identity: consent.identity.clone(),
         authentication_domain_name: enrolment.authentication_domain_name.clone(),
         est: enrolment.est.endpoint.to_string(),
         reference_ids: enrolment.est.reference_ids.clone(),
@@ -294,8 +312,17 @@ fn plan(
         ],
         (None, None) => Vec::new(),
     };
+    let named = arguments.network.as_deref().map(enrolled::network_name);
+    let named = named.transpose()?;
+    let wanted = Wanted {
+        network: named.as_ref(),
+        domain: arguments.domain.as_deref(),
+        trust: arguments.trust_network,
+    };
+    let store = enrolled::existing(arguments.store.as_deref())?;
     let plan = Plan {
         version: VERSION,
+        trusted: consent::is_given(store.as_ref(), wanted)?,
         resolver,
         lookups,
         est: match &arguments.registrar {
@@ -312,7 +339,10 @@ fn plan(
         output.document(&plan)?;
         return Ok(Exit::Done);
     }
-    output.line("nothing is sent; this would be done:")?;
+    output.line(match plan.trusted {
+        true => "nothing is sent; this would be done:",
+        false => "nothing is sent, and nothing would be before you trust the network (`resolvet network trust`); this would be done then:",
+    })?;
     for lookup in &plan.lookups {
         output.line(&format!("  ask {resolver}, in clear text: {lookup}"))?;
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use comfy_table::Cell;
-use resolvet::{AttachError, Attachment, Client};
+use resolvet::{AttachError, Attachment, Client, enrolment::NetworkName};
 use resolvet_proto::{
     judgement::{Server, UsageProfile},
     session::Entry,
@@ -11,6 +11,7 @@ use resolvet_proto::{
 
 use crate::{
     args::Journey,
+    choices::{self, Subject},
     exit::Exit,
     journey, mend,
     output::{Output, Tone, cell, tinted},
@@ -52,6 +53,7 @@ impl Travelled {
         domain: String,
         resolver: SocketAddr,
         profile: &UsageProfile,
+        network: Option<&NetworkName>,
     ) -> anyhow::Result<Self> {
         // How it ended is in the story.
         let ended = attachment.vetted().await;
@@ -60,12 +62,13 @@ impl Travelled {
         if let Err(AttachError::Failed(failure)) = ended {
             reading.failure = Some(failure);
         }
+        let outcome = reading.outcome(&Subject::journey(&domain, network));
         let report = DiscoverReport {
             version: VERSION,
             domain,
             resolver,
             profile: profile.as_str().to_owned(),
-            outcome: reading.outcome(),
+            outcome,
             candidates: reading.candidates.clone(),
             notes: reading.notes.clone(),
         };
@@ -86,9 +89,10 @@ pub(super) async fn travel(
 ) -> anyhow::Result<Travelled> {
     let prepared = journey::prepare(domain, journey, output)?;
     let (client, resolver) = (prepared.client.clone(), prepared.resolver);
-    let profile = prepared.profile.clone();
+    let (profile, network) = (prepared.profile.clone(), prepared.network());
     let (attachment, domain) = prepared.attach(output).await?;
-    let mut travelled = Travelled::of(&attachment, domain, resolver, &profile).await?;
+    let travelled = Travelled::of(&attachment, domain, resolver, &profile, network.as_ref());
+    let mut travelled = travelled.await?;
     if all {
         let Travelled {
             report, reading, ..
@@ -150,6 +154,9 @@ pub(super) fn ending(report: &DiscoverReport, output: &Output) -> anyhow::Result
         output.line(&tinted(Tone::Bad, &failure.message))?;
         for mend in mends(&report.candidates) {
             output.line(&format!("{} {mend}", tinted(Tone::Head, "mend:")))?;
+        }
+        for choice in choices::lines(&report.outcome.choices) {
+            output.line(&format!("{} {choice}", tinted(Tone::Head, "choice:")))?;
         }
         if failure.retry_after > 0 {
             output.line(&format!(

@@ -5,6 +5,7 @@ mod config;
 mod discover;
 mod explain;
 mod inspect;
+mod network;
 mod policy;
 mod publish;
 mod query;
@@ -13,6 +14,7 @@ mod trust;
 use anyhow::Context as _;
 
 pub(crate) use bootstrap::told;
+pub(crate) use network::by;
 
 use crate::{args::Command, exit::Exit, output::Output};
 
@@ -35,6 +37,7 @@ pub(crate) fn run(command: Command, output: &Output) -> anyhow::Result<Exit> {
         }
         Command::Inspect { file, privacy_oid } => inspect::run(&file, &privacy_oid, output),
         Command::Bootstrap(arguments) => block_on(bootstrap::run(arguments, output)),
+        Command::Network(command) => network::run(command, output),
         Command::Trust(command) => block_on(trust::run(command, output)),
         Command::Publish(command) => block_on(publish::run(command, output)),
         Command::Policy(command) => policy::run(command, output),

@@ -9,6 +9,7 @@ use resolvet_proto::judgement::Transport;
 use super::discover::{Travelled, at, mends};
 use crate::{
     args::Journey,
+    choices,
     exit::{Exit, UsageError},
     journey,
     output::{Output, Tone, tinted},
@@ -25,11 +26,14 @@ pub(super) async fn run(
     let record_type = record_type(rtype)?;
     let prepared = journey::prepare(via, journey, output)?;
     let (resolver, profile) = (prepared.resolver, prepared.profile.clone());
+    let network = prepared.network();
     let (attachment, domain) = prepared.attach(output).await?;
     let vetted = match attachment.vetted().await {
         Ok(vetted) => vetted,
         Err(error) => {
-            let travelled = Travelled::of(&attachment, domain, resolver, &profile).await?;
+            let network = network.as_ref();
+            let travelled = Travelled::of(&attachment, domain, resolver, &profile, network);
+            let travelled = travelled.await?;
             if output.is_json() {
                 output.document(&travelled.report)?;
                 return Ok(travelled.exit());
@@ -113,6 +117,9 @@ fn tell_refusals(travelled: &Travelled, output: &Output) {
     }
     for mend in mends(&travelled.reading.candidates) {
         output.remark(mend);
+    }
+    for choice in choices::lines(&travelled.report.outcome.choices) {
+        output.remark(&choice);
     }
 }
 

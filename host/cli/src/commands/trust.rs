@@ -1,74 +1,37 @@
 //! `resolvet trust show|export|renew|remove`.
 
+mod show;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::Context as _;
-use comfy_table::Cell;
 use resolvet::{
     Policies, Recursive, anchors,
-    enrolment::{Enroller, Enrolment, NetworkName, Progress},
+    enrolment::{Enroller, Progress},
 };
-use resolvet_proto::{
-    certificate,
-    judgement::{AnchorDatabase, Der, UsageProfile},
-};
+use resolvet_proto::judgement::{AnchorDatabase, Der, UsageProfile};
 use serde::Serialize;
-use time::OffsetDateTime;
+
+use show::{ShowReport, report};
 
 use super::bootstrap::tell;
 use crate::{
     args::{Exported, TokenArguments, TrustCommand},
     config::Config,
+    dates::{date, now},
     enrolled::{self, Enrolled},
     exit::{Exit, UsageError},
     journey::{self, LOOKUP},
     keys,
-    output::{Output, Tone, cell, tinted},
+    output::{Output, Tone, tinted},
     pem::pem,
     policies,
     report::VERSION,
 };
-
-const DAY: u64 = 86_400;
-
-/// The enrolments.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct ShowReport {
-    version: u32,
-    networks: Vec<NetworkReport>,
-}
-
-/// One of them.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct NetworkReport {
-    network: String,
-    authentication_domain_name: Option<String>,
-    est: String,
-    reference_ids: Vec<String>,
-    authentication: String,
-    anchor_database: String,
-    anchors: Vec<CertificateReport>,
-    end_entities: Vec<CertificateReport>,
-    renewed: u64,
-    renew_at: Option<u64>,
-    expires: Option<u64>,
-    state: State,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct CertificateReport {
-    subject: String,
-    not_after: Option<u64>,
-    sha256: Option<String>,
-}
 
 /// Certificates as PEM.
 #[derive(Serialize)]
@@ -86,21 +49,11 @@ struct RemoveReport {
     removed: String,
 }
 
-/// How much of an enrolment's time is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum State {
-    /// Most of it.
-    Good,
-    /// Less than a third: it is renewed at the next journey.
-    Ending,
-    /// None.
-    Expired,
-}
-
 pub(super) async fn run(command: TrustCommand, output: &Output) -> anyhow::Result<Exit> {
     match command {
-        TrustCommand::Show { network, store } => show(network.as_deref(), store.as_deref(), output),
+        TrustCommand::Show { network, store } => {
+            show::run(network.as_deref(), store.as_deref(), output)
+        }
         TrustCommand::Export {
             network,
             what,
@@ -150,86 +103,6 @@ pub(super) async fn run(command: TrustCommand, output: &Output) -> anyhow::Resul
             }
             Ok(Exit::Done)
         }
-    }
-}
-
-fn show(network: Option<&str>, store: Option<&Path>, output: &Output) -> anyhow::Result<Exit> {
-    let now = now();
-    let mut networks = Vec::new();
-    if let Some(network) = network {
-        let found = enrolled::of_network(store, network)?;
-        networks.push(report(&found.network, &found.enrolment, now));
-    } else if let Some(store) = enrolled::existing(store)? {
-        for network in store.networks()? {
-            if let Some(enrolment) = store.load(&network)? {
-                networks.push(report(&network, &enrolment, now));
-            }
-        }
-    }
-    if output.is_json() {
-        output.document(&ShowReport {
-            version: VERSION,
-            networks,
-        })?;
-        return Ok(Exit::Done);
-    }
-    if networks.is_empty() {
-        output.line("no network is enrolled: `resolvet bootstrap DOMAIN --user NAME` enrols")?;
-        return Ok(Exit::Done);
-    }
-    let rows = networks.iter().map(|network| row(network, now)).collect();
-    output.table(
-        &[
-            "network",
-            "domain",
-            "EST server",
-            "anchors",
-            "certificates",
-            "until",
-        ],
-        rows,
-    )?;
-    for network in &networks {
-        warn(network, now, output);
-    }
-    Ok(Exit::Done)
-}
-
-fn row(network: &NetworkReport, now: u64) -> Vec<Cell> {
-    let tone = match network.state {
-        State::Good => Tone::Good,
-        State::Ending => Tone::Weak,
-        State::Expired => Tone::Bad,
-    };
-    let until = network.expires.map_or_else(
-        || "–".into(),
-        |end| format!("{}, {}", date(end), left(end, now)),
-    );
-    let anchors = format!("{} {}", network.anchors.len(), network.anchor_database);
-    vec![
-        Cell::new(&network.network),
-        Cell::new(network.authentication_domain_name.as_deref().unwrap_or("–")),
-        Cell::new(&network.est),
-        Cell::new(anchors),
-        Cell::new(network.end_entities.len()),
-        cell(tone, &until),
-    ]
-}
-
-fn warn(network: &NetworkReport, now: u64, output: &Output) {
-    let name = &network.network;
-    let end = network
-        .expires
-        .map(|end| left(end, now))
-        .unwrap_or_default();
-    match network.state {
-        State::Good => {}
-        State::Ending => output.remark(&format!(
-            "the certificates of network {name} end soon, {end}: the next journey renews them, or `resolvet trust renew {name}`"
-        )),
-        State::Expired => output.remark(&format!(
-            "the certificates of network {name} have ended, {end}: `resolvet trust renew {name}`, or enrol again with `resolvet bootstrap`"
-        )),
     }
 }
 
@@ -303,68 +176,4 @@ async fn renew(
         output.line(&tinted(Tone::Good, &done))?;
     }
     Ok(Exit::Done)
-}
-
-fn report(network: &NetworkName, enrolment: &Enrolment, now: u64) -> NetworkReport {
-    let anchors = enrolment.anchors.iter().map(|anchor| &anchor.certificate);
-    let reached = |moment: Option<u64>| moment.is_some_and(|moment| moment <= now);
-    let state = if reached(enrolment.expires()) {
-        State::Expired
-    } else if reached(enrolment.renew_at()) {
-        State::Ending
-    } else {
-        State::Good
-    };
-    NetworkReport {
-        network: network.to_string(),
-        authentication_domain_name: enrolment.authentication_domain_name.clone(),
-        est: enrolment.est.endpoint.to_string(),
-        reference_ids: enrolment.est.reference_ids.clone(),
-        authentication: enrolment.est.authentication.as_str().to_owned(),
-        anchor_database: enrolment.database.as_str().to_owned(),
-        anchors: anchors.map(certificate_report).collect(),
-        end_entities: enrolment
-            .end_entities
-            .iter()
-            .map(certificate_report)
-            .collect(),
-        renewed: enrolment.renewed,
-        renew_at: enrolment.renew_at(),
-        expires: enrolment.expires(),
-        state,
-    }
-}
-
-fn certificate_report(der: &Der) -> CertificateReport {
-    let facts = certificate::facts(der).ok();
-    CertificateReport {
-        subject: facts
-            .as_ref()
-            .map(|facts| facts.subject.clone())
-            .unwrap_or_default(),
-        not_after: certificate::validity(der).map(|(_, until)| until),
-        sha256: facts.map(|facts| facts.fingerprint.to_string()),
-    }
-}
-
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
-}
-
-fn date(seconds: u64) -> String {
-    let time = i64::try_from(seconds).ok();
-    let time = time.and_then(|time| OffsetDateTime::from_unix_timestamp(time).ok());
-    time.map_or_else(
-        || format!("{seconds} s since 1970"),
-        |time| time.date().to_string(),
-    )
-}
-
-fn left(end: u64, now: u64) -> String {
-    match end.checked_sub(now) {
-        Some(left) => format!("in {} days", left / DAY),
-        None => format!("{} days ago", (now - end) / DAY),
-    }
 }

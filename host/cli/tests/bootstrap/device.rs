@@ -69,6 +69,7 @@ impl Device {
         let resolver = self.resolver();
         let own = [
             "bootstrap",
+            "--trust-network",
             "--user",
             USER,
             "--password-fd",

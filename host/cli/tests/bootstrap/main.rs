@@ -8,6 +8,7 @@
 
 mod device;
 mod later;
+mod network;
 mod person;
 mod published;
 mod thing;

@@ -65,7 +65,7 @@ fn a_device_that_knows_nothing_ends_with_a_vetted_server() {
     assert_eq!(other.status.code(), Some(5), "{}", text(&other));
 }
 
-fn other_root() -> String {
+pub(crate) fn other_root() -> String {
     Lab::start(Options::new()).unwrap().authority().root_pem()
 }
 

@@ -39,6 +39,7 @@ fn the_zone_that_is_printed_leads_devices_to_est_and_dns() {
     let own = [
         "bootstrap",
         DOMAIN,
+        "--trust-network",
         "--user",
         USER,
         "--password-fd",

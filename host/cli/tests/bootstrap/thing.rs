@@ -41,6 +41,7 @@ impl Device {
         let own = [
             "bootstrap",
             "--brski",
+            "--trust-network",
             "--registrar",
             &registrar,
             "--idevid",
@@ -109,7 +110,19 @@ fn a_thing_joins_by_its_manufacturers_voucher() {
     let renewed = thing.run(&["trust", "renew", "factory", "--resolver", &resolver], "");
     assert_eq!(renewed.status.code(), Some(0), "{}", text(&renewed));
     let shown = json(&thing.run(&["trust", "show", "factory", "--format", "json"], ""));
-    assert_eq!(shown["networks"][0]["authentication"], "voucher");
+    let network = &shown["networks"][0];
+    assert_eq!(network["authentication"], "voucher");
+    assert_eq!(network["voucher"]["serial-number"], "00-D0-E5-F2-00-07");
+    assert_eq!(network["voucher"]["assertion"], "proximity");
+    assert_eq!(network["ldevid"]["is-due"], false, "{network:#}");
+    let table = text(&thing.run(&["trust", "show"], ""));
+    for said in [
+        "began by the manufacturer's voucher (RFC 8995)",
+        "voucher for 00-D0-E5-F2-00-07, proximity",
+        "certificate of this device: ",
+    ] {
+        assert!(table.contains(said), "expected `{said}`: {table}");
+    }
     let removed = thing.run(&["trust", "remove", "factory"], "");
     assert_eq!(removed.status.code(), Some(0), "{}", text(&removed));
     assert!(thing.keys().is_empty(), "the key goes with the enrolment");

@@ -4,7 +4,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::Context as _;
@@ -25,6 +24,7 @@ use serde::Serialize;
 use crate::{
     args::EstContent,
     config::Config,
+    dates::{DAY, now},
     exit::{Exit, UsageError},
     mend,
     output::{Output, Tone, tinted},
@@ -33,7 +33,6 @@ use crate::{
 
 /// Where the files are, below the web server's root.
 const PATH: &str = ".well-known/est";
-const DAY: u64 = 86_400;
 /// How long before its end a certificate's successor should be conveyed.
 const EARLY: u64 = 30 * DAY;
 
@@ -96,8 +95,7 @@ pub(super) async fn run(arguments: EstContent, output: &Output) -> anyhow::Resul
     config.policies.folder = arguments.policies.clone().or(config.policies.folder);
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
     let policies = Policies::new(&engine, set);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |since| since.as_secs());
+    let now = now();
     for der in &end_entities {
         let judgement = judge(&policies, &domain, der, &sorted, now).await?;
         if !judgement.is_accepted() {

@@ -1,0 +1,34 @@
+//! Moments in words.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use time::OffsetDateTime;
+
+/// Seconds of a day.
+pub(crate) const DAY: u64 = 86_400;
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// The day of a moment, seconds since 1970.
+pub(crate) fn date(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok();
+    let time = time.and_then(|time| OffsetDateTime::from_unix_timestamp(time).ok());
+    time.map_or_else(
+        || format!("{seconds} s since 1970"),
+        |time| time.date().to_string(),
+    )
+}
+
+/// How far a moment is from now; days where there are any.
+pub(crate) fn left(end: u64, now: u64) -> String {
+    match end.checked_sub(now) {
+        Some(left) if left < DAY => format!("in {} hours", left / 3_600),
+        Some(left) => format!("in {} days", left / DAY),
+        None => format!("{} days ago", (now - end) / DAY),
+    }
+}

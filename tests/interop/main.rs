@@ -21,6 +21,7 @@ mod nsd;
 mod offers;
 mod process;
 mod publish;
+mod publish_dnr;
 mod servers;
 mod strace;
 mod trace;

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use network::{NetworkCommand, Trust};
-pub(crate) use publish::{CertificateRequest, EstContent, NamedHost, PublishCommand, Zone};
+pub(crate) use publish::{CertificateRequest, Dnr, EstContent, NamedHost, PublishCommand, Zone};
 
 /// Finds the encrypted DNS servers that a network offers, authenticates them, and has every judgement made by sandboxed
 /// WebAssembly policies.

@@ -17,6 +17,9 @@ pub(crate) enum PublishCommand {
     ///
     /// Each certificate is judged by the policies before anything is written, as devices will judge it.
     EstContent(EstContent),
+    /// The options of DHCP and router advertisements that announce the DNS server (RFC 9463), and how Kea and dnsmasq take
+    /// them.
+    Dnr(Dnr),
 }
 
 #[derive(Debug, Args)]
@@ -86,6 +89,32 @@ pub(crate) struct EstContent {
     /// Folder of more policies.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) policies: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Dnr {
+    /// The domain: the authentication domain name.
+    pub(crate) domain: String,
+    /// A DNS server, the most wanted first: its host name and its addresses.
+    #[arg(long, value_name = "HOST=ADDRESS[,ADDRESS]", required = true, value_parser = named_host)]
+    pub(crate) server: Vec<NamedHost>,
+    /// Protocols that the servers speak, as ALPN says them: dot, doq, h2, h3.
+    #[arg(
+        long,
+        value_name = "PROTOCOL",
+        value_delimiter = ',',
+        default_value = "dot"
+    )]
+    pub(crate) alpn: Vec<String>,
+    /// The port, where it is not the protocols' own.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+    /// URI template of DNS over HTTPS, relative: `/dns-query{?dns}`.
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(crate) dohpath: Option<String>,
+    /// Seconds for which router advertisements let a device use the servers.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1_800)]
+    pub(crate) lifetime: u32,
 }
 
 /// A host and its addresses.

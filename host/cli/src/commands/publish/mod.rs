@@ -1,6 +1,7 @@
 //! `resolvet publish …`: what a network's administrator publishes, each part in the form that others' programs take.
 
 mod certificate_request;
+mod dnr;
 mod est_content;
 mod statement;
 mod zone;
@@ -20,6 +21,7 @@ pub(super) async fn run(command: PublishCommand, output: &Output) -> anyhow::Res
             certificate_request::run(&arguments, output)
         }
         PublishCommand::EstContent(arguments) => est_content::run(arguments, output).await,
+        PublishCommand::Dnr(arguments) => dnr::run(&arguments, output),
     }
 }
 

@@ -131,7 +131,14 @@ impl Thing {
         let registrar = self.lab.registrar().url();
         let resolver = self.lab.resolver().to_string();
         let own = [
-            ["bootstrap", "--brski", "--network", "factory"].as_slice(),
+            [
+                "bootstrap",
+                "--brski",
+                "--trust-network",
+                "--network",
+                "factory",
+            ]
+            .as_slice(),
             &["--registrar", &registrar, "--resolver", &resolver],
             &["--idevid", &idevid, "--idevid-key", key],
             &["--manufacturer-anchors", &manufacturer],

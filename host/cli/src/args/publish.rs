@@ -38,6 +38,12 @@ pub(crate) struct Zone {
     /// The EST server's port.
     #[arg(long, default_value_t = 443, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) est_port: u16,
+    /// The registrar, for things (RFC 8995).
+    #[arg(long, value_name = "HOST=ADDRESS[,ADDRESS]", value_parser = named_host)]
+    pub(crate) registrar: Option<NamedHost>,
+    /// The registrar's port.
+    #[arg(long, default_value_t = 443, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) registrar_port: u16,
 }
 
 #[derive(Debug, Args)]

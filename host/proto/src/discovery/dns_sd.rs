@@ -278,6 +278,3 @@ fn below(labels: &'static str, domain: &DomainName) -> Result<Name, TooLong> {
         domain: domain.clone(),
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -28,7 +28,19 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Exit
     let mut zone = Zone::default();
     zone.dns_servers(&domain, &arguments.server, arguments.port);
     if let Some(est) = &arguments.est {
-        zone.est(&domain, est, arguments.est_port);
+        let remark = "its EST server (draft-reddy-dprive-bootstrap-dns-server-04 8, RFC 6763)";
+        let place = (est, arguments.est_port);
+        zone.instance(&domain, ("_est._tcp", "EST"), place, remark);
+    }
+    if let Some(registrar) = &arguments.registrar {
+        let remark = "its registrar (RFC 8995 4.1, RFC 6763)";
+        let place = (registrar, arguments.registrar_port);
+        zone.instance(
+            &domain,
+            ("_brski-registrar._tcp", "Registrar"),
+            place,
+            remark,
+        );
     }
     let text = zone.text.trim_end();
     if output.is_json() {
@@ -79,16 +91,22 @@ impl Zone {
         servers.iter().for_each(|server| self.addresses(server));
     }
 
-    /// The announcement of the EST server (the draft's section 8, RFC 6763).
-    fn est(&mut self, domain: &DomainName, est: &NamedHost, port: u16) {
-        let service = format!("_est._tcp.{}", domain.as_str());
-        let instance = format!("EST.{service}");
-        self.remark("its EST server (draft-reddy-dprive-bootstrap-dns-server-04 8, RFC 6763)");
+    /// The announcement of an instance of a service (RFC 6763).
+    fn instance(
+        &mut self,
+        domain: &DomainName,
+        (service, label): (&str, &str),
+        (host, port): (&NamedHost, u16),
+        remark: &str,
+    ) {
+        let service = format!("{service}.{}", domain.as_str());
+        let instance = format!("{label}.{service}");
+        self.remark(remark);
         self.record(&service, "PTR", &instance);
-        let data = format!("0 0 {port} {}", est.name.as_str());
+        let data = format!("0 0 {port} {}", host.name.as_str());
         self.record(&instance, "SRV", &data);
         self.record(&instance, "TXT", "\"\"");
-        self.addresses(est);
+        self.addresses(host);
     }
 
     fn addresses(&mut self, host: &NamedHost) {

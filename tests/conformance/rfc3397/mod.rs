@@ -1,0 +1,3 @@
+//! The domain search option of DHCP.
+
+mod section_2;

@@ -132,7 +132,7 @@ fn answers_of_servers_and_routers() {
             parameters::advertisement(input),
         ];
         for said in found.into_iter().flatten() {
-            assert!(said.designations.len() <= parameters::DESIGNATIONS);
+            assert!(said.options.len() <= parameters::OPTIONS);
             assert!(said.domains.iter().all(DomainName::can_be_asked));
         }
     });

@@ -3,16 +3,40 @@
 use std::time::Duration;
 
 use resolvet::offers::{self, Source};
-use resolvet_proto::discovery::DomainName;
+use resolvet_proto::discovery::{
+    DomainName,
+    dnr::{Designation, Service, read, write_dhcp_v4, write_dhcp_v6},
+    svcb::Params,
+};
 
 use crate::namespace::{CLIENT, SERVER, run};
 use crate::process::{program, write};
 
-/// What dnsmasq sends as option 162 of DHCP: two instances whose names are `a.test` and `b.test`, in ADN-only mode, longer
-/// than nothing and of no meaning to dnsmasq.
-const DHCP_V4: [u8; 26] = *b"\0\x0b\0\x01\x08\x01a\x04test\0\0\x0b\0\x02\x08\x01b\x04test\0";
-/// What it sends as option 144 of DHCPv6.
-const DHCP_V6: [u8; 12] = *b"\0\x01\0\x08\x01a\x04test\0";
+/// A resolver that speaks DNS over TLS.
+fn designation(name: &str, address: &str) -> Designation {
+    Designation {
+        priority: 1,
+        name: DomainName::parse(name).unwrap(),
+        lifetime: None,
+        service: Some(Service {
+            addresses: vec![address.parse().unwrap()],
+            params: Params::new().with_alpn(&["dot"]),
+        }),
+    }
+}
+
+/// What dnsmasq is told to send: it does not know the options.
+fn dhcp_v4() -> Vec<u8> {
+    write_dhcp_v4(&[
+        designation("a.test", "192.0.2.53"),
+        designation("b.test", "192.0.2.54"),
+    ])
+    .unwrap()
+}
+
+fn dhcp_v6() -> Vec<u8> {
+    write_dhcp_v6(&designation("six.test", "2001:db8::53")).unwrap()
+}
 
 const WITHIN: Duration = Duration::from_secs(20);
 
@@ -44,8 +68,8 @@ fn dnsmasq_and_radvd_are_asked() {
          --dhcp-option=option6:domain-search,six.test\n\
          echo 1 > /proc/sys/net/ipv6/conf/all/forwarding\n\
          radvd --config=$FOLDER/radvd.conf --pidfile=$FOLDER/radvd.pid --logmethod=logfile --logfile=$FOLDER/radvd.log",
-        colons(&DHCP_V4),
-        colons(&DHCP_V6),
+        colons(&dhcp_v4()),
+        colons(&dhcp_v6()),
     );
     run(folder.path(), &servers, "offers::inside").unwrap();
 }
@@ -64,10 +88,16 @@ async fn inside() {
     };
     let said = of(Source::DhcpV4);
     assert_eq!(names(&said.domains), ["corp.test", "eng.corp.test"]);
-    assert_eq!(said.designations, [DHCP_V4]);
+    let (designations, discarded) = read(&said.options[0]);
+    assert_eq!(*said.options[0].data, *dhcp_v4());
+    assert_eq!((designations.len(), discarded.len()), (2, 0));
     let said = of(Source::DhcpV6);
     assert_eq!(names(&said.domains), ["six.test"]);
-    assert_eq!(said.designations, [DHCP_V6]);
+    let (designations, discarded) = read(&said.options[0]);
+    assert_eq!(*said.options[0].data, *dhcp_v6());
+    assert_eq!(designations[0].name.without_dot(), "six.test");
+    assert!(discarded.is_empty(), "{discarded:?}");
+    assert_eq!(asked.options().len(), 2);
     let said = of(Source::Router);
     assert_eq!(names(&said.domains), ["router.test", "eng.router.test"]);
 

@@ -17,7 +17,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use resolvet_proto::discovery::{DomainName, limits::DOMAINS, search_list};
+use resolvet_proto::discovery::{
+    DomainName,
+    dnr::{Carrier, DHCP_V4_CODE, NetworkOption},
+    limits::DOMAINS,
+    search_list,
+};
 
 /// Octets of a file that are read; a lease has a few hundred.
 const FILE: u64 = 64 * 1_024;
@@ -109,6 +114,18 @@ impl Lease {
     /// The domains that it proposes: the one of option 15 first, then those of option 119.
     pub fn domains(&self) -> impl Iterator<Item = &DomainName> {
         self.domain.iter().chain(&self.search)
+    }
+
+    /// The option that designates encrypted resolvers (RFC 9463), where the client kept it as it came.
+    #[must_use]
+    pub fn network_option(&self) -> Option<NetworkOption> {
+        let mut options = self.options.iter();
+        let (_, data) = options.find(|(number, _)| *number == DHCP_V4_CODE)?;
+        Some(NetworkOption {
+            carrier: Carrier::DhcpV4,
+            data: data.as_slice().into(),
+            lifetime: None,
+        })
     }
 
     /// Takes domains to search; what is no name of a domain is left out.

@@ -165,6 +165,16 @@ fn dhclient_s_last_lease_holds() {
     );
 }
 
+#[test]
+fn designated_resolvers_are_given_as_they_came() {
+    let root = root(&[("var/lib/dhcp/dhclient.leases", DHCLIENT)]);
+    let option = read(root.path())[0].network_option().unwrap();
+    assert_eq!(
+        (option.carrier, &*option.data),
+        (Carrier::DhcpV4, [0, 4, 0, 1, 1, 0x61].as_slice())
+    );
+}
+
 /// A client that does not know the option keeps it as it came, pointers included.
 #[test]
 fn a_search_list_that_was_kept_raw_is_read() {

@@ -13,7 +13,10 @@ use std::{
 };
 
 use if_addrs::Interface;
-use resolvet_proto::discovery::parameters::{self, Parameters};
+use resolvet_proto::discovery::{
+    dnr::NetworkOption,
+    parameters::{self, Parameters},
+};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use tokio::{net::UdpSocket, time::Instant};
@@ -66,6 +69,17 @@ pub struct Asked {
     pub answers: Vec<(Source, Parameters)>,
     /// Which ways of asking failed.
     pub failures: Vec<(Source, OfferError)>,
+}
+
+impl Asked {
+    /// The options that designate encrypted resolvers: what a session takes
+    /// ([`resolvet_proto::session::Config::network_options`]).
+    #[must_use]
+    pub fn options(&self) -> Vec<NetworkOption> {
+        let answers = self.answers.iter();
+        let options = answers.flat_map(|(_, said)| &said.options);
+        options.cloned().collect()
+    }
 }
 
 /// The network cannot be asked.

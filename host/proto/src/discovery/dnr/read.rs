@@ -1,6 +1,6 @@
 //! Reading the three encodings.
 
-use alloc::{vec, vec::Vec};
+use alloc::{collections::BTreeMap, vec, vec::Vec};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
@@ -9,6 +9,7 @@ use super::{
 };
 use crate::discovery::{
     DomainName, name,
+    parameters::dhcp_v4::collect,
     svcb::{Params, key},
 };
 
@@ -43,25 +44,11 @@ pub fn read(option: &NetworkOption) -> (Vec<Designation>, Vec<DnrError>) {
 /// when there is no such option, or an area cannot be read.
 #[must_use]
 pub fn from_dhcp_v4_areas(areas: &[&[u8]]) -> Option<Vec<u8>> {
-    let mut joined = None;
+    let mut found = BTreeMap::new();
     for area in areas {
-        let mut rest = *area;
-        while let Some((code, after)) = rest.split_first() {
-            rest = after;
-            match code {
-                0 => continue,
-                255 => break,
-                _ => {}
-            }
-            let (length, after) = rest.split_first()?;
-            let (data, after) = after.split_at_checked(usize::from(*length))?;
-            rest = after;
-            if *code == DHCP_V4_CODE {
-                joined.get_or_insert_with(Vec::new).extend_from_slice(data);
-            }
-        }
+        collect(area, &mut found)?;
     }
-    joined
+    found.remove(&DHCP_V4_CODE)
 }
 
 /// Takes from the front of some octets; what does not fit is an error that says where.

@@ -4,7 +4,11 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use core::net::Ipv4Addr;
 
 use super::{MESSAGE, Parameters};
-use crate::discovery::{DomainName, search_list};
+use crate::discovery::{
+    DomainName,
+    dnr::{Carrier, DHCP_V4_CODE},
+    search_list,
+};
 
 /// Octets before the fields `sname` and `file`, their lengths, and the cookie that begins the options.
 const FIXED: usize = 44;
@@ -26,7 +30,6 @@ const MESSAGE_TYPE: u8 = 53;
 const PARAMETERS: u8 = 55;
 const MAXIMUM_SIZE: u8 = 57;
 const SEARCH_LIST: u8 = 119;
-const RESOLVERS: u8 = 162;
 const END: u8 = 255;
 
 /// A DHCPINFORM (RFC 2131 section 4.4.3) of the host at this address, whose hardware address is one of Ethernet.
@@ -41,7 +44,7 @@ pub fn inform(transaction: u32, address: Ipv4Addr, hardware: [u8; 6]) -> Vec<u8>
     message.resize(FIXED + SNAME + FILE, 0);
     message.extend_from_slice(&COOKIE);
     message.extend_from_slice(&[MESSAGE_TYPE, 1, INFORM]);
-    message.extend_from_slice(&[PARAMETERS, 3, DOMAIN_NAME, SEARCH_LIST, RESOLVERS]);
+    message.extend_from_slice(&[PARAMETERS, 3, DOMAIN_NAME, SEARCH_LIST, DHCP_V4_CODE]);
     // What fits into a packet of Ethernet with headers of IP and UDP; without it 576 octets are sent (section 2).
     message.extend_from_slice(&[MAXIMUM_SIZE, 2, 0x05, 0xc0, END]);
     message
@@ -88,18 +91,15 @@ pub fn acknowledgement(message: &[u8], transaction: u32, hardware: [u8; 6]) -> O
         .into_iter()
         .flatten()
         .for_each(|domain| parameters.add(domain));
-    if let Some(option) = found.get(&RESOLVERS) {
-        parameters.designate(option);
+    if let Some(option) = found.get(&DHCP_V4_CODE) {
+        parameters.designate(Carrier::DhcpV4, option);
     }
-    let lifetime = found.get(&LEASE_TIME).map(Vec::as_slice);
-    parameters.lifetime = lifetime
-        .and_then(|data| data.try_into().ok())
-        .map(u32::from_be_bytes);
+    parameters.hold(found.get(&LEASE_TIME).map(Vec::as_slice));
     Some(parameters)
 }
 
 /// The options of an area, the parts of one that comes several times joined. `None`: one ends beyond the area.
-fn collect(area: &[u8], found: &mut BTreeMap<u8, Vec<u8>>) -> Option<()> {
+pub(in crate::discovery) fn collect(area: &[u8], found: &mut BTreeMap<u8, Vec<u8>>) -> Option<()> {
     let mut rest = area;
     while let Some((code, after)) = rest.split_first() {
         rest = after;
@@ -164,8 +164,14 @@ mod tests {
         let domains = parameters.domains.iter();
         let domains: Vec<_> = domains.map(|domain| domain.to_string()).collect();
         assert_eq!(domains, ["a.test.", "b.", "c."]);
-        assert_eq!(parameters.designations, [[1, 2, 3]]);
-        assert_eq!(parameters.lifetime, Some(3_600));
+        let [option] = parameters.options.as_slice() else {
+            panic!("{parameters:?}")
+        };
+        assert_eq!(
+            (option.carrier, option.lifetime),
+            (Carrier::DhcpV4, Some(3_600))
+        );
+        assert_eq!(*option.data, [1, 2, 3]);
     }
 
     #[test]

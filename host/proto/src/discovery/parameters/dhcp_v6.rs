@@ -3,7 +3,10 @@
 use alloc::vec::Vec;
 
 use super::{MESSAGE, Parameters};
-use crate::discovery::search_list;
+use crate::discovery::{
+    dnr::{Carrier, DHCP_V6_CODE},
+    search_list,
+};
 
 const INFORMATION_REQUEST: u8 = 11;
 const REPLY: u8 = 7;
@@ -16,7 +19,6 @@ const STATUS: u16 = 13;
 const SEARCH_LIST: u16 = 24;
 const REFRESH: u16 = 32;
 const LONGEST_RETRY: u16 = 83;
-const RESOLVERS: u16 = 144;
 
 /// An Information-request (section 18.2.6) without an identifier of the client, which nothing that is asked for depends on
 /// (RFC 7844 section 4.3.1). The transaction's lower 24 bits count; `elapsed` is in hundredths of a second.
@@ -24,7 +26,7 @@ const RESOLVERS: u16 = 144;
 pub fn information_request(transaction: u32, elapsed: u16) -> Vec<u8> {
     let [_, a, b, c] = transaction.to_be_bytes();
     let mut message = Vec::from([INFORMATION_REQUEST, a, b, c]);
-    let requested = [SEARCH_LIST, REFRESH, LONGEST_RETRY, RESOLVERS];
+    let requested = [SEARCH_LIST, REFRESH, LONGEST_RETRY, DHCP_V6_CODE];
     option(&mut message, ELAPSED, &elapsed.to_be_bytes());
     option(
         &mut message,
@@ -51,7 +53,7 @@ pub fn reply(message: &[u8], transaction: u32) -> Option<Parameters> {
         return None;
     }
     let mut parameters = Parameters::default();
-    let mut has_server = false;
+    let (mut has_server, mut lifetime) = (false, None);
     while !rest.is_empty() {
         let (head, after) = rest.split_first_chunk::<4>()?;
         let [c1, c2, l1, l2] = *head;
@@ -69,11 +71,12 @@ pub fn reply(message: &[u8], transaction: u32) -> Option<Parameters> {
                     .into_iter()
                     .for_each(|domain| parameters.add(domain));
             }
-            REFRESH => parameters.lifetime = data.try_into().ok().map(u32::from_be_bytes),
-            RESOLVERS => parameters.designate(data),
+            REFRESH => lifetime = Some(data),
+            DHCP_V6_CODE => parameters.designate(Carrier::DhcpV6, data),
             _ => {}
         }
     }
+    parameters.hold(lifetime);
     has_server.then_some(parameters)
 }
 
@@ -106,16 +109,19 @@ mod tests {
         let search = b"\x01a\x04test\0\x01b\x04test\0";
         let found = message(&[
             (SERVER, &[0, 1]),
-            (RESOLVERS, &[1]),
+            (DHCP_V6_CODE, &[1]),
             (SEARCH_LIST, search),
             (99, &[1, 2, 3]),
-            (RESOLVERS, &[2, 2]),
+            (DHCP_V6_CODE, &[2, 2]),
             (REFRESH, &[0, 0, 2, 88]),
         ]);
         let parameters = reply(&found, OURS).unwrap();
-        assert_eq!(parameters.designations, [[1].as_slice(), &[2, 2]]);
+        let options = parameters.options.iter();
+        let options: Vec<_> = options
+            .map(|option| (&*option.data, option.lifetime))
+            .collect();
+        assert_eq!(options, [([1].as_slice(), Some(600)), (&[2, 2], Some(600))]);
         assert_eq!(parameters.domains.len(), 2);
-        assert_eq!(parameters.lifetime, Some(600));
     }
 
     #[test]
@@ -124,7 +130,7 @@ mod tests {
         assert!(reply(&good, OURS).is_some());
         assert_eq!(reply(&good, 1), None);
         for options in [
-            [(RESOLVERS, [1].as_slice()), (99, &[])],
+            [(DHCP_V6_CODE, [1].as_slice()), (99, &[])],
             [(SERVER, &[0, 1]), (STATUS, &[0, 1])],
             [(SERVER, &[0, 1]), (CLIENT, &[0, 1])],
         ] {
@@ -136,9 +142,9 @@ mod tests {
                 assert_eq!(reply(&good[..length], OURS), None, "{length}");
             }
         }
-        let many: Vec<(u16, &[u8])> = (0..200).map(|_| (RESOLVERS, [7].as_slice())).collect();
+        let many: Vec<(u16, &[u8])> = (0..200).map(|_| (DHCP_V6_CODE, [7].as_slice())).collect();
         let many = [message(&[(SERVER, &[1])]), message(&many).split_off(4)].concat();
-        let designations = reply(&many, OURS).unwrap().designations;
-        assert_eq!(designations.len(), super::super::DESIGNATIONS);
+        let options = reply(&many, OURS).unwrap().options;
+        assert_eq!(options.len(), super::super::OPTIONS);
     }
 }

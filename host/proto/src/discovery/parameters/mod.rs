@@ -2,13 +2,16 @@
 //! Information-request of DHCPv6, and router solicitations. Only domains to look in and designated resolvers (RFC 9463) are
 //! asked for; everything else in an answer is passed over.
 
-mod dhcp_v4;
+pub(super) mod dhcp_v4;
 mod dhcp_v6;
 mod router;
 
 use alloc::vec::Vec;
 
-use super::DomainName;
+use super::{
+    DomainName,
+    dnr::{Carrier, NetworkOption},
+};
 
 pub use dhcp_v4::{acknowledgement, inform};
 pub use dhcp_v6::{information_request, reply};
@@ -16,19 +19,16 @@ pub use router::{advertisement, solicitation};
 
 /// Octets of a message that are read: what fits into one packet of a link without jumbo frames, and some.
 pub const MESSAGE: usize = 2_048;
-/// Designations of resolvers that one answer gives.
-pub const DESIGNATIONS: usize = 16;
+/// Options that one answer gives.
+pub const OPTIONS: usize = 16;
 
 /// What an answer says. Whoever runs a server or router on the link says it: a proposal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parameters {
-    /// Domains, the one of the host itself first, at most [`super::limits::DOMAINS`] and one.
+    /// Domains, the one of the host itself first, at most [`super::limits::DOMAINS`] of each option.
     pub domains: Vec<DomainName>,
-    /// Options that designate encrypted resolvers, as they came: of DHCPv4 the data of one option, its fragments joined; of
-    /// DHCPv6 the data of each option; of a router advertisement each whole option. At most [`DESIGNATIONS`].
-    pub designations: Vec<Vec<u8>>,
-    /// For how many seconds it holds, where the answer says.
-    pub lifetime: Option<u32>,
+    /// Options that designate encrypted resolvers, at most [`OPTIONS`].
+    pub options: Vec<NetworkOption>,
 }
 
 impl Parameters {
@@ -38,9 +38,22 @@ impl Parameters {
         }
     }
 
-    fn designate(&mut self, option: &[u8]) {
-        if self.designations.len() < DESIGNATIONS {
-            self.designations.push(option.to_vec());
+    fn designate(&mut self, carrier: Carrier, data: &[u8]) {
+        if self.options.len() < OPTIONS {
+            self.options.push(NetworkOption {
+                carrier,
+                data: data.into(),
+                lifetime: None,
+            });
         }
+    }
+
+    /// Says for how long what DHCP said holds.
+    fn hold(&mut self, lifetime: Option<&[u8]>) {
+        let lifetime = lifetime.and_then(|data| data.try_into().ok());
+        let lifetime = lifetime.map(u32::from_be_bytes);
+        self.options
+            .iter_mut()
+            .for_each(|option| option.lifetime = lifetime);
     }
 }

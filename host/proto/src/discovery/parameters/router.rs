@@ -1,7 +1,10 @@
 //! Router solicitations and advertisements (RFC 4861), and the domains in them (RFC 8106).
 
 use super::{MESSAGE, Parameters};
-use crate::discovery::search_list;
+use crate::discovery::{
+    dnr::{Carrier, ROUTER_ADVERTISEMENT_TYPE},
+    search_list,
+};
 
 const SOLICITATION: u8 = 133;
 const ADVERTISEMENT: u8 = 134;
@@ -10,7 +13,6 @@ const FIXED: usize = 16;
 const UNIT: usize = 8;
 
 const SEARCH_LIST: u8 = 31;
-const RESOLVERS: u8 = 144;
 
 /// A router solicitation (section 4.1) without a link-layer address. The system fills the checksum in.
 #[must_use]
@@ -42,7 +44,7 @@ pub fn advertisement(message: &[u8]) -> Option<Parameters> {
                     .into_iter()
                     .for_each(|domain| parameters.add(domain));
             }
-            RESOLVERS => parameters.designate(option),
+            ROUTER_ADVERTISEMENT_TYPE => parameters.designate(Carrier::RouterAdvertisement, option),
             _ => {}
         }
         rest = after;
@@ -69,7 +71,9 @@ mod tests {
         let resolver = [144, 1, 0, 1, 0, 0, 14, 16];
         let found = message(&[&search, &[5, 1, 0, 0, 0, 0, 5, 220], &resolver, &resolver]);
         let parameters = advertisement(&found).unwrap();
-        assert_eq!(parameters.designations, [resolver, resolver]);
+        let options = parameters.options.iter();
+        let options: Vec<_> = options.map(|option| &*option.data).collect();
+        assert_eq!(options, [resolver, resolver]);
         let domains: Vec<_> = parameters.domains.iter().map(|d| d.as_str()).collect();
         assert_eq!(domains, ["a.", "b."]);
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use resolvet::offers::{self, Source};
-use resolvet_proto::discovery::dnr::{self, Carrier, NetworkOption};
+use resolvet_proto::discovery::dnr::{self, Carrier};
 use serde_json::{Value, json};
 
 use crate::namespace::{CLIENT, SERVER, run};
@@ -116,12 +116,9 @@ async fn inside() {
     ] {
         let mut answers = asked.answers.iter().filter(|(from, _)| *from == source);
         let (_, said) = answers.next().unwrap();
-        let option = NetworkOption {
-            carrier,
-            data: said.designations.first().unwrap().as_slice().into(),
-            lifetime: None,
-        };
-        let (designations, errors) = dnr::read(&option);
+        let option = said.options.first().unwrap();
+        assert_eq!(option.carrier, carrier);
+        let (designations, errors) = dnr::read(option);
         assert!(errors.is_empty(), "{errors:?}");
         assert_eq!(designations.len(), 1, "{designations:?}");
         assert_eq!(designations[0].name.without_dot(), DOMAIN);

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use resolvet::{
-    Answer, AttachError, Attachment, Client, Doh, Limits, Policies, QueryError, Recursive,
-};
+use resolvet::{Answer, AttachError, Attachment, Client, Limits, Policies, QueryError, Recursive};
 use resolvet_engine::{Compiler, Engine, Options, Policy, PolicySet, Rule};
 use resolvet_proto::doh::Method;
 use resolvet_proto::judgement::{
@@ -17,7 +15,6 @@ use resolvet_proto::judgement::{
 use resolvet_proto::session::{Config, Entry, Failure, FailureKind, Step};
 use resolvet_tests::lab::Lab;
 use resolvet_tests::lab::dns::absolute;
-use resolvet_tests::lab::doh::TEMPLATE;
 use serde_json::{Map, Value, json};
 
 /// How long one lookup may take. Loopback is quick; a silent resolver is asked three times.
@@ -108,7 +105,7 @@ pub(crate) struct Journey<'a> {
     rules: Vec<Rule>,
     lookup: Duration,
     transports: Vec<Transport>,
-    doh: Doh,
+    method: Method,
 }
 
 /// A journey that has ended, or goes on with a vetted server.
@@ -143,10 +140,7 @@ impl<'a> Journey<'a> {
             rules: defaults(),
             lookup: LOOKUP,
             transports: vec![DOT],
-            doh: Doh {
-                template: Some(TEMPLATE.parse().unwrap()),
-                ..Doh::default()
-            },
+            method: Method::default(),
         }
     }
 
@@ -187,7 +181,7 @@ impl<'a> Journey<'a> {
     }
 
     pub(crate) fn doh(mut self, method: Method) -> Self {
-        self.doh.method = method;
+        self.method = method;
         self
     }
 
@@ -204,7 +198,7 @@ impl<'a> Journey<'a> {
         Client::new(policies, recursive)
             .with_limits(limits)
             .with_transports(self.transports.clone())
-            .with_doh(self.doh.clone())
+            .with_doh_method(self.method)
     }
 
     /// Goes until a server is vetted, this transport first.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use resolvet::Probe;
 use resolvet_proto::judgement::{Outcome as Judged, Request, Server, Transport};
 use resolvet_tests::lab::ca::{Fault, Leaf};
+use resolvet_tests::lab::doh::TEMPLATE;
 use resolvet_tests::lab::{Lab, Options};
 
 use crate::journey::{Journey, errors, nothing_leaked};
@@ -50,12 +51,13 @@ fn place(lab: &Lab, transport: &Transport) -> Server {
         Transport::Dtls => server.dtls().port(),
         _ => server.dot.port(),
     };
+    let is_http = matches!(transport, Transport::Doh | Transport::Doh3);
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     Server {
         transport: transport.clone(),
         address: address.ip(),
         port: address.port(),
-        path: None,
+        path: is_http.then(|| TEMPLATE.to_owned()),
     }
 }
 

@@ -6,14 +6,17 @@ use resolvet_proto::judgement::Transport;
 use resolvet_tests::lab::dns::{Behaviour, Transport as Seen, When};
 use resolvet_tests::lab::doh::HttpFault;
 use resolvet_tests::lab::dtls::{Lossy, Way};
+use resolvet_tests::lab::quic::{QuicFault, QuicOptions};
 use resolvet_tests::lab::{Lab, Options};
 
 use crate::journey::{ASKED, Journey, Outcome};
 
-/// The transports that the draft's records lead to, and how the lab's journal calls them.
-pub(crate) const EACH: [(Transport, Seen); 3] = [
+/// Every transport, and how the lab's journal calls it.
+pub(crate) const EACH: [(Transport, Seen); 5] = [
     (Transport::Dot, Seen::Tls),
     (Transport::Doh, Seen::Https),
+    (Transport::Doh3, Seen::Http3),
+    (Transport::Doq, Seen::Quic),
     (Transport::Dtls, Seen::Dtls),
 ];
 
@@ -24,8 +27,8 @@ pub(crate) fn lab() -> Lab {
 
 /// A vetted server over one transport.
 pub(crate) async fn vetted(lab: &Lab, transport: Transport) -> Outcome {
-    let outcome = Journey::new(lab).over([transport]).attach().await;
-    assert_eq!(outcome.failure, None);
+    let outcome = Journey::new(lab).over([transport.clone()]).attach().await;
+    assert_eq!(outcome.failure, None, "{transport}");
     outcome
 }
 
@@ -175,12 +178,133 @@ async fn faults_of_a_web_server_are_clear_errors() {
         (HttpFault::Half, "HTTP exchange failed"),
         (HttpFault::Silent, "no answer within"),
     ] {
-        let lab = lab();
-        let outcome = vetted(&lab, Transport::Doh).await;
-        lab.site().servers()[0].doh().fail(fault.clone());
-        let error = outcome.ask().await.unwrap_err().to_string();
-        assert!(error.contains(expected), "{fault:?}: {error}");
+        for transport in [Transport::Doh, Transport::Doh3] {
+            let lab = lab();
+            let outcome = vetted(&lab, transport.clone()).await;
+            let server = &lab.site().servers()[0];
+            server.doh().fail(fault.clone());
+            server.quic().fail_over_http(fault.clone());
+            let error = outcome.ask().await.unwrap_err().to_string();
+            assert!(error.contains(expected), "{transport}, {fault:?}: {error}");
+        }
     }
+}
+
+#[tokio::test]
+async fn faults_of_streams_of_doq_are_clear_errors() {
+    let query = resolvet::message::query(ASKED, RecordType::A).unwrap();
+    let framed = |message: &[u8], length: usize| {
+        let length = u16::try_from(length).unwrap().to_be_bytes();
+        [&length, message].concat()
+    };
+    let answer = [&[0, 0, 0x80], &query[3..]].concat();
+    let with_identifier = [&[0, 7, 0x80], &query[3..]].concat();
+    // RFC 9250 section 5.5.2: edns-tcp-keepalive, the last option of the padded query made into one.
+    let mut keepalive = answer.clone();
+    let padding = keepalive
+        .windows(2)
+        .rposition(|code| code == [0, 12])
+        .unwrap();
+    keepalive[padding + 1] = 11;
+    for (octets, expected) in [
+        (vec![], "a stream ended before a message began"),
+        (vec![0], "a stream ended before a message began"),
+        (vec![1, 0, 0, 0], "a stream ended within a message"),
+        (
+            framed(&answer, answer.len() + 1),
+            "a stream ended within a message",
+        ),
+        (
+            framed(&answer, answer.len() - 1),
+            "more than one message on a stream",
+        ),
+        (vec![0xff; 70_000], "more than one message on a stream"),
+        (
+            framed(&with_identifier, answer.len()),
+            "a message with an identifier",
+        ),
+        (
+            framed(&keepalive, answer.len()),
+            "a message with edns-tcp-keepalive",
+        ),
+    ] {
+        let lab = lab();
+        let outcome = vetted(&lab, Transport::Doq).await;
+        let quic = lab.site().servers()[0].quic();
+        quic.fail(QuicFault::Stream(octets.clone()));
+        let error = outcome.ask().await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{} octets: {error}", octets.len());
+        quic.fail(QuicFault::None);
+        outcome.ask().await.unwrap();
+        // DOQ_PROTOCOL_ERROR (RFC 9250 section 4.3).
+        assert_eq!(quic.codes().first(), Some(&2), "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_doq_that_the_server_gives_up_is_one_query_s_affair() {
+    let lab = lab();
+    let outcome = vetted(&lab, Transport::Doq).await;
+    let quic = lab.site().servers()[0].quic();
+    // DOQ_EXCESSIVE_LOAD.
+    quic.fail(QuicFault::Reset(4));
+    let error = outcome.ask().await.unwrap_err().to_string();
+    assert!(
+        error.contains("ended the query's stream with code 0x4"),
+        "{error}"
+    );
+    quic.fail(QuicFault::None);
+    outcome.ask().await.unwrap();
+    assert_eq!(quic.codes(), Vec::<u64>::new(), "the same connection");
+    quic.fail(QuicFault::Twice);
+    let error = outcome.ask().await.unwrap_err().to_string();
+    assert!(
+        error.contains("more than one message on a stream"),
+        "{error}"
+    );
+    quic.fail(QuicFault::Closes(1));
+    let error = outcome.ask().await.unwrap_err().to_string();
+    assert!(error.contains("connection closed"), "{error}");
+}
+
+#[tokio::test]
+async fn a_query_of_doq_that_is_given_up_is_cancelled() {
+    for fault in [QuicFault::Silent, QuicFault::NoFin] {
+        let lab = lab();
+        let outcome = vetted(&lab, Transport::Doq).await;
+        let quic = lab.site().servers()[0].quic();
+        quic.fail(fault.clone());
+        let error = outcome.ask().await.unwrap_err().to_string();
+        assert!(error.contains("no answer within"), "{fault:?}: {error}");
+        quic.fail(QuicFault::None);
+        outcome.ask().await.unwrap();
+        // DOQ_REQUEST_CANCELLED (RFC 9250 section 4.3.1).
+        assert_eq!(quic.codes(), [3], "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_version_of_quic_is_a_clear_error_and_a_retry_is_none() {
+    let attach = async |options: QuicOptions| {
+        let options = Options::new().also([Transport::Doq]).quic(options);
+        let lab = Lab::start(options).unwrap();
+        let outcome = Journey::new(&lab).over([Transport::Doq]).attach().await;
+        (outcome.failure.clone(), outcome.connection_failures())
+    };
+    let (failure, failures) = attach(QuicOptions {
+        versions: vec![0x6b33_43cf],
+        retry: false,
+    })
+    .await;
+    assert!(failure.is_some());
+    let expected = "doesn't implement any supported version";
+    assert!(failures[0].contains(expected), "{failures:?}");
+    let (failure, _) = attach(QuicOptions {
+        versions: Vec::new(),
+        retry: true,
+    })
+    .await;
+    assert_eq!(failure, None);
 }
 
 #[tokio::test]

@@ -7,10 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use resolvet_engine::Limits;
-use resolvet_proto::{
-    discovery::Template,
-    judgement::{Mode, Role, Stage, Transport},
-};
+use resolvet_proto::judgement::{Mode, Role, Stage, Transport};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -52,7 +49,6 @@ pub(crate) struct Network {
     pub(crate) query_milliseconds: Option<u32>,
     pub(crate) transports: Vec<Transport>,
     pub(crate) doh_method: DohMethod,
-    pub(crate) doh_template: Option<Template>,
 }
 
 /// How DNS over HTTPS sends queries.

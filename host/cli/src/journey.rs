@@ -4,7 +4,7 @@ use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use resolvet::{
-    Attachment, Client, Doh, Limits, Policies, Recursive, anchors,
+    Attachment, Client, Limits, Policies, Recursive, anchors,
     enrolment::{Enroller, NetworkName, Progress, Renewal, reattach},
 };
 use resolvet_proto::{
@@ -198,14 +198,10 @@ fn client(
     policies: Policies,
     recursive: Recursive,
 ) -> Result<Client, UsageError> {
-    let doh = Doh {
-        method: match network.doh_method {
-            DohMethod::Post => Method::Post,
-            DohMethod::Get => Method::Get,
-        },
-        template: network.doh_template.clone(),
-    };
-    let client = Client::new(policies, recursive).with_doh(doh);
+    let client = Client::new(policies, recursive).with_doh_method(match network.doh_method {
+        DohMethod::Post => Method::Post,
+        DohMethod::Get => Method::Get,
+    });
     Ok(match network.transports.as_slice() {
         [] => client,
         words => client.with_transports(transports(words)?),

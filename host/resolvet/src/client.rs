@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use resolvet_proto::{
+    doh::Method,
     judgement::{Clock, Judgement, ReferenceId, Request, Server, Transport, Verdict},
     session::{self, Session},
 };
@@ -12,7 +13,7 @@ use crate::{
     attachment::Attachment,
     clock, driver,
     error::AttachError,
-    transport::{ConnectError, Connection, Doh, Established, Target, connect},
+    transport::{ConnectError, Connection, Established, Target, connect},
 };
 
 /// How long the library waits, each a bound of its own.
@@ -47,7 +48,7 @@ pub struct Client {
     pub(crate) recursive: Recursive,
     pub(crate) limits: Limits,
     transports: Vec<Transport>,
-    doh: Doh,
+    method: Method,
 }
 
 /// What a connection to one server brought, for a person to read. It vets nothing.
@@ -82,7 +83,7 @@ impl Client {
             recursive,
             limits: Limits::default(),
             transports: Self::transports(),
-            doh: Doh::default(),
+            method: Method::default(),
         }
     }
 
@@ -110,10 +111,10 @@ impl Client {
         self
     }
 
-    /// The same client, which speaks DNS over HTTPS in this way.
+    /// The same client, which sends queries of DNS over HTTPS by this method.
     #[must_use]
-    pub fn with_doh(mut self, doh: Doh) -> Self {
-        self.doh = doh;
+    pub const fn with_doh_method(mut self, method: Method) -> Self {
+        self.method = method;
         self
     }
 
@@ -175,7 +176,7 @@ impl Client {
         let target = Target {
             server,
             name: &name,
-            doh: &self.doh,
+            method: self.method,
             judge: self.policies.judge().clone(),
             context,
         };

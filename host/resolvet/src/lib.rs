@@ -43,4 +43,4 @@ pub use client::{Client, Limits, Probe};
 pub use error::{AttachError, QueryError};
 pub use lookup::{LookupError, Recursive};
 pub use policies::Policies;
-pub use transport::{Cost, Doh, ExchangeError};
+pub use transport::{Cost, ExchangeError};

@@ -102,7 +102,8 @@ impl Options {
         self
     }
 
-    /// Lets every server speak these besides DNS over TLS. The zone leads to DNS over HTTPS and over DTLS.
+    /// Lets every server speak these besides DNS over TLS. NAPTR records lead to DNS over HTTPS by HTTP/2 and over DTLS, SVCB
+    /// records to HTTPS and QUIC.
     #[must_use]
     pub fn also(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
         self.transports.extend(transports);
@@ -478,6 +479,17 @@ impl Site {
             }
             if let Some(doh) = &server.doh {
                 zone.srv("_https._tcp", priority, 0, doh.port(), &host)?;
+            }
+        }
+        for ((priority, letter), server) in ranked() {
+            let host = letter.to_string();
+            let path = Some(doh::TEMPLATE);
+            if let Some(doh) = &server.doh {
+                zone.svcb("_dns", priority + 1, &host, &["h2"], doh.port(), path)?;
+            }
+            if let Some(quic) = &server.quic {
+                zone.svcb("_dns", priority + 2, &host, &["doq"], quic.port(), None)?;
+                zone.svcb("_dns", priority + 3, &host, &["h3"], quic.port(), path)?;
             }
         }
         if self.servers.iter().any(|server| server.doh.is_some()) {

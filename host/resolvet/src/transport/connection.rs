@@ -3,10 +3,13 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use resolvet_engine::Judge;
-use resolvet_proto::judgement::{Request, Server, Transport};
+use resolvet_proto::{
+    doh::Method,
+    judgement::{Request, Server, Transport},
+};
 
 use super::{
-    ConnectError, Cost, Doh, ExchangeError, doh, doh3, doq, dot, dtls, http::Requests,
+    ConnectError, Cost, ExchangeError, doh, doh3, doq, dot, dtls, http::Requests,
     pipeline::Pipeline,
 };
 use crate::{Limits, tls::Judged};
@@ -90,8 +93,8 @@ pub(crate) struct Target<'a> {
     pub(crate) server: &'a Server,
     /// What the peer is addressed by: its name in the handshake, and the host of URIs.
     pub(crate) name: &'a str,
-    /// How DNS over HTTPS is spoken.
-    pub(crate) doh: &'a Doh,
+    /// How DNS over HTTPS sends queries.
+    pub(crate) method: Method,
     /// Who judges.
     pub(crate) judge: Judge,
     /// What is judged, but for what the peer presents.
@@ -106,7 +109,7 @@ impl Target<'_> {
     /// Where requests of DNS over HTTPS go.
     fn requests(&self) -> Result<Requests, ConnectError> {
         let path = self.server.path.as_deref();
-        Requests::new(self.name, self.server.port, path, self.doh).map_err(|reason| {
+        Requests::new(self.name, self.server.port, path, self.method).map_err(|reason| {
             ConnectError::Template {
                 address: self.address(),
                 reason,

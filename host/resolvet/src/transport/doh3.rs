@@ -94,65 +94,40 @@ impl Doh3 {
         let mut sender = self.sender.clone();
         let exchange = async {
             let stream = sender.send_request(request).await.map_err(wrong)?;
-            let mut stream = Stream {
-                stream,
-                received: false,
-            };
-            stream.exchange(&self.requests, query, body).await
+            exchanged(stream, &self.requests, query, body).await
         };
-        let exchanged = timeout(within, exchange)
+        let answered = timeout(within, exchange)
             .await
             .unwrap_or(Err(ExchangeError::Timeout(within)));
         // The library's errors do not say whether the connection has ended.
-        exchanged.map_err(|error| match error {
+        answered.map_err(|error| match error {
             ExchangeError::Http(_) if !self.is_open() => ExchangeError::Closed,
             error => error,
         })
     }
 }
 
-/// The stream of one request. When it is given up, the server is told so (RFC 9114 section 4.1.1).
-struct Stream {
-    stream: RequestStream<h3_quinn::BidiStream<Bytes>, Bytes>,
-    received: bool,
-}
-
-impl Stream {
-    async fn exchange(
-        &mut self,
-        requests: &Requests,
-        query: &[u8],
-        body: Bytes,
-    ) -> Result<Vec<u8>, ExchangeError> {
-        if !body.is_empty() {
-            self.stream.send_data(body).await.map_err(wrong)?;
-        }
-        self.stream.finish().await.map_err(wrong)?;
-        let (head, ()) = self
-            .stream
-            .recv_response()
-            .await
-            .map_err(wrong)?
-            .into_parts();
-        requests.check(&head)?;
-        let mut body = Vec::new();
-        while let Some(part) = self.stream.recv_data().await.map_err(wrong)? {
-            if body.len().saturating_add(part.remaining()) > BODY_OCTETS {
-                return Err(ReplyError::TooLarge.into());
-            }
-            body.put(part);
-        }
-        self.received = true;
-        Requests::answer(query, &head, body)
+/// Sends a request on its stream and reads the answer. When it is given up, the stream's own end tells the server.
+async fn exchanged(
+    mut stream: RequestStream<h3_quinn::BidiStream<Bytes>, Bytes>,
+    requests: &Requests,
+    query: &[u8],
+    body: Bytes,
+) -> Result<Vec<u8>, ExchangeError> {
+    if !body.is_empty() {
+        stream.send_data(body).await.map_err(wrong)?;
     }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        if !self.received {
-            self.stream.stop_sending(Code::H3_REQUEST_CANCELLED);
+    stream.finish().await.map_err(wrong)?;
+    let (head, ()) = stream.recv_response().await.map_err(wrong)?.into_parts();
+    requests.check(&head)?;
+    let mut body = Vec::new();
+    while let Some(part) = stream.recv_data().await.map_err(wrong)? {
+        if body.len().saturating_add(part.remaining()) > BODY_OCTETS {
+            return Err(ReplyError::TooLarge.into());
         }
+        body.put(part);
     }
+    Requests::answer(query, &head, body)
 }
 
 fn code(code: Code) -> quinn::VarInt {

@@ -23,22 +23,12 @@ use tokio::time::Instant;
 use super::ExchangeError;
 use crate::message::Question;
 
-/// How DNS over HTTPS is spoken.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Doh {
-    /// How queries are sent.
-    pub method: Method,
-    /// The URI template of servers whose discovery yields none: S-NAPTR has no place for it, and no standard has a default
-    /// (RFC 8484 section 3).
-    pub template: Option<Template>,
-}
-
 /// Requests cannot be made.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub(crate) enum DohError {
     /// Nobody said where queries go.
-    #[error("its discovery yielded no URI template and none is configured (RFC 8484 3)")]
+    #[error("its discovery yielded no URI template (RFC 8484 3)")]
     NoTemplate,
     /// What discovery yielded is no template.
     #[error(transparent)]
@@ -66,12 +56,9 @@ impl Requests {
         name: &str,
         port: u16,
         path: Option<&str>,
-        doh: &Doh,
+        method: Method,
     ) -> Result<Self, DohError> {
-        let template = match path {
-            Some(path) => path.parse()?,
-            None => doh.template.clone().ok_or(DohError::NoTemplate)?,
-        };
+        let template = path.ok_or(DohError::NoTemplate)?.parse()?;
         let host = if name.contains(':') {
             format!("[{name}]")
         } else {
@@ -91,7 +78,7 @@ impl Requests {
         Ok(Self {
             origin,
             template,
-            method: doh.method,
+            method,
             silent: Mutex::default(),
         })
     }

@@ -18,7 +18,6 @@ use std::time::Duration;
 pub(crate) use connection::{Connection, Established, Target, connect};
 pub(crate) use error::ConnectError;
 pub use error::ExchangeError;
-pub use http::Doh;
 
 /// What a connection cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context as _, Result};
+use hickory_proto::rr::rdata::svcb::{Alpn, SVCB, SvcParamKey, SvcParamValue, Unknown};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, NAPTR, NS, SOA, SRV, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordSet, RecordType};
 use hickory_proto::serialize::txt::Parser;
@@ -13,6 +14,9 @@ pub const TTL: u32 = 300;
 
 /// Aliases followed in one answer; a real recursive resolver stops about there too.
 const ALIASES: usize = 8;
+
+/// The parameter of an SVCB record that holds the path of a URI template (RFC 9461 section 5).
+const DOHPATH: u16 = 7;
 
 /// A server that Figure 2's zone leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,6 +164,33 @@ impl Zone {
     ) -> Result<&mut Self> {
         let data = RData::SRV(SRV::new(priority, weight, port, self.name(target)?));
         self.add(owner, TTL, data)
+    }
+
+    /// Adds an SVCB record of DNS (RFC 9461): these protocols at this port of the target, with a path for DNS over HTTPS.
+    ///
+    /// # Errors
+    /// When a name is none.
+    pub fn svcb(
+        &mut self,
+        owner: &str,
+        priority: u16,
+        target: &str,
+        alpn: &[&str],
+        port: u16,
+        path: Option<&str>,
+    ) -> Result<&mut Self> {
+        let alpn = alpn.iter().map(|protocol| (*protocol).to_owned()).collect();
+        let mut parameters = vec![
+            (SvcParamKey::Alpn, SvcParamValue::Alpn(Alpn(alpn))),
+            (SvcParamKey::Port, SvcParamValue::Port(port)),
+        ];
+        // The library has no name for the key of RFC 9461 section 5.
+        parameters.extend(path.map(|path| {
+            let value = Unknown(path.as_bytes().to_vec());
+            (SvcParamKey::Key(DOHPATH), SvcParamValue::Unknown(value))
+        }));
+        let data = SVCB::new(priority, self.name(target)?, parameters);
+        self.add(owner, TTL, RData::SVCB(data))
     }
 
     /// Adds an A or AAAA record.

@@ -9,6 +9,7 @@ mod packages;
 mod policies;
 mod run;
 mod test;
+mod tls_pake;
 mod toolchain;
 mod wasm;
 
@@ -29,6 +30,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Run every check and every test, from a clean checkout: installs what is needed first.
     Test,
+    /// Build and test TLS with a PAKE inside the handshake, which nothing else builds: it takes BoringSSL, cmake and libclang.
+    TlsPake,
     /// Check the boundaries between crates, licences and reasons of dependencies.
     Check,
     /// Run the benchmarks.
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(arguments) => demo::show(&arguments),
         Command::Test => test::all(),
+        Command::TlsPake => tls_pake::all(),
         Command::Check => check::all(),
         Command::Bench(arguments) => bench::all(&arguments),
         Command::Policies(arguments) => policies::build_all(&arguments),

@@ -10,12 +10,17 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::output;
 
-/// Installs what `tests/packages.txt` names.
+/// What the tests need.
+pub(crate) const TESTS: &str = "tests/packages.txt";
+/// What TLS with a PAKE is built with.
+pub(crate) const TLS_PAKE: &str = "tests/packages-tls-pake.txt";
+
+/// Installs what this list names.
 ///
 /// # Errors
 /// Names the packages that are missing and cannot be installed, with the command that would.
-pub(crate) fn install(root: &Path) -> Result<()> {
-    let missing: Vec<String> = wanted(root)?
+pub(crate) fn install(root: &Path, list: &str) -> Result<()> {
+    let missing: Vec<String> = wanted(root, list)?
         .into_iter()
         .filter(|package| !is_installed(package))
         .collect();
@@ -44,8 +49,8 @@ pub(crate) fn install(root: &Path) -> Result<()> {
 }
 
 /// The names in the list, without its comments.
-fn wanted(root: &Path) -> Result<Vec<String>> {
-    let path = root.join("tests/packages.txt");
+fn wanted(root: &Path, list: &str) -> Result<Vec<String>> {
+    let path = root.join(list);
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let names = text
         .lines()

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) fn all() -> Result<()> {
     let root = root()?;
     let began = Instant::now();
-    packages::install(&root)?;
+    packages::install(&root, packages::TESTS)?;
     run(cargo(&root, &["fmt", "--all", "--check"]))?;
     policies::build_all(&policies::AllArguments::default())?;
     check::all()?;

@@ -79,7 +79,8 @@ pub use facts::{
 pub use resolvet_proto::{
     certificate,
     judgement::{
-        CertificateSet, CertificateSpan, Decision, Evidence, Finding, Ranking, Severity, Verdict,
+        CertificateSet, CertificateSpan, Decision, Evidence, Finding, Pin, Ranking, Severity,
+        Verdict,
     },
 };
 

@@ -9,6 +9,7 @@ use resolvet_proto::{
     certificate::privacy::{
         DEFAULT_OID, Logging, LoggingKind, PrivacyPolicy, PrivacyStatement, Sharing,
     },
+    discovery::resinfo,
     judgement::{Decision, Presented, Purpose, Request},
 };
 use serde_json::{Value, json};
@@ -25,6 +26,8 @@ struct Case {
     description: &'static str,
     settings: Value,
     extensions: Vec<(&'static [u8], bool, Vec<u8>)>,
+    /// What the server says about itself.
+    keys: Option<&'static [(&'static str, Option<&'static str>)]>,
     decision: &'static str,
     findings: &'static [&'static str],
 }
@@ -89,6 +92,7 @@ fn case(
         description,
         settings: json!({}),
         extensions: stating(policy),
+        keys: None,
         decision,
         findings,
     }
@@ -100,6 +104,11 @@ impl Case {
         self
     }
 
+    fn saying(mut self, keys: &'static [(&'static str, Option<&'static str>)]) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
     fn raw(mut self, extensions: Vec<(&'static [u8], bool, Vec<u8>)>) -> Self {
         self.extensions = extensions;
         self
@@ -107,7 +116,7 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    [extensions(), durations(), clauses()]
+    [extensions(), durations(), clauses(), information()]
         .into_iter()
         .flatten()
         .collect()
@@ -452,6 +461,80 @@ fn clauses() -> Vec<Case> {
     ]
 }
 
+/// What the server says about itself (RFC 9606).
+fn information() -> Vec<Case> {
+    let all: &[_] = &[
+        ("qnamemin", None),
+        ("exterr", Some("18,22")),
+        ("infourl", Some("https://resolver.example.net/guide")),
+    ];
+    vec![
+        case(
+            "resolver-info",
+            "the server says that it minimizes names, holds nothing back, and where to read more",
+            blameless(),
+            "accept",
+            &["information-url"],
+        )
+        .saying(all),
+        case(
+            "resolver-info-missing",
+            "the server says nothing about itself and must",
+            blameless(),
+            "reject",
+            &["resolver-info-missing"],
+        )
+        .with(json!({"require-resolver-info": true})),
+        case(
+            "resolver-info-without-minimization",
+            "the server does not say that it minimizes names",
+            blameless(),
+            "accept",
+            &["query-name-minimization-missing"],
+        )
+        .saying(&[("temp-x", None)]),
+        case(
+            "resolver-info-minimization-required",
+            "the server does not say that it minimizes names and must",
+            blameless(),
+            "reject",
+            &["query-name-minimization-missing"],
+        )
+        .with(json!({"require-query-name-minimization": true}))
+        .saying(&[("temp-x", None)]),
+        case(
+            "resolver-info-blocks",
+            "the statement says that nothing is blocked, the server that it may be",
+            blameless(),
+            "reject",
+            &["resolver-blocks"],
+        )
+        .with(json!({"accept-blocking": false}))
+        .saying(&[("qnamemin", None), ("exterr", Some("15-17"))]),
+        case(
+            "resolver-info-blocks-accepted",
+            "the server says that it may hold answers back",
+            blameless(),
+            "accept",
+            &["resolver-blocks", "information-url-unusable"],
+        )
+        .saying(&[
+            ("qnamemin", None),
+            ("exterr", Some("22, 16")),
+            ("infourl", Some("http://resolver.example.net/")),
+        ]),
+        case(
+            "resolver-info-is-no-statement",
+            "what the server says about itself does not stand in for the extension",
+            blameless(),
+            "abstain",
+            &["extension-missing", "information-url"],
+        )
+        .raw(vec![])
+        .saying(all),
+    ]
+}
+
 fn request(case: &Case) -> Request {
     let key = key();
     let mut certificate = Certificate::bare("server", "server", &key);
@@ -465,6 +548,7 @@ fn request(case: &Case) -> Request {
             certificates: vec![certificate.sign(&key)],
             ocsp_response: None,
         },
+        resolver_info: case.keys.map(|keys| resinfo::write(keys).unwrap().into()),
         ..Request::new(Purpose::DnsServer, NOW)
     }
 }

@@ -8,6 +8,7 @@
 
 mod certificates;
 mod components;
+mod designated;
 mod discovery;
 mod enrolment;
 mod finding;

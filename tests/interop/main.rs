@@ -9,6 +9,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod designated;
 mod est_openssl;
 mod est_strongswan;
 mod journey;

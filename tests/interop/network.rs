@@ -42,7 +42,13 @@ impl Network {
         // The zone holds the port of the server that in turn asks the zone's server: so the port is chosen first.
         let address = free_address()?;
         let nsd = Nsd::start(&[Zone::figure_2(DOMAIN, &[endpoint(address)])?])?;
-        let dot = Unbound::dot(DOMAIN, nsd.address(), address, &identity, &[&record])?;
+        // What it designates (RFC 9462), and what it says about itself (RFC 9606): `qnamemin`.
+        let port = address.port();
+        let designates =
+            format!("_dns.resolver.arpa. 60 IN SVCB 1 a.{DOMAIN}. alpn=dot port={port}");
+        let says = r"resolver.arpa. 60 IN TYPE261 \# 9 08716e616d656d696e";
+        let own = [record.as_str(), &designates, says];
+        let dot = Unbound::dot(DOMAIN, nsd.address(), address, &identity, &own)?;
         let resolver = Unbound::recursive(DOMAIN, nsd.address())?;
         let folder = tempfile::tempdir()?;
         Ok(Self {

@@ -45,6 +45,9 @@ async fn only_the_lookups_of_discovery_leave_in_clear_text() {
     let expected = [
         ("example.net", RecordType::NAPTR),
         ("_dns.example.net", RecordType::SVCB),
+        ("_dprive._tcp.example.net", RecordType::PTR),
+        ("_dprive._udp.example.net", RecordType::PTR),
+        ("_doh._tcp.example.net", RecordType::PTR),
         ("dns1.example.net", RecordType::NAPTR),
         ("dns2.example.net", RecordType::NAPTR),
         ("_domain-s._tcp.example.net", RecordType::SRV),

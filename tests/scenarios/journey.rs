@@ -94,6 +94,9 @@ pub(crate) fn policies(profile: &UsageProfile, rules: Vec<Rule>) -> Policies {
     Policies::new(&ENGINE, set(profile, rules))
 }
 
+/// A last change of a session's configuration.
+type Edit = Box<dyn FnOnce(&mut Config) + Send>;
+
 /// What a journey begins with.
 pub(crate) struct Journey<'a> {
     lab: &'a Lab,
@@ -106,6 +109,8 @@ pub(crate) struct Journey<'a> {
     lookup: Duration,
     transports: Vec<Transport>,
     method: Method,
+    is_of_network: bool,
+    edit: Option<Edit>,
 }
 
 /// A journey that has ended, or goes on with a vetted server.
@@ -141,7 +146,22 @@ impl<'a> Journey<'a> {
             lookup: LOOKUP,
             transports: vec![DOT],
             method: Method::default(),
+            is_of_network: false,
+            edit: None,
         }
+    }
+
+    /// Without a domain: to the server that the resolver designates.
+    pub(crate) fn of_network(mut self) -> Self {
+        self.is_of_network = true;
+        self.conveyed = Conveyed::NotEnrolled;
+        self
+    }
+
+    /// With a session's configuration that was changed so, last of all.
+    pub(crate) fn config(mut self, edit: impl FnOnce(&mut Config) + Send + 'static) -> Self {
+        self.edit = Some(Box::new(edit));
+        self
     }
 
     pub(crate) fn domain(mut self, domain: &str) -> Self {
@@ -212,7 +232,11 @@ impl<'a> Journey<'a> {
     pub(crate) async fn attach(self) -> Outcome {
         let client = self.client();
         let policies = client.policies().clone();
-        let mut config = Config::new(self.domain, 7);
+        let mut config = if self.is_of_network {
+            Config::of_network(self.lab.resolver().ip(), 7)
+        } else {
+            Config::new(self.domain, 7)
+        };
         config.usage_profile = self.profile;
         config.conveyed = self.conveyed;
         config.crls = self.crls;
@@ -220,6 +244,9 @@ impl<'a> Journey<'a> {
             true => AnchorSet::default(),
             false => AnchorSet::new(AnchorDatabase::Explicit, self.anchors),
         });
+        if let Some(edit) = self.edit {
+            edit(&mut config);
+        }
         let attachment = client.attach(config).unwrap();
         let failure = match attachment.vetted().await {
             Ok(_) => None,

@@ -28,3 +28,4 @@ mod refused;
 mod refused_everywhere;
 mod swapped;
 mod transports;
+mod ways;

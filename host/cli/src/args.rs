@@ -157,6 +157,13 @@ pub(crate) struct Journey {
     /// Folder of enrolments. Default: `resolvet/networks` in the user's data folder.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) store: Option<PathBuf>,
+    /// Instead of a domain: the resolver that this network itself designates (RFC 9462, RFC 9463), authenticated by what the
+    /// network says.
+    #[arg(long, conflicts_with = "network")]
+    pub(crate) designated: bool,
+    /// Interface on which the network is asked which resolvers it designates (RFC 9463).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interface: Option<String>,
     /// Usage profile (RFC 8310): `strict` wants authentication or nothing.
     #[arg(long, value_enum)]
     pub(crate) profile: Option<Profile>,

@@ -11,7 +11,11 @@ use resolvet_proto::judgement::{Mode, Role, Stage, Transport};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{args::Profile, exit::UsageError};
+use crate::{
+    args::Profile,
+    exit::UsageError,
+    servers::{OptionText, ServerText},
+};
 
 /// The template that `resolvet config template` writes. A test checks that it reads as the defaults, and that every key
 /// in it is known.
@@ -44,6 +48,13 @@ pub(crate) struct Network {
     pub(crate) profile: Option<Profile>,
     pub(crate) trust_anchors: Option<String>,
     pub(crate) end_entity: Vec<PathBuf>,
+    pub(crate) discovery: Option<Vec<String>>,
+    pub(crate) interface: Option<String>,
+    pub(crate) network_options: Vec<OptionText>,
+    pub(crate) servers: Vec<ServerText>,
+    pub(crate) fallback: Vec<ServerText>,
+    pub(crate) fallback_trust_anchors: Option<String>,
+    pub(crate) resolver_info: Option<bool>,
     pub(crate) attempts: Option<u32>,
     pub(crate) handshake_milliseconds: Option<u32>,
     pub(crate) query_milliseconds: Option<u32>,
@@ -148,12 +159,12 @@ impl Config {
             .flatten()
             .filter_map(|rule| rule.file.as_mut())
             .for_each(join);
-        if let Some(anchors) = self
-            .network
-            .trust_anchors
-            .as_mut()
-            .filter(|a| *a != "system")
-        {
+        let network = &mut self.network;
+        let anchors = [
+            &mut network.trust_anchors,
+            &mut network.fallback_trust_anchors,
+        ];
+        for anchors in anchors.into_iter().flatten().filter(|a| *a != "system") {
             *anchors = folder.join(&*anchors).to_string_lossy().into_owned();
         }
     }

@@ -6,10 +6,12 @@ use anyhow::{Context as _, bail};
 use resolvet::{
     Attachment, Client, Limits, Policies, Recursive, anchors,
     enrolment::{Enroller, NetworkName, Progress, Renewal, reattach},
+    offers,
 };
 use resolvet_proto::{
+    discovery::{Plan, dnr::NetworkOption},
     doh::Method,
-    judgement::{AnchorDatabase, AnchorSet, Conveyed, Der, Transport, UsageProfile},
+    judgement::{AnchorDatabase, AnchorSet, Conveyed, Der, Source, Transport, UsageProfile},
     session,
 };
 
@@ -21,11 +23,15 @@ use crate::{
     exit::UsageError,
     keys,
     output::Output,
-    policies,
+    policies, servers,
 };
 
 /// How long one lookup of discovery may take, retransmissions included.
 pub(crate) const LOOKUP: Duration = Duration::from_secs(5);
+/// How long the network is asked on an interface.
+const ASK: Duration = Duration::from_secs(5);
+/// What stands for the domain where the network's own resolver is looked for (RFC 9462 section 4).
+const DESIGNATED: &str = "resolver.arpa";
 /// Where a system says which resolver to use.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
@@ -37,6 +43,7 @@ pub(crate) struct Prepared {
     enroller: Enroller,
     enrolled: Option<Enrolled>,
     implicit: Option<Arc<AnchorSet>>,
+    interface: Option<String>,
     pub(crate) resolver: SocketAddr,
     pub(crate) profile: UsageProfile,
 }
@@ -67,7 +74,7 @@ pub(crate) fn prepare(
     };
     // What the user says about trust wins over what is stored.
     let said = anchors.is_some() || !end_entity.is_empty();
-    let enrolled = if said && journey.network.is_none() {
+    let enrolled = if journey.designated || (said && journey.network.is_none()) {
         None
     } else {
         let network = journey.network.as_deref();
@@ -77,14 +84,18 @@ pub(crate) fn prepare(
         let name = &enrolled.enrolment.authentication_domain_name;
         name.clone()
     });
-    let domain = match domain.map(str::to_owned).or(stored) {
-        Some(domain) => domain,
-        None => {
-            let text =
-                "give a domain: there is no enrolment that would say one (`resolvet bootstrap`)";
+    let domain = domain.map(str::to_owned).or(stored);
+    match (&domain, journey.designated) {
+        (None, false) => {
+            let text = "give a domain: there is no enrolment that would say one (`resolvet bootstrap`); or --designated";
             return Err(UsageError(text.into()).into());
         }
-    };
+        (Some(_), true) => {
+            let text = "--designated stands instead of a domain";
+            return Err(UsageError(text.into()).into());
+        }
+        _ => {}
+    }
     let (engine, set) = policies::load(&config, &profile, output)?;
     let mut limits = Limits::default();
     let milliseconds = |value: u32| Duration::from_millis(value.into());
@@ -100,7 +111,11 @@ pub(crate) fn prepare(
     let keys = keys::store(&config.keys, &TokenArguments::default(), None)?;
     let mut enroller = Enroller::new(policies, recursive).with_keys(keys);
 
-    let mut session = session::Config::new(domain, random()?);
+    let mut session = match domain {
+        Some(domain) => session::Config::new(domain, random()?),
+        None => session::Config::of_network(resolver.ip(), random()?),
+    };
+    find_by(&mut session, &config.network)?;
     session.usage_profile = profile.clone();
     let mut implicit = None;
     match &enrolled {
@@ -122,9 +137,54 @@ pub(crate) fn prepare(
         enroller,
         enrolled,
         implicit,
+        interface: journey.interface.or(config.network.interface),
         resolver,
         profile,
     })
+}
+
+/// The ways that the session goes, and what is written down.
+fn find_by(session: &mut session::Config, network: &Network) -> anyhow::Result<()> {
+    if let Some(words) = &network.discovery {
+        let methods: Vec<Source> = words
+            .iter()
+            .map(|word| Source::from(word.as_str()))
+            .collect();
+        if let Some(unknown) = methods
+            .iter()
+            .find(|method| !Plan::METHODS.contains(method))
+        {
+            let known: Vec<_> = Plan::METHODS.iter().map(Source::as_str).collect();
+            let text = format!(
+                "`network.discovery`: `{unknown}` is none of {}",
+                known.join(", ")
+            );
+            return Err(UsageError(text).into());
+        }
+        session.methods = methods;
+    }
+    session.network_options = servers::options(&network.network_options)?;
+    session.configured = servers::servers("servers", &network.servers)?;
+    session.fallback = servers::servers("fallback", &network.fallback)?;
+    if !session.fallback.is_empty() {
+        let anchors = network.fallback_trust_anchors.as_deref();
+        session.fallback_anchors = Arc::new(trust_anchors(anchors)?);
+    }
+    session.resolver_info = network.resolver_info.unwrap_or(session.resolver_info);
+    Ok(())
+}
+
+/// What the network says of encrypted resolvers on this interface.
+async fn designations(interface: &str, output: &Output) -> anyhow::Result<Vec<NetworkOption>> {
+    output.progress(&format!(
+        "asking on {interface} which resolvers are designated"
+    ));
+    let asked = offers::ask(interface, ASK).await?;
+    for (_, failure) in &asked.failures {
+        output.remark(&failure.to_string());
+    }
+    let said = asked.answers.into_iter();
+    Ok(said.flat_map(|(_, said)| said.options).collect())
 }
 
 impl Prepared {
@@ -135,9 +195,13 @@ impl Prepared {
 
     /// Attaches, until a server is vetted or the session has failed, and says to which domain. With an enrolment that does
     /// not hold any more, the EST server is asked first.
-    pub(crate) async fn attach(self, output: &Output) -> anyhow::Result<(Attachment, String)> {
+    pub(crate) async fn attach(mut self, output: &Output) -> anyhow::Result<(Attachment, String)> {
+        if let Some(interface) = &self.interface {
+            let options = designations(interface, output).await?;
+            self.session.network_options.extend(options);
+        }
         let domain = self.session.authentication_domain_name.clone();
-        let domain = domain.unwrap_or_default();
+        let domain = domain.unwrap_or_else(|| DESIGNATED.to_owned());
         output.progress(&format!("discovering {domain} by {}", self.resolver));
         let Some(Enrolled { store, network, .. }) = &self.enrolled else {
             return Ok((self.client.attach(self.session)?, domain));

@@ -16,6 +16,7 @@ mod password;
 mod pem;
 mod policies;
 mod report;
+mod servers;
 
 use std::process::ExitCode;
 

@@ -126,6 +126,8 @@ pub(crate) struct DiscoverReport {
     pub(crate) outcome: OutcomeReport,
     pub(crate) candidates: Vec<CandidateReport>,
     pub(crate) notes: Vec<DiscoveryNote>,
+    /// What the strict profile and a server of the domain itself would have given beside, one sentence each.
+    pub(crate) given_up: Vec<String>,
 }
 
 /// What `explain` reports.
@@ -177,6 +179,7 @@ pub(crate) struct Reading {
     pub(crate) candidates: Vec<CandidateReport>,
     pub(crate) records: Vec<DnsRecord>,
     pub(crate) notes: Vec<DiscoveryNote>,
+    pub(crate) given_up: Vec<String>,
     pub(crate) vetted: Option<Server>,
     pub(crate) authenticated: bool,
     pub(crate) failure: Option<Failure>,
@@ -220,6 +223,13 @@ impl Reading {
                     if let Some(candidate) = candidate_of(&attempts, *attempt) {
                         reading.judge(candidate, judgement, Status::Denied);
                     }
+                }
+                Step::GivenUp {
+                    message, reference, ..
+                } => reading.given_up.push(format!("{message} ({reference})")),
+                Step::Fallback { failure } => {
+                    let message = format!("no server of the network: {}", failure.message);
+                    reading.given_up.push(message);
                 }
                 Step::Served { attempt, .. } => {
                     if let Some(candidate) = candidate_of(&attempts, *attempt) {

@@ -11,7 +11,9 @@ use std::{
     process::{Command, Output},
 };
 
-use resolvet_tests::lab::{Lab, Options, ca::Fault};
+use hickory_proto::rr::{RData, RecordType, rdata::NULL};
+use resolvet_proto::discovery::{DomainName, svcb::Params};
+use resolvet_tests::lab::{Lab, Options, ca::Fault, dns::Zone};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -183,4 +185,74 @@ fn colour_is_for_terminals_only() {
     assert!(!plain.stdout.contains(&0x1b), "{}", text(&plain));
     let coloured = bench.run(DOMAIN, &["discover", DOMAIN, "--color", "always"]);
     assert!(coloured.stdout.contains(&0x1b), "{}", text(&coloured));
+}
+
+/// RFC 9462: the resolver says which server stands for it.
+#[test]
+fn what_the_network_designates_is_found_and_told() {
+    let bench = Bench::new(Options::new().site(DOMAIN));
+    let port = bench.lab.site().servers()[0].dot.port();
+    let params = Params::new().with_alpn(&["dot"]).with_port(port);
+    let target = DomainName::parse("a.example.net").unwrap().to_wire();
+    let rdata = [&[0, 1][..], &target, &params.encode().unwrap()].concat();
+    let mut zone = Zone::new("resolver.arpa").unwrap();
+    let data = RData::Unknown {
+        code: RecordType::SVCB,
+        rdata: NULL::with(rdata),
+    };
+    zone.add("_dns", 300, data).unwrap();
+    bench.lab.dns().responder().set_zone(zone);
+
+    let (found, code) = bench.json(DOMAIN, &["discover", "--designated"]);
+    assert_eq!(code, 0, "{found:#}");
+    assert_eq!(found["domain"], "resolver.arpa");
+    let candidate = &found["candidates"][0];
+    assert_eq!(candidate["source"], "ddr");
+    assert_eq!(candidate["identity"]["ip-id"], "127.0.0.1");
+    assert_eq!(found["outcome"]["authenticated"], true);
+    let given_up = found["given-up"][0].as_str().unwrap();
+    assert!(given_up.ends_with("(RFC 8310 7.3)"), "{given_up}");
+
+    let output = bench.run(DOMAIN, &["explain", "--designated"]);
+    let said = text(&output);
+    for expected in [
+        " by ddr, ranks [1]",
+        "must answer to ip-id 127.0.0.1",
+        "given up",
+    ] {
+        assert!(said.contains(expected), "expected `{expected}`: {said}");
+    }
+    let output = bench.run(DOMAIN, &["discover", DOMAIN, "--designated"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+}
+
+/// A stamp with a wrong digest is refused, and the fallback that another has is used and told.
+#[test]
+fn what_is_written_down_is_tried_and_the_fallback_after_it() {
+    let bench = Bench::new(Options::new().site(DOMAIN));
+    let port = bench.lab.site().servers()[0].dot.port();
+    let zeros = "0".repeat(64);
+    let anchors = bench.file("anchors.pem");
+    let config = format!(
+        r#"version = "v1"
+[network]
+discovery = []
+servers = [{{ transport = "dot", addresses = ["127.0.0.1"], port = {port}, pins = [{{ spki-sha256 = "{zeros}" }}] }}]
+fallback = [{{ transport = "dot", name = "{DOMAIN}", addresses = ["127.0.0.1"], port = {port} }}]
+fallback-trust-anchors = "{}"
+"#,
+        anchors.display()
+    );
+    let file = bench.file("resolvet.toml");
+    std::fs::write(&file, config).unwrap();
+    let words = ["discover", DOMAIN, "--config", file.to_str().unwrap()];
+    let (found, code) = bench.json(DOMAIN, &words);
+    assert_eq!(code, 0, "{found:#}");
+    assert_eq!(found["candidates"][0]["source"], "fallback");
+    let given_up = found["given-up"].to_string();
+    assert!(given_up.contains("pin-mismatch"), "{given_up}");
+    assert!(
+        given_up.contains("a server of the fallback sees the queries"),
+        "{given_up}"
+    );
 }

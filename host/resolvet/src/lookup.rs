@@ -17,6 +17,7 @@ use hickory_proto::{
     op::{DnsRequest, DnsRequestOptions, DnsResponse, Edns, Message, Query},
     rr::{Name, RecordType},
 };
+use resolvet_proto::discovery::labels;
 use std::str::FromStr as _;
 use thiserror::Error;
 use tokio::time::timeout;
@@ -82,7 +83,12 @@ impl Recursive {
         let wrong = |_| LookupError::Name {
             name: name.to_owned(),
         };
-        let name = Name::from_str(name).map_err(wrong)?;
+        // The DNS library reads digits behind a backslash as octal, RFC 1035 section 5.1 has them decimal.
+        let name = if name.contains('\\') {
+            Name::from_labels(labels(name)).map_err(wrong)?
+        } else {
+            Name::from_str(name).map_err(wrong)?
+        };
         self.lookup_name(name, RecordType::from(rtype)).await
     }
 

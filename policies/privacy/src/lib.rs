@@ -9,6 +9,8 @@
 //! No extension: `abstain` with the finding `extension-missing`, or a reject where the settings require one. A statement
 //! that is acceptable is an `accept`.
 //!
+//! What the server says about itself (RFC 9606), where the host asked, counts beside it: it can be refused for it, never accepted.
+//!
 //! # Settings
 //! | setting | default | meaning |
 //! | --- | --- | --- |
@@ -24,9 +26,11 @@
 //! | `sharing` | `anonymized` | with partners: `none`, `anonymized`, `partners` (those named below), `any` |
 //! | `partners` | `[]` | names of partners, as the certificate writes them; only with `sharing = "partners"` |
 //! | `accept-transfer` | `false` | sharing with or sale to third parties is acceptable |
-//! | `accept-blocking` | `true` | blocking of domains is acceptable |
+//! | `accept-blocking` | `true` | blocking of domains is acceptable, whether the statement or `exterr` says so |
 //! | `require-policy-url` | `false` | a URL of the privacy policy must be stated |
 //! | `require-audit-report` | `false` | a URL of an auditor's report must be stated |
+//! | `require-resolver-info` | `false` | the server must say something about itself (RFC 9606) |
+//! | `require-query-name-minimization` | `false` | where it does, it must say that it minimizes query names (`qnamemin`) |
 #![cfg_attr(
     test,
     allow(
@@ -38,6 +42,7 @@
 
 mod clauses;
 mod extension;
+mod information;
 mod settings;
 
 use resolvet_guest::{
@@ -55,6 +60,23 @@ resolvet_guest::export_privacy_assessor!(Settings, assess, Settings::check);
 
 /// Judges the privacy statement of one server; the crate's head says how.
 pub fn assess(settings: &Settings) -> Verdict {
+    let findings = information::check(settings);
+    let refused = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    let verdict = statement(settings);
+    let verdict = if refused {
+        Verdict {
+            decision: Decision::Reject,
+            ..verdict
+        }
+    } else {
+        verdict
+    };
+    findings.into_iter().fold(verdict, Verdict::because)
+}
+
+fn statement(settings: &Settings) -> Verdict {
     let Some(certificate) = presented::certificate(0) else {
         let message = "no certificate was presented, so nothing is stated about privacy";
         return Verdict::reject().because(Finding::error("no-certificate", message));

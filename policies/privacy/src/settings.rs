@@ -41,6 +41,8 @@ pub struct Settings {
     pub accept_blocking: bool,
     pub require_policy_url: bool,
     pub require_audit_report: bool,
+    pub require_resolver_info: bool,
+    pub require_query_name_minimization: bool,
 }
 
 impl Default for Settings {
@@ -61,6 +63,8 @@ impl Default for Settings {
             accept_blocking: true,
             require_policy_url: false,
             require_audit_report: false,
+            require_resolver_info: false,
+            require_query_name_minimization: false,
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rcgen::PublicKeyData as _;
-use resolvet_proto::judgement::{Decision, Digest, Request, Verdict};
+use resolvet_proto::judgement::{Decision, Digest, Pin, Request, Verdict};
 
 use crate::{
     forge::{dns, key},
-    world::{World, judge_with},
+    world::{World, judge, judge_with},
 };
 
 fn pinned(request: &Request, keys: &[&rcgen::KeyPair]) -> Verdict {
@@ -34,6 +34,48 @@ fn any_key_of_the_path_may_be_pinned() {
         (verdict.decision, verdict.findings[0].code.as_str()),
         (Decision::Reject, "pin-mismatch")
     );
+}
+
+/// What is pinned beside a server holds for that server (section 7.1): a key, or as in DNS stamps the signed part of a
+/// certificate.
+#[test]
+fn what_is_pinned_beside_a_server() {
+    let w = World::new();
+    let request = w.request(&w.server());
+    let signed_part = |der: &[u8]| {
+        let (_, certificate) = x509_parser::parse_x509_certificate(der).unwrap();
+        Digest::of(certificate.tbs_certificate.as_ref())
+    };
+    let spki = |key: &rcgen::KeyPair| Pin::SpkiSha256(Digest::of(&key.subject_public_key_info()));
+    let other = spki(&key());
+    for (pins, expected) in [
+        (vec![spki(&w.server)], true),
+        (vec![other, spki(&w.authority)], true),
+        (
+            vec![Pin::TbsSha256(signed_part(
+                &request.presented.certificates[1],
+            ))],
+            true,
+        ),
+        (vec![other], false),
+        (vec![Pin::TbsSha256(Digest::of(b"another"))], false),
+    ] {
+        let request = Request {
+            pins: pins.clone(),
+            ..request.clone()
+        };
+        let verdict = judge(&request);
+        assert_eq!(
+            matches!(verdict.decision, Decision::Accept { .. }),
+            expected,
+            "{pins:?}"
+        );
+        let told = verdict
+            .findings
+            .iter()
+            .any(|finding| finding.code == "pin-mismatch");
+        assert_eq!(told, !expected);
+    }
 }
 
 /// Where a name and pins are configured, both must succeed.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use comfy_table::Cell;
 use resolvet::{AttachError, Attachment, Client, enrolment::NetworkName};
 use resolvet_proto::{
-    judgement::{Server, UsageProfile},
+    judgement::{Server, Source, UsageProfile},
     session::Entry,
 };
 
@@ -71,6 +71,7 @@ impl Travelled {
             outcome,
             candidates: reading.candidates.clone(),
             notes: reading.notes.clone(),
+            given_up: reading.given_up.clone(),
         };
         Ok(Self {
             report,
@@ -148,7 +149,11 @@ pub(super) fn ending(report: &DiscoverReport, output: &Output) -> anyhow::Result
             "encrypted, not authenticated"
         };
         let line = format!("{} is {how}", at(server));
-        return output.line(&tinted(Tone::Good, &line));
+        output.line(&tinted(Tone::Good, &line))?;
+        for given_up in &report.given_up {
+            output.line(&format!("{} {given_up}", tinted(Tone::Weak, "given up:")))?;
+        }
+        return Ok(());
     }
     if let Some(failure) = &report.outcome.failure {
         output.line(&tinted(Tone::Bad, &failure.message))?;
@@ -192,10 +197,18 @@ fn row(candidate: &CandidateReport) -> Vec<Cell> {
         Cell::new(&candidate.transport),
         Cell::new(candidate.address),
         Cell::new(candidate.port),
-        Cell::new(&candidate.source),
+        Cell::new(sources(
+            std::iter::once(&candidate.source).chain(&candidate.also),
+        )),
         cell(tone, candidate.status.as_str()),
         Cell::new(&candidate.why),
     ]
+}
+
+/// Every way that found a server.
+pub(super) fn sources<'a>(sources: impl Iterator<Item = &'a Source>) -> String {
+    let words: Vec<_> = sources.map(Source::as_str).collect();
+    words.join(", ")
 }
 
 /// A transport and where: an address of IPv6 in brackets, so that its port can be told.

@@ -14,7 +14,7 @@ use resolvet_proto::{
     session::{Entry, Step, Timestamp},
 };
 
-use super::discover::{Travelled, at, ending, travel};
+use super::discover::{Travelled, at, ending, sources, travel};
 use crate::{
     args::Journey,
     exit::Exit,
@@ -127,6 +127,33 @@ impl Teller<'_> {
             ),
             Step::Validation { judgement, .. } => self.judgement(entry, "validation", judgement),
             Step::Assessment { judgement, .. } => self.judgement(entry, "privacy", judgement),
+            Step::Informed { keys, problem, .. } => {
+                let said = problem.clone().unwrap_or_else(|| {
+                    let pair = |(key, value): &(String, Option<String>)| match value {
+                        Some(value) => format!("{key}={value}"),
+                        None => key.clone(),
+                    };
+                    let pairs: Vec<_> = keys.iter().map(pair).collect();
+                    pairs.join(" ")
+                });
+                self.at(entry, &format!("says       {said}"))
+            }
+            Step::GivenUp {
+                message, reference, ..
+            } => self.at(
+                entry,
+                &format!(
+                    "{}   {message} ({reference})",
+                    tinted(Tone::Weak, "given up")
+                ),
+            ),
+            Step::Fallback { failure } => {
+                let text = format!("the network could not be used: {}", failure.message);
+                self.at(
+                    entry,
+                    &format!("{}   {text}", tinted(Tone::Weak, "fallback")),
+                )
+            }
             Step::Discounted { reason, .. } => self.at(entry, &format!("discounted {reason}")),
             Step::Served { expires, bound, .. } => {
                 let seconds = expires.unix.saturating_sub(entry.at.unix);
@@ -180,7 +207,14 @@ impl Teller<'_> {
         for (index, candidate) in candidates.iter().enumerate() {
             let Candidate { target, ranks, .. } = candidate;
             let at = at(&candidate.server());
-            self.under(&format!("{index}: {at} ({target}), ranks {ranks:?}"))?;
+            let by = sources(candidate.sources());
+            self.under(&format!(
+                "{index}: {at} ({target}) by {by}, ranks {ranks:?}"
+            ))?;
+            if let Some(identity) = &candidate.identity {
+                let (kind, value) = (identity.kind(), identity.value());
+                self.under(&format!("   must answer to {kind} {value}"))?;
+            }
         }
         Ok(())
     }

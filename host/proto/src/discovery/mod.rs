@@ -31,7 +31,7 @@ mod time;
 mod walk;
 
 pub use answer::{Answer, AnswerError, Outcome, Question};
-pub use name::DomainName;
+pub use name::{DomainName, labels};
 pub use note::{DiscoveryNote, NoteCode};
 pub use plan::{ConfiguredError, ConfiguredServer, Plan};
 pub use record::{Data, Kind, Naptr, Protocol, Record, SERVICE, Srv};

@@ -74,23 +74,20 @@ impl DomainName {
         Self::parse(&format!("{labels}.{}", self.0)).ok()
     }
 
+    /// Its labels, without escapes.
+    #[must_use]
+    pub fn labels(&self) -> Vec<Vec<u8>> {
+        labels(&self.0)
+    }
+
     /// The name without compression, as it is written into options and records.
     #[must_use]
     pub fn to_wire(&self) -> Vec<u8> {
         let mut octets = Vec::with_capacity(self.0.len() + 1);
-        let mut label = Vec::new();
-        let mut rest = self.0.bytes();
-        while let Some(octet) = rest.next() {
-            match octet {
-                b'.' if label.is_empty() => {}
-                b'.' => {
-                    // A label of a name has at most 63 octets.
-                    octets.push(u8::try_from(label.len()).unwrap_or(0));
-                    octets.append(&mut label);
-                }
-                b'\\' => label.extend(unescaped(&mut rest)),
-                plain => label.push(plain),
-            }
+        for label in self.labels() {
+            // A label of a name has at most 63 octets.
+            octets.push(u8::try_from(label.len()).unwrap_or(0));
+            octets.extend(label);
         }
         octets.push(0);
         octets
@@ -140,6 +137,26 @@ impl fmt::Display for DomainName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
+}
+
+/// The labels of a name in presentation form (RFC 1035 section 5.1), without escapes; none for the root.
+#[must_use]
+pub fn labels(name: &str) -> Vec<Vec<u8>> {
+    let mut labels = Vec::new();
+    let mut label = Vec::new();
+    let mut rest = name.bytes();
+    while let Some(octet) = rest.next() {
+        match octet {
+            b'.' if label.is_empty() => {}
+            b'.' => labels.push(core::mem::take(&mut label)),
+            b'\\' => label.extend(unescaped(&mut rest)),
+            plain => label.push(plain),
+        }
+    }
+    if !label.is_empty() {
+        labels.push(label);
+    }
+    labels
 }
 
 /// The octet behind a backslash: itself, or what three digits say.

@@ -19,7 +19,8 @@ pub enum Action {
     Query {
         /// Names the query; never used again in this session.
         id: u32,
-        /// The name: absolute, lower case, labels of letters, digits, `-` and `_` only.
+        /// The name: absolute, lower case, other octets than letters, digits, `-` and `_` escaped (RFC 1035 section 5.1): only
+        /// instances of services have them. [`crate::discovery::labels`] reads it.
         name: String,
         /// The type's number.
         rtype: u16,

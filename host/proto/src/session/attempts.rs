@@ -9,7 +9,7 @@ use super::{
     limits::REPETITIONS,
     machine::{Peer, Phase},
 };
-use crate::judgement::{Answer, Digest, Judgement, Outcome, Presented, Stage, Transport, Verdict};
+use crate::judgement::{Answer, Digest, Judgement, Outcome, Presented, Stage, Verdict};
 
 impl Session {
     /// Connects to the next candidate, or ends.
@@ -23,14 +23,11 @@ impl Session {
             };
             let (server, target) = (candidate.server(), candidate.target.clone());
             let request = self.server_request(candidate, now);
-            let is_http = matches!(server.transport, Transport::Doh | Transport::Doh3);
             let pass_over = if !self.config.transports.contains(&server.transport) {
                 Some(format!(
                     "transport `{}` is not supported by this build",
                     server.transport
                 ))
-            } else if is_http && server.path.is_none() {
-                Some("no URI template is known for it (RFC 9461 section 5)".to_string())
             } else if self.attempts_left == 0 {
                 let attempts = self.config.attempts.min(ATTEMPTS);
                 Some(format!("{attempts} servers were tried, no more are"))

@@ -220,6 +220,8 @@ impl Responder {
         answer.metadata.recursion_desired = request.metadata.recursion_desired;
         answer.metadata.recursion_available = true;
         answer.queries = vec![query.clone()];
+        // Of itself a resolver speaks with authority (RFC 9606 section 3).
+        answer.metadata.authoritative = query.query_type() == RecordType::from(261);
         match self.find(query.name(), query.query_type()) {
             Some(Found::Records(records)) => answer.answers = records,
             Some(Found::NoData(soa)) => answer.authorities = vec![*soa],

@@ -5,6 +5,7 @@
 
 mod given;
 mod s_naptr;
+mod services;
 mod srv;
 mod svcb;
 
@@ -131,6 +132,7 @@ impl<'a> Walk<'a> {
             Self::configured,
             Self::s_naptr,
             Self::svcb_of_domain,
+            Self::services,
             Self::dnr,
             Self::ddr,
         ];

@@ -217,26 +217,6 @@ fn options_that_come_late_are_tried_before_the_session_ends() {
     assert_eq!(sources, [Source::Dnr, Source::Ddr]);
 }
 
-#[test]
-fn a_path_is_needed_for_doh() {
-    let mut play = Play::new(Config {
-        transports: vec![Transport::Doh],
-        generation: 1,
-        ..Config::new("example.net", 1)
-    });
-    play.zone = |owner, rtype| match (owner, rtype) {
-        ("example.net.", NAPTR) => vec![naptr(1, "a", "DPRIVE:dns.https", "a.example.net.")],
-        _ => figure_2(owner, rtype),
-    };
-    let request = play.discover();
-    let failure = failing(&play.select(&request, &[0, 1]));
-    assert!(
-        failure.message.contains("no URI template"),
-        "{}",
-        failure.message
-    );
-}
-
 /// The draft's section 7.
 #[test]
 fn the_fallback_is_tried_when_nothing_else_is_left_and_is_told() {

@@ -1,11 +1,11 @@
 //! From nothing but a password to an answer over DNS over TLS.
 
-use resolvet::enrolment::{NetworkName, Progress, Store};
+use resolvet::enrolment::Step;
 use resolvet_proto::enrolment::mutual::Algorithm;
 use resolvet_proto::enrolment::{AnchorSource, ServerAuthentication};
 use resolvet_proto::judgement::{AnchorDatabase, Purpose};
 use resolvet_tests::lab::dot::Versions;
-use resolvet_tests::lab::est::{EstOptions, Layout, USER};
+use resolvet_tests::lab::est::{EstOptions, Layout};
 use resolvet_tests::lab::{Lab, Options};
 
 use crate::enrolment_desk::{Device, certificates, journey, lab};
@@ -52,15 +52,16 @@ async fn a_password_becomes_an_answer() {
         .collect();
     assert_eq!(
         used,
-        [("simpleenroll", 400), ("cacerts", 200), ("eecerts", 200)]
+        [
+            ("simpleenroll", 400),
+            ("cacerts", 200),
+            ("crls", 200),
+            ("eecerts", 200)
+        ]
     );
 
     // Stored, read back, used.
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("enrolments")).unwrap();
-    let network: NetworkName = "campus".parse().unwrap();
-    store.save(&network, &enrolment).unwrap();
-    let stored = store.load(&network).unwrap().unwrap();
+    let stored = device.store.load(&device.network).unwrap().unwrap();
     assert_eq!(stored, enrolment);
     let outcome = journey(&lab, &stored).attach().await;
     assert_eq!(outcome.failure, None);
@@ -81,15 +82,19 @@ async fn a_person_is_told_each_step() {
         .shown
         .iter()
         .map(|step| match step {
-            Progress::Connecting { .. } => "connecting",
-            Progress::Provisional { .. } => "provisional",
-            Progress::Authenticated { user, .. } if user == USER => "authenticated",
-            Progress::Anchors { anchors: 1, .. } => "anchors",
-            Progress::Accepted { purpose, .. } if *purpose == Purpose::EstServer => "est-server",
-            Progress::Accepted { purpose, .. } if *purpose == Purpose::ConveyedEndEntity => {
+            Step::Connecting(_) => "connecting",
+            Step::Provisional { .. } => "provisional",
+            Step::Authenticated { .. } => "authenticated",
+            Step::ReferenceIds(names) if names == &["est.example.net", "localhost"] => "names",
+            Step::CaCertificates { roots: 1, .. } => "anchors",
+            Step::Crls(2) => "crls",
+            Step::Judged { purpose, .. } if *purpose == Purpose::EstServer => "est-server",
+            Step::EndEntities(1) => "certificates",
+            Step::Judged { purpose, .. } if *purpose == Purpose::ConveyedEndEntity => {
                 "conveyed-end-entity"
             }
-            Progress::DnsServer { srv_id, .. } if srv_id == "_domain-s.example.net" => "dns-server",
+            Step::DnsServer { .. } => "dns-server",
+            Step::Stored => "stored",
             other => panic!("{other:?}"),
         })
         .collect();
@@ -97,10 +102,14 @@ async fn a_person_is_told_each_step() {
         "connecting",
         "provisional",
         "authenticated",
+        "names",
         "anchors",
+        "crls",
         "est-server",
+        "certificates",
         "conveyed-end-entity",
         "dns-server",
+        "stored",
     ];
     assert_eq!(steps, expected);
 }

@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use resolvet::Recursive;
-use resolvet::enrolment::{EnrolError, Enroller, Enrolment, EstLocation, Password, Progress, User};
+use resolvet::enrolment::{
+    EnrolError, EnrolErrorKind, Enroller, Enrolment, EstLocation, NetworkName, Password, Person,
+    Place, Step, Store, User,
+};
 use resolvet_engine::Rule;
 use resolvet_proto::enrolment::est::Operation;
+use resolvet_proto::enrolment::journey::JourneyError;
 use resolvet_proto::judgement::{Conveyed, Der, UsageProfile};
 use resolvet_tests::lab::est::{EstFault, EstOptions, PASSWORD, USER};
 use resolvet_tests::lab::{Lab, Options};
+use tempfile::TempDir;
 
 use crate::journey::{Journey, defaults, policies};
 
-/// How long a lookup may take. Loopback is quick.
-const LOOKUP: Duration = Duration::from_millis(400);
+/// How long a lookup may take. Loopback is quick, a busy machine is not.
+const LOOKUP: Duration = Duration::from_secs(3);
 
 /// A lab with one good site and its EST server.
 pub(crate) fn lab() -> Lab {
@@ -35,7 +40,10 @@ pub(crate) struct Device {
     pub(crate) password: String,
     pub(crate) domain: Option<String>,
     /// What the person was shown.
-    pub(crate) shown: Vec<Progress>,
+    pub(crate) shown: Vec<Step>,
+    pub(crate) store: Store,
+    pub(crate) network: NetworkName,
+    pub(crate) folder: TempDir,
 }
 
 impl Device {
@@ -47,6 +55,7 @@ impl Device {
     pub(crate) fn with_rules(lab: &Lab, rules: Vec<Rule>) -> Self {
         let recursive = Recursive::new(lab.resolver(), LOOKUP);
         let policies = policies(&UsageProfile::Strict, rules);
+        let folder = tempfile::tempdir().unwrap();
         Self {
             enroller: Enroller::new(policies, recursive),
             url: format!("https://est.example.net:{}", lab.est().port()),
@@ -54,30 +63,42 @@ impl Device {
             password: PASSWORD.to_owned(),
             domain: None,
             shown: Vec::new(),
+            store: Store::open(&folder.path().join("enrolments")).unwrap(),
+            network: "campus".parse().unwrap(),
+            folder,
         }
     }
 
     pub(crate) async fn bootstrap(&mut self) -> Result<Enrolment, EnrolError> {
-        let location = EstLocation::parse(&self.url).unwrap();
         let password = Password::new(self.password.as_bytes().to_vec().into()).unwrap();
-        let user = User::new(&self.user, password).unwrap();
+        let person = Person {
+            user: User::new(&self.user, password).unwrap(),
+            server: Some(EstLocation::parse(&self.url).unwrap()),
+            domain: self.domain.clone(),
+        };
         let shown = &mut self.shown;
-        self.enroller
-            .bootstrap(
-                vec![location],
-                user,
-                self.domain.as_deref(),
-                &mut |progress| {
-                    shown.push(progress);
-                },
-            )
-            .await
+        let place = Place::named(&self.store, &self.network);
+        let mut tell = |step: &Step| shown.push(step.clone());
+        let enrolled = self.enroller.bootstrap(person, place, &mut tell).await?;
+        Ok(enrolled.enrolment)
     }
 
-    pub(crate) async fn renew(&mut self, enrolment: &Enrolment) -> Result<Enrolment, EnrolError> {
+    /// Why a bootstrap ended; nothing is stored then.
+    pub(crate) async fn refused(&mut self) -> (EnrolErrorKind, JourneyError) {
+        let error = self.bootstrap().await.unwrap_err();
+        assert_eq!(self.store.load(&self.network).unwrap(), None);
+        let kind = error.kind();
+        match error {
+            EnrolError::Journey(failure) => (kind, failure.error),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn renew(&mut self) -> Result<Enrolment, EnrolError> {
         let shown = &mut self.shown;
+        let mut tell = |step: &Step| shown.push(step.clone());
         self.enroller
-            .renew(enrolment, &mut |progress| shown.push(progress))
+            .renew(&self.store, &self.network, &mut tell)
             .await
     }
 }

@@ -1,8 +1,8 @@
 //! Each fault of an EST server ends the enrolment with an error of its own, and nothing is left.
 
-use resolvet::enrolment::{ChannelError, EnrolError, EnrolErrorKind};
+use resolvet::enrolment::EnrolErrorKind;
 use resolvet_proto::enrolment::est::{BodyError, CmsError, EndEntityError, Operation, ReplyError};
-use resolvet_proto::enrolment::mutual::{Error as MutualError, Reason};
+use resolvet_proto::enrolment::journey::{AuthenticationRefusal, JourneyError};
 use resolvet_proto::judgement::Purpose;
 use resolvet_tests::lab::est::{EstFault, EstOptions, Relay, USER};
 
@@ -10,22 +10,30 @@ use crate::enrolment_desk::{Device, faulty_lab, lab};
 use crate::journey::errors;
 
 /// The error of a bootstrap against this fault at one operation.
-async fn refused(operation: Operation, fault: EstFault) -> EnrolError {
+async fn refused(operation: Operation, fault: EstFault) -> (EnrolErrorKind, JourneyError) {
     let lab = faulty_lab(operation, fault);
-    Device::new(&lab).bootstrap().await.unwrap_err()
+    Device::new(&lab).refused().await
 }
 
 /// What is wrong with the answer to an operation.
 async fn reply(operation: Operation, fault: EstFault) -> ReplyError {
-    match refused(operation, fault).await {
-        EnrolError::Reply {
-            operation: of,
-            reason,
-            ..
-        } => {
-            assert_eq!(of, operation.name());
+    match refused(operation, fault).await.1 {
+        JourneyError::Reply { path, reason, .. } => {
+            assert!(path.ends_with(operation.name()), "{path}");
             reason
         }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// In which way the server was not authenticated, and the sentence about it.
+async fn not_authenticated(device: &mut Device) -> (AuthenticationRefusal, String) {
+    let (kind, error) = device.refused().await;
+    assert_eq!(kind, EnrolErrorKind::NotAuthenticated);
+    match error {
+        JourneyError::Authentication {
+            refusal, detail, ..
+        } => (refusal, detail),
         other => panic!("{other:?}"),
     }
 }
@@ -33,24 +41,17 @@ async fn reply(operation: Operation, fault: EstFault) -> ReplyError {
 #[tokio::test]
 async fn wrong_password_and_unknown_user_look_alike() {
     let lab = lab();
+    let mut said = Vec::new();
     for (user, password) in [(USER, "wrong"), ("mallory", "wrong")] {
         let mut device = Device::new(&lab);
         device.user = user.to_owned();
         device.password = password.to_owned();
-        let error = device.bootstrap().await.unwrap_err();
-        assert_eq!(error.kind(), EnrolErrorKind::NotAuthenticated);
-        let EnrolError::Mutual(error) = error else {
-            panic!("{error:?}")
-        };
-        let reason = Reason::AuthFailed;
-        assert_eq!(
-            error,
-            MutualError::Refused {
-                user: user.into(),
-                reason
-            }
-        );
+        let (refusal, detail) = not_authenticated(&mut device).await;
+        assert_eq!(refusal, AuthenticationRefusal::Password);
+        assert!(detail.contains("`auth-failed`"), "{detail}");
+        said.push(detail.replace(user, "USER"));
     }
+    assert_eq!(said[0], said[1]);
 }
 
 #[tokio::test]
@@ -62,10 +63,11 @@ async fn a_man_in_the_middle_with_another_certificate_is_refused() {
     let relay = Relay::start(&other, lab.est().addresses()[0]).unwrap();
     let mut device = Device::new(&lab);
     device.url = format!("https://est.example.net:{}", relay.port());
-    let error = device.bootstrap().await.unwrap_err();
+    let (refusal, detail) = not_authenticated(&mut device).await;
+    assert_eq!(refusal, AuthenticationRefusal::Password);
     assert!(
-        matches!(error, EnrolError::Mutual(MutualError::Refused { .. })),
-        "{error}"
+        detail.contains("the certificate is not the server's"),
+        "{detail}"
     );
     assert!(relay.relayed() > 0);
     let journal = lab.est().journal();
@@ -80,28 +82,31 @@ async fn wrong_and_replayed_proofs_are_refused() {
     let lab = lab();
     Device::new(&lab).bootstrap().await.unwrap();
     lab.est().fail(EstFault::WrongProof);
-    let error = Device::new(&lab).bootstrap().await.unwrap_err();
-    assert!(
-        matches!(error, EnrolError::Mutual(MutualError::WrongProof)),
-        "{error}"
-    );
+    let (refusal, detail) = not_authenticated(&mut Device::new(&lab)).await;
+    assert_eq!(refusal, AuthenticationRefusal::Password);
+    assert!(detail.contains("`vks` is wrong"), "{detail}");
     lab.est().fail(EstFault::Replayed);
-    let error = Device::new(&lab).bootstrap().await.unwrap_err();
-    let EnrolError::Mutual(MutualError::Altered { parameter, .. }) = error else {
-        panic!("{error:?}")
-    };
-    assert_eq!(parameter, "sid");
+    let (refusal, detail) = not_authenticated(&mut Device::new(&lab)).await;
+    assert_eq!(refusal, AuthenticationRefusal::Protocol);
+    assert!(detail.contains("for `sid`"), "{detail}");
+}
+
+/// Every answer is proved, also after the password was.
+#[tokio::test]
+async fn a_proof_that_is_missing_later_is_refused_too() {
+    let lab = lab();
+    lab.est().fail_at(Operation::CaCerts, EstFault::WrongProof);
+    let (refusal, detail) = not_authenticated(&mut Device::new(&lab)).await;
+    assert_eq!(refusal, AuthenticationRefusal::Password);
+    assert!(detail.contains("`vks` is wrong"), "{detail}");
 }
 
 #[tokio::test]
 async fn a_server_that_never_asks_is_not_believed() {
     let lab = lab();
     lab.est().fail(EstFault::NotAsked);
-    let error = Device::new(&lab).bootstrap().await.unwrap_err();
-    assert!(
-        matches!(error, EnrolError::Mutual(MutualError::NotAsked { .. })),
-        "{error}"
-    );
+    let (refusal, _) = not_authenticated(&mut Device::new(&lab)).await;
+    assert_eq!(refusal, AuthenticationRefusal::NotOffered);
 }
 
 #[tokio::test]
@@ -128,11 +133,11 @@ async fn bodies_that_cannot_be_read_say_why() {
 
 #[tokio::test]
 async fn ten_megabytes_are_not_read() {
-    let error = refused(Operation::CaCerts, EstFault::Huge).await;
-    assert!(
-        matches!(error, EnrolError::Channel(ChannelError::TooLarge { .. })),
-        "{error}"
-    );
+    let (_, error) = refused(Operation::CaCerts, EstFault::Huge).await;
+    let JourneyError::Exchange { detail, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert!(detail.contains("sent a body of more than"), "{detail}");
 }
 
 #[tokio::test]
@@ -147,8 +152,8 @@ async fn a_status_is_told() {
 #[tokio::test]
 async fn another_origin_is_not_followed() {
     let uri = "https://est.elsewhere.example/.well-known/est/cacerts".to_owned();
-    let error = refused(Operation::CaCerts, EstFault::Redirect(uri)).await;
-    let EnrolError::Redirected { to, .. } = error else {
+    let (_, error) = refused(Operation::CaCerts, EstFault::Redirect(uri)).await;
+    let JourneyError::OtherOrigin { to, .. } = error else {
         panic!("{error:?}")
     };
     assert_eq!(to.to_string(), "https://est.elsewhere.example");
@@ -157,15 +162,15 @@ async fn another_origin_is_not_followed() {
 #[tokio::test]
 async fn redirects_end() {
     let path = "/.well-known/est/cacerts".to_owned();
-    let error = refused(Operation::CaCerts, EstFault::Redirect(path)).await;
-    assert!(matches!(error, EnrolError::RedirectLoop { .. }), "{error}");
+    let (_, error) = refused(Operation::CaCerts, EstFault::Redirect(path)).await;
+    assert!(matches!(error, JourneyError::Redirects { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn an_end_entity_without_an_anchor_is_refused() {
-    let error = refused(Operation::EeCerts, EstFault::NotAnchored).await;
-    assert_eq!(error.kind(), EnrolErrorKind::NotAuthenticated);
-    let EnrolError::Refused {
+    let (kind, error) = refused(Operation::EeCerts, EstFault::NotAnchored).await;
+    assert_eq!(kind, EnrolErrorKind::NotAuthenticated);
+    let JourneyError::Refused {
         purpose, judgement, ..
     } = error
     else {
@@ -178,11 +183,11 @@ async fn an_end_entity_without_an_anchor_is_refused() {
 #[tokio::test]
 async fn two_domains_are_a_question_that_a_name_answers() {
     let lab = faulty_lab(Operation::EeCerts, EstFault::TwoDnsServers);
-    let error = Device::new(&lab).bootstrap().await.unwrap_err();
+    let (_, error) = Device::new(&lab).refused().await;
     assert!(
         matches!(
             error,
-            EnrolError::EndEntity(EndEntityError::AmbiguousSrvId { .. })
+            JourneyError::EndEntity(EndEntityError::AmbiguousSrvId { .. })
         ),
         "{error}"
     );
@@ -196,11 +201,11 @@ async fn two_domains_are_a_question_that_a_name_answers() {
     assert_eq!(enrolment.end_entities.len(), 1);
     let mut device = Device::new(&lab);
     device.domain = Some("other.example".to_owned());
-    let error = device.bootstrap().await.unwrap_err();
+    let (_, error) = device.refused().await;
     assert!(
         matches!(
             error,
-            EnrolError::EndEntity(EndEntityError::OtherDomain { .. })
+            JourneyError::EndEntity(EndEntityError::OtherDomain { .. })
         ),
         "{error}"
     );
@@ -213,11 +218,11 @@ async fn a_certificate_without_srv_id_is_no_dns_server() {
     let leaf = Leaf::good("example.net").with(Fault::NoSrvId);
     let other = lab.authority().issue(&leaf).unwrap();
     lab.est().convey(vec![other.conveyed().clone()]);
-    let error = Device::new(&lab).bootstrap().await.unwrap_err();
+    let (_, error) = Device::new(&lab).refused().await;
     assert!(
         matches!(
             error,
-            EnrolError::EndEntity(EndEntityError::NoSrvId { certificates: 1 })
+            JourneyError::EndEntity(EndEntityError::NoSrvId { certificates: 1 })
         ),
         "{error}"
     );
@@ -231,9 +236,6 @@ async fn guesses_are_slowed_down() {
         device.password = "wrong".to_owned();
         device.bootstrap().await.unwrap_err();
     }
-    let error = Device::new(&lab).bootstrap().await.unwrap_err();
-    assert!(
-        matches!(error, EnrolError::Mutual(MutualError::Refused { .. })),
-        "{error}"
-    );
+    let (refusal, detail) = not_authenticated(&mut Device::new(&lab)).await;
+    assert_eq!(refusal, AuthenticationRefusal::Password, "{detail}");
 }

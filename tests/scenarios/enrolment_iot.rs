@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use resolvet::Recursive;
 use resolvet::enrolment::{
-    Device, DeviceKey, EnrolError, EnrolErrorKind, Enroller, Enrolment, NetworkName, Store,
+    Device, DeviceKey, EnrolError, EnrolErrorKind, Enroller, Enrolment, NetworkName, Step, Store,
 };
 use resolvet_proto::certificate;
 use resolvet_proto::enrolment::brski::{
@@ -48,7 +48,7 @@ impl Thing {
         let lab = Lab::start(options).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let description = lab.write_files(folder.path()).unwrap().brski.unwrap();
-        let recursive = Recursive::new(lab.resolver(), Duration::from_millis(400));
+        let recursive = Recursive::new(lab.resolver(), Duration::from_secs(3));
         let policies = policies(&UsageProfile::Strict, defaults());
         let device = Device {
             chain: resolvet::anchors::certificates(&description.device).unwrap(),
@@ -69,9 +69,11 @@ impl Thing {
     pub(crate) async fn join(&self) -> Result<Enrolment, EnrolError> {
         let registrar: Endpoint = self.description.registrar.clone().try_into().unwrap();
         let place = (&self.store, &self.network);
-        self.enroller
-            .join(registrar, &self.device, None, place, &mut |_| {})
-            .await
+        let mut tell = |_: &Step| {};
+        let joining = self
+            .enroller
+            .join(registrar, &self.device, None, place, &mut tell);
+        Ok(joining.await?.enrolment)
     }
 
     /// The error of a join, after which nothing is stored.
@@ -85,7 +87,7 @@ impl Thing {
     /// Of which journey's kind it is.
     async fn failed(&self) -> JourneyError {
         match self.refused().await {
-            EnrolError::Pledge(failure) => failure.error,
+            EnrolError::Journey(failure) => failure.error,
             other => panic!("{other:?}"),
         }
     }
@@ -218,7 +220,7 @@ async fn an_old_voucher_is_refused() {
     thing.store.remove(&thing.network).unwrap();
     thing.lab.registrar().fail(RegistrarFault::Replays);
     let error = thing.join().await.unwrap_err();
-    let EnrolError::Pledge(failure) = error else {
+    let EnrolError::Journey(failure) = error else {
         panic!("{error:?}")
     };
     let JourneyError::Voucher(error) = failure.error else {
@@ -233,7 +235,7 @@ async fn a_pin_of_somebody_else_is_refused() {
     thing.lab.masa().fail(MasaFault::OtherPin);
     let error = thing.refused().await;
     assert_eq!(error.kind(), EnrolErrorKind::NotAuthenticated);
-    let EnrolError::Pledge(failure) = error else {
+    let EnrolError::Journey(failure) = error else {
         panic!("{error:?}")
     };
     assert!(

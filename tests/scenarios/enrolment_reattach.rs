@@ -4,58 +4,62 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_proto::rr::RecordType;
-use resolvet::enrolment::{Attached, EnrolError, NetworkName, Renewal, Store, reattach};
+use resolvet::enrolment::{Attached, EnrolError, Enrolment, Renewal, reattach};
 use resolvet::{Client, Recursive};
 use resolvet_proto::enrolment::est::Operation;
-use resolvet_proto::judgement::UsageProfile;
+use resolvet_proto::enrolment::journey::JourneyError;
+use resolvet_proto::judgement::{Purpose, UsageProfile};
 use resolvet_proto::session::Config;
 use resolvet_tests::lab::ca::{Fault, Leaf};
 use resolvet_tests::lab::est::{EstFault, EstOptions};
 use resolvet_tests::lab::{Lab, Options};
-use tempfile::TempDir;
 
 use crate::enrolment_desk::{Device, certificates, lab};
 use crate::journey::{ASKED, defaults, policies};
 
-/// A device that enrolled, and its store.
+/// A device that enrolled.
 struct Known {
     device: Device,
     client: Client,
-    store: Store,
-    network: NetworkName,
-    _folder: TempDir,
 }
 
 impl Known {
     async fn new(lab: &Lab) -> Self {
         let mut device = Device::new(lab);
-        let enrolment = device.bootstrap().await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("enrolments")).unwrap();
-        let network: NetworkName = "campus".parse().unwrap();
-        store.save(&network, &enrolment).unwrap();
-        let recursive = Recursive::new(lab.resolver(), Duration::from_millis(400));
+        device.bootstrap().await.unwrap();
+        let recursive = Recursive::new(lab.resolver(), Duration::from_secs(3));
         Self {
             device,
             client: Client::new(policies(&UsageProfile::Strict, defaults()), recursive),
-            store,
-            network,
-            _folder: folder,
         }
     }
 
+    fn stored(&self) -> Enrolment {
+        let Device { store, network, .. } = &self.device;
+        store.load(network).unwrap().unwrap()
+    }
+
     async fn come_back(&self) -> Attached {
+        let Device { store, network, .. } = &self.device;
         let session = Config::new("example.net".to_owned(), 7);
+        let enroller = &self.device.enroller;
         reattach(
-            &self.device.enroller,
+            enroller,
             &self.client,
-            (&self.store, &self.network),
+            (store, network),
             session,
-            None,
             &mut |_| {},
         )
         .await
         .unwrap()
+    }
+}
+
+/// Why the EST server gave nothing.
+fn why(renewal: Renewal) -> JourneyError {
+    match renewal {
+        Renewal::Failed(EnrolError::Journey(failure)) => failure.error,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -89,18 +93,18 @@ async fn a_replaced_certificate_is_fetched_without_a_password() {
         attached.renewal
     );
     assert!(attached.attachment.vetted().await.is_ok());
-    let stored = known.store.load(&known.network).unwrap().unwrap();
+    let stored = known.stored();
     assert_eq!(*certificates(&stored)[0], *new.end_entity());
     let journal = lab.est().journal();
     let schemes: Vec<_> = journal[asked..].iter().map(|entry| entry.scheme).collect();
-    assert_eq!(schemes, ["", ""], "nobody proved a password again");
+    assert_eq!(schemes, ["", "", ""], "nobody proved a password again");
 }
 
 #[tokio::test]
 async fn an_impostor_gives_nothing_and_changes_nothing() {
     let lab = lab();
     let known = Known::new(&lab).await;
-    let before = known.store.load(&known.network).unwrap();
+    let before = known.stored();
     let new = lab.authority().issue(&Leaf::good("example.net")).unwrap();
     lab.site().servers()[0].dot.present(&new).unwrap();
     lab.est().convey(vec![new.conveyed().clone()]);
@@ -112,13 +116,19 @@ async fn an_impostor_gives_nothing_and_changes_nothing() {
         .present(&lab.authority().issue(&leaf).unwrap())
         .unwrap();
     let attached = known.come_back().await;
-    assert!(
-        matches!(attached.renewal, Renewal::Failed(EnrolError::Channel(_))),
-        "{:?}",
-        attached.renewal
-    );
     assert!(attached.attachment.vetted().await.is_err());
-    assert_eq!(known.store.load(&known.network).unwrap(), before);
+    let error = why(attached.renewal);
+    assert!(
+        matches!(
+            &error,
+            JourneyError::Refused {
+                purpose: Purpose::EstServer,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert_eq!(known.stored(), before);
     assert_eq!(lab.est().journal().len(), asked, "nothing was asked of it");
 }
 
@@ -126,33 +136,38 @@ async fn an_impostor_gives_nothing_and_changes_nothing() {
 async fn a_server_that_cannot_renew_leaves_what_was_stored() {
     let lab = lab();
     let known = Known::new(&lab).await;
-    let before = known.store.load(&known.network).unwrap();
+    let before = known.stored();
     let new = lab.authority().issue(&Leaf::good("example.net")).unwrap();
     lab.site().servers()[0].dot.present(&new).unwrap();
     lab.est().fail_at(Operation::EeCerts, EstFault::NotAnchored);
     let attached = known.come_back().await;
+    let error = why(attached.renewal);
     assert!(
         matches!(
-            attached.renewal,
-            Renewal::Failed(EnrolError::Refused { .. })
+            &error,
+            JourneyError::Refused {
+                purpose: Purpose::ConveyedEndEntity,
+                ..
+            }
         ),
-        "{:?}",
-        attached.renewal
+        "{error}"
     );
-    assert_eq!(known.store.load(&known.network).unwrap(), before);
+    assert_eq!(known.stored(), before);
 }
 
 #[tokio::test]
 async fn a_server_that_moved_is_found_again() {
     let lab = lab();
     let mut known = Known::new(&lab).await;
-    let mut enrolment = known.store.load(&known.network).unwrap().unwrap();
+    let mut enrolment = known.stored();
     let moved = Arc::new(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
     let port = moved.local_addr().unwrap().port();
     drop(moved);
     let old = format!("https://est.example.net:{port}");
     enrolment.est.endpoint = old.clone().try_into().unwrap();
-    let renewed = known.device.renew(&enrolment).await.unwrap();
+    let Device { store, network, .. } = &known.device;
+    store.save(network, &enrolment).unwrap();
+    let renewed = known.device.renew().await.unwrap();
     let expected = format!("https://est.example.net:{}", lab.est().port());
     assert_eq!(renewed.est.endpoint.to_string(), expected);
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use resolvet::enrolment::{NetworkName, Password, Store, User};
+use resolvet::enrolment::{Password, User};
 use resolvet_tests::lab::est::{EstFault, PASSWORD, USER};
 
 use crate::enrolment_desk::{Device, journey, lab};
@@ -66,11 +66,7 @@ async fn a_password_stands_in_no_store_transcript_or_output() {
     let enrolment = device.bootstrap().await.unwrap();
     search("the enrolment", &format!("{enrolment:?}"));
     search("what a person is shown", &format!("{:?}", device.shown));
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("enrolments")).unwrap();
-    let network: NetworkName = "campus".parse().unwrap();
-    store.save(&network, &enrolment).unwrap();
-    assert!(search_folder(folder.path()) >= 1);
+    assert!(search_folder(device.folder.path()) >= 1);
     let outcome = journey(&lab, &enrolment).attach().await;
     search("the story", &serde_json::to_string(&outcome.story).unwrap());
     search("the story", &format!("{:?}", outcome.story));

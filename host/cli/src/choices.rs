@@ -155,7 +155,7 @@ impl Subject {
 /// How a journey of enrolment ended, where it was one that did.
 fn journey_failure(error: &anyhow::Error) -> Option<&Failure> {
     match error.downcast_ref::<EnrolError>()? {
-        EnrolError::Pledge(failure) => Some(failure),
+        EnrolError::Journey(failure) => Some(failure),
         _ => None,
     }
 }

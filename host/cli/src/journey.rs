@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use anyhow::{Context as _, bail};
 use resolvet::{
     Attachment, Client, Limits, Policies, Recursive, anchors,
-    enrolment::{Enroller, NetworkName, Progress, Renewal, reattach},
+    enrolment::{Enroller, NetworkName, Renewal, Step, in_words, reattach},
     offers,
 };
 use resolvet_proto::{
@@ -17,7 +17,6 @@ use resolvet_proto::{
 
 use crate::{
     args::{Journey, Profile, TokenArguments, socket_address},
-    commands::told,
     config::{Config, DohMethod, Network},
     enrolled::{self, Enrolled},
     exit::UsageError,
@@ -42,7 +41,6 @@ pub(crate) struct Prepared {
     /// The policies and what they are asked with when an enrolment has to be renewed.
     enroller: Enroller,
     enrolled: Option<Enrolled>,
-    implicit: Option<Arc<AnchorSet>>,
     interface: Option<String>,
     pub(crate) resolver: SocketAddr,
     pub(crate) profile: UsageProfile,
@@ -117,16 +115,13 @@ pub(crate) fn prepare(
     };
     find_by(&mut session, &config.network)?;
     session.usage_profile = profile.clone();
-    let mut implicit = None;
     match &enrolled {
         None => {
             session.anchors = Arc::new(trust_anchors(anchors.as_deref())?);
             session.conveyed = conveyed(end_entity)?;
         }
         Some(enrolled) if enrolled.enrolment.database == AnchorDatabase::Implicit => {
-            let system = Arc::new(anchors::from_system()?);
-            enroller = enroller.with_implicit_anchors(Arc::clone(&system));
-            implicit = Some(system);
+            enroller = enroller.with_implicit_anchors(Arc::new(anchors::from_system()?));
         }
         Some(_) => {}
     }
@@ -136,7 +131,6 @@ pub(crate) fn prepare(
         session,
         enroller,
         enrolled,
-        implicit,
         interface: journey.interface.or(config.network.interface),
         resolver,
         profile,
@@ -206,13 +200,16 @@ impl Prepared {
         let Some(Enrolled { store, network, .. }) = &self.enrolled else {
             return Ok((self.client.attach(self.session)?, domain));
         };
-        let mut tell = |progress: Progress| output.progress(&told(&progress));
+        let mut tell = |step: &Step| {
+            if let Some(text) = in_words(step) {
+                output.progress(&text);
+            }
+        };
         let attached = reattach(
             &self.enroller,
             &self.client,
             (store, network),
             self.session,
-            self.implicit.as_ref(),
             &mut tell,
         );
         let attached = attached.await?;

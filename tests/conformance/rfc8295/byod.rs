@@ -11,7 +11,7 @@ use resolvet_proto::{
         },
         journey::{
             Action, AnchorChoice, AuthenticationRefusal, Byod, ByodConfig, Choice, Event,
-            JourneyError, Profile, ProfileError, State, Trust,
+            Journey as _, JourneyError, Profile, ProfileError, State, Trust,
         },
     },
     judgement::{AnchorDatabase, AnchorSet, Der, NetworkIdentity, Purpose},
@@ -373,11 +373,17 @@ fn faults() {
     }
     assert!(matches!(
         at("cacerts", HttpReply::new(500, &[], vec![])),
-        JourneyError::Reply(ReplyError::Status { status: 500, .. })
+        JourneyError::Reply {
+            reason: ReplyError::Status { status: 500, .. },
+            ..
+        }
     ));
     assert!(matches!(
         at("cacerts", HttpReply::new(202, &[], vec![])),
-        JourneyError::Reply(ReplyError::Pending { .. })
+        JourneyError::Reply {
+            reason: ReplyError::Pending { .. },
+            ..
+        }
     ));
     assert_eq!(
         at("cacerts", pkcs7(&[n.authority.clone()])),
@@ -385,7 +391,10 @@ fn faults() {
     );
     assert!(matches!(
         at("cacerts", pkcs7(&[])),
-        JourneyError::Reply(ReplyError::Cms(CmsError::NoCertificates))
+        JourneyError::Reply {
+            reason: ReplyError::Cms(CmsError::NoCertificates),
+            ..
+        }
     ));
     let huge = HttpReply::new(
         200,
@@ -394,7 +403,10 @@ fn faults() {
     );
     assert!(matches!(
         at("eecerts", huge),
-        JourneyError::Reply(ReplyError::Body(BodyError::TooLarge { .. }))
+        JourneyError::Reply {
+            reason: ReplyError::Body(BodyError::TooLarge { .. }),
+            ..
+        }
     ));
     assert!(matches!(
         at(

@@ -7,8 +7,8 @@ use resolvet_proto::{
         Anchor, AnchorSource, Enrolment, EstServer, LocalIdentity, Pending, ServerAuthentication,
         est::{CertificationRequest, HttpReply, HttpRequest, Operation, decode},
         journey::{
-            Action, AnchorChoice, Choice, Event, JourneyError, Profile, ProfileError, Reattachment,
-            ReattachmentConfig, State, Step, Trust,
+            Action, AnchorChoice, Choice, Event, Journey as _, JourneyError, Profile, ProfileError,
+            Reattachment, ReattachmentConfig, State, Step, Trust,
         },
     },
     judgement::{AnchorDatabase, NetworkIdentity, Purpose, ReferenceId},
@@ -18,7 +18,7 @@ use resolvet_proto::{
 use super::byod::{EST, Network, pkcs7};
 use crate::{
     forge::{Certificate, NOW, dns, key, srv},
-    rfc8995::driver::{Driver, Journey as _, endpoint},
+    rfc8995::driver::{Driver, endpoint, steps},
 };
 
 fn stored(n: &Network) -> Enrolment {
@@ -138,7 +138,7 @@ fn what_changed_is_replaced() {
                 .iter()
                 .all(|request| request.est_server_authentication == stored)
         );
-        let steps = journey.steps();
+        let steps = steps(&journey);
         let downgrade = steps.iter().any(|step| matches!(step, Step::Downgrade));
         assert_eq!(downgrade, kind == FailureKind::Downgrade);
     }

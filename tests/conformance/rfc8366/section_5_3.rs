@@ -2,7 +2,7 @@
 
 use resolvet_proto::{
     enrolment::journey::{
-        Action, AnchorChoice, Event, JourneyError, Pledge, Profile, Reattachment,
+        Action, AnchorChoice, Event, Journey as _, JourneyError, Pledge, Profile, Reattachment,
         ReattachmentConfig, State,
     },
     judgement::{NetworkIdentity, Purpose, ServerAuthentication},

@@ -10,7 +10,7 @@ use resolvet_proto::{
     enrolment::{
         Enrolment,
         est::{Endpoint, HttpReply, HttpRequest},
-        journey::{Action, Byod, Event, Failure, Pledge, Reattachment, State, Step, Trust},
+        journey::{Action, Event, Failure, Journey, State, Step, Trust},
     },
     judgement::{Decision, Der, Judgement, Outcome, Presented, Request, Stage, Verdict},
     session::{ConnectionFailure, ConnectionFailureKind},
@@ -18,33 +18,14 @@ use resolvet_proto::{
 
 use crate::forge::{ECDSA_SHA256, NOW, key};
 
-/// A machine.
-pub(crate) trait Journey {
-    fn feed(&mut self, event: &Event, now: Timestamp);
-    fn action(&mut self) -> Option<Action>;
-    fn at(&self) -> State;
-    fn steps(&self) -> Vec<Step>;
+/// What happened in a journey.
+pub(crate) fn steps(journey: &dyn Journey) -> Vec<Step> {
+    journey
+        .story()
+        .iter()
+        .map(|entry| entry.step.clone())
+        .collect()
 }
-
-macro_rules! journey {
-    ($($name:ident)+) => {
-        $(impl Journey for $name {
-            fn feed(&mut self, event: &Event, now: Timestamp) {
-                self.handle(event, now);
-            }
-            fn action(&mut self) -> Option<Action> {
-                self.next_action()
-            }
-            fn at(&self) -> State {
-                self.state()
-            }
-            fn steps(&self) -> Vec<Step> {
-                self.story().iter().map(|entry| entry.step.clone()).collect()
-            }
-        })+
-    };
-}
-journey!(Byod Pledge Reattachment);
 
 /// What a server answers; nothing when the connection ends.
 type Answer<'a> = Box<dyn FnMut(&HttpRequest) -> Option<HttpReply> + 'a>;
@@ -144,7 +125,9 @@ impl<'a> Driver<'a> {
         for _ in 0..20_000 {
             let event = match events.pop_front() {
                 Some(event) => event,
-                None if matches!(journey.at(), State::Done | State::Failed) => return journey.at(),
+                None if matches!(journey.state(), State::Done | State::Failed) => {
+                    return journey.state();
+                }
                 None => {
                     let until = self
                         .timer
@@ -159,8 +142,8 @@ impl<'a> Driver<'a> {
             // What was seen goes through JSON: no event may carry what a transcript must not have.
             let text = serde_json::to_string(&event).unwrap();
             assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
-            journey.feed(&event, self.now);
-            while let Some(action) = journey.action() {
+            journey.handle(&event, self.now);
+            while let Some(action) = journey.next_action() {
                 events.extend((self.intercept)(&action).or_else(|| self.perform(action)));
             }
         }
@@ -266,6 +249,7 @@ impl<'a> Driver<'a> {
                     kind,
                     detail: detail.into(),
                 },
+                judgement: None,
             })
         };
         let Some(server) = self.servers.get(&to.to_string()) else {

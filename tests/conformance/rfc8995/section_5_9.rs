@@ -11,8 +11,8 @@ use resolvet_proto::{
             ReplyError, certs_only, decode, encode,
         },
         journey::{
-            Action, AnchorChoice, Event, JourneyError, Pledge, PledgeConfig, Profile, ProfileError,
-            State, Step,
+            Action, AnchorChoice, Event, Journey as _, JourneyError, Pledge, PledgeConfig, Profile,
+            ProfileError, State, Step,
         },
     },
     judgement::{AnchorDatabase, Clock, Der, NetworkIdentity, Purpose},
@@ -20,7 +20,7 @@ use resolvet_proto::{
 
 use super::{
     ALGORITHMS,
-    driver::{Driver, Journey as _, endpoint},
+    driver::{Driver, endpoint, steps},
     manufacturer::{Manufacturer, SERIAL, Wanted},
 };
 use crate::forge::{Certificate, dns, srv};
@@ -521,8 +521,7 @@ fn the_next_registrar() {
     );
     assert_ne!(driver.sent[0].body, driver.sent[1].body);
     assert!(
-        pledge
-            .steps()
+        steps(&pledge)
             .iter()
             .any(|step| matches!(step, Step::Failed(text) if text.contains("403")))
     );
@@ -557,11 +556,17 @@ fn other_faults() {
     };
     assert!(matches!(
         at("eecerts", HttpReply::new(500, &[], vec![])),
-        JourneyError::Reply(ReplyError::Status { status: 500, .. })
+        JourneyError::Reply {
+            reason: ReplyError::Status { status: 500, .. },
+            ..
+        }
     ));
     assert!(matches!(
         at("eecerts", pkcs7(&[])),
-        JourneyError::Reply(ReplyError::Cms(CmsError::NoCertificates))
+        JourneyError::Reply {
+            reason: ReplyError::Cms(CmsError::NoCertificates),
+            ..
+        }
     ));
     let huge = HttpReply::new(
         200,
@@ -570,13 +575,19 @@ fn other_faults() {
     );
     assert!(matches!(
         at("eecerts", huge),
-        JourneyError::Reply(ReplyError::Body(BodyError::TooLarge { .. }))
+        JourneyError::Reply {
+            reason: ReplyError::Body(BodyError::TooLarge { .. }),
+            ..
+        }
     ));
     let mut cut = pkcs7(&[m.root()]);
     cut.body = cut.body[..400].into();
     assert!(matches!(
         at("simpleenroll", cut),
-        JourneyError::Reply(ReplyError::Body(BodyError::Length { .. }))
+        JourneyError::Reply {
+            reason: ReplyError::Body(BodyError::Length { .. }),
+            ..
+        }
     ));
     assert!(matches!(
         at("simpleenroll", pkcs7(&[m.root()])),
@@ -695,7 +706,7 @@ fn without_a_clock() {
         "{:#?}",
         pledge.story()
     );
-    let waived = pledge.steps().into_iter().find_map(|step| match step {
+    let waived = steps(&pledge).into_iter().find_map(|step| match step {
         Step::Voucher { waived, .. } => Some(waived),
         _ => None,
     });

@@ -10,8 +10,8 @@ use std::{
 use resolvet::{
     Policies, Recursive, anchors,
     enrolment::{
-        Device, EnrolError, Enroller, Enrolment, EstLocation, KeyLocation, KeyStore, NetworkName,
-        Progress, Store, User,
+        Device, EnrolError, Enrolled, Enroller, EstLocation, KeyLocation, KeyStore, Person, Place,
+        Step, Store, User, in_words,
     },
 };
 use resolvet_proto::{
@@ -127,50 +127,42 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     let domain = &domain.clone().or_else(|| consent.domain.clone());
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
     let recursive = Recursive::new(resolver, LOOKUP);
-    let mut enroller = Enroller::new(Policies::new(&engine, set), recursive).with_keys(keys);
+    let mut enroller = Enroller::new(Policies::new(&engine, set), recursive)
+        .with_keys(keys)
+        .with_network_identity(consent.identity.clone());
+    let place = match &named {
+        Some(network) => Place::named(&store, network),
+        None => Place::by_domain(&store),
+    };
+    let mut tell = |progress: &Step| tell(output, progress);
     if let (Some((registrar, device)), Some(network)) = (device, &named) {
-        let mut tell = |progress: Progress| tell(output, &progress);
         let place = (&store, network);
-        let enrolment = enroller
+        let enrolled = enroller
             .join(registrar, &device, domain.as_deref(), place, &mut tell)
             .await?;
-        return finish(&store, network, &enrolment, &consent, output);
+        return finish(&store, &enrolled, &consent, output);
     }
     if !arguments.no_system_anchors
         && let Ok(system) = anchors::from_system()
     {
         enroller = enroller.with_implicit_anchors(Arc::new(system));
     }
-    let locations = match (location, domain) {
-        (Some(location), _) => vec![location],
-        (None, Some(domain)) => {
-            step(
-                output,
-                &format!("looking for an EST server at _est._tcp.{domain} by {resolver}"),
-            );
-            enroller.find(domain).await?
-        }
-        (None, None) => Vec::new(),
-    };
+    if let (None, Some(domain)) = (&location, domain) {
+        step(
+            output,
+            &format!("looking for an EST server at _est._tcp.{domain} by {resolver}"),
+        );
+    }
     let name = name.unwrap_or_default();
     let password = password::read(name, arguments.password_fd)?;
-    let user = User::new(name, password).map_err(|error| UsageError(error.to_string()))?;
-    let mut tell = |progress: Progress| tell(output, &progress);
-    let enrolment = enroller
-        .bootstrap(locations, user, domain.as_deref(), &mut tell)
-        .await?;
-    let network = match named {
-        Some(network) => network,
-        None => enrolled::network_name(
-            enrolment
-                .authentication_domain_name
-                .as_deref()
-                .unwrap_or_default(),
-        )?,
+    let person = Person {
+        user: User::new(name, password).map_err(|error| UsageError(error.to_string()))?,
+        server: location,
+        domain: domain.clone(),
     };
-    store.save(&network, &enrolment)?;
-    consent.keep(&store, &network)?;
-    finish(&store, &network, &enrolment, &consent, output)
+    let enrolled = enroller.bootstrap(person, place, &mut tell).await?;
+    consent.keep(&store, &enrolled.network)?;
+    finish(&store, &enrolled, &consent, output)
 }
 
 /// The registrar and what the manufacturer gave the device, where it is to join by a voucher.
@@ -211,11 +203,13 @@ fn device(arguments: &Bootstrap, keys: &KeyStore) -> anyhow::Result<Option<(Endp
 /// Says what was stored.
 fn finish(
     store: &Store,
-    network: &NetworkName,
-    enrolment: &Enrolment,
+    enrolled: &Enrolled,
     consent: &Consent,
     output: &Output,
 ) -> anyhow::Result<Exit> {
+    let Enrolled {
+        network, enrolment, ..
+    } = enrolled;
     let report = BootstrapReport {
         version: VERSION,
         network: network.to_string(),
@@ -245,9 +239,8 @@ fn finish(
 }
 
 /// A line for a step that has one.
-pub(super) fn tell(output: &Output, progress: &Progress) {
-    let text = told(progress);
-    if !text.is_empty() {
+pub(super) fn tell(output: &Output, progress: &Step) {
+    if let Some(text) = in_words(progress) {
         step(output, &text);
     }
 }
@@ -257,42 +250,6 @@ pub(super) fn step(output: &Output, text: &str) {
     if !output.is_json() {
         // Whoever closed standard output is not waiting any more; the end of the command says so.
         let _closed = output.line(&tinted(Tone::Faint, text));
-    }
-}
-
-/// A step in words.
-pub(crate) fn told(progress: &Progress) -> String {
-    match progress {
-        Progress::Connecting { location } => format!("connecting to {}", location.endpoint),
-        Progress::Provisional { address } => {
-            format!("TLS with {address} stands; its certificate is not believed yet")
-        }
-        Progress::Connected { address } => {
-            format!("TLS with {address} stands; policies accepted its certificate")
-        }
-        Progress::Authenticated {
-            user,
-            reference_ids,
-        } => format!(
-            "{} and the server proved that they know the password; the server is {} from now on",
-            user.escape_debug(),
-            reference_ids.join(", ")
-        ),
-        Progress::Anchors { database, anchors } => format!("{anchors} trust anchors ({database})"),
-        Progress::Accepted { purpose, subject } => {
-            format!("policies accepted {subject} as {purpose}")
-        }
-        Progress::Refused { subject, why } => {
-            format!("policies refused the conveyed certificate of {subject}: {why}")
-        }
-        Progress::DnsServer {
-            srv_id,
-            authentication_domain_name,
-            certificates,
-        } => format!(
-            "DNS server {srv_id}: authentication domain name {authentication_domain_name}, {certificates} certificates"
-        ),
-        other => other.pledge_in_words().unwrap_or_default(),
     }
 }
 

@@ -13,7 +13,6 @@ mod trust;
 
 use anyhow::Context as _;
 
-pub(crate) use bootstrap::told;
 pub(crate) use network::by;
 
 use crate::{args::Command, exit::Exit, output::Output};

@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use resolvet::{
     Policies, Recursive, anchors,
-    enrolment::{Enroller, Progress},
+    enrolment::{Enroller, Step},
 };
 use resolvet_proto::judgement::{AnchorDatabase, Der, UsageProfile};
 use serde::Serialize;
@@ -161,9 +161,10 @@ async fn renew(
     if found.enrolment.database == AnchorDatabase::Implicit {
         enroller = enroller.with_implicit_anchors(Arc::new(anchors::from_system()?));
     }
-    let mut tell = |progress: Progress| tell(output, &progress);
-    let renewed = enroller.renew(&found.enrolment, &mut tell).await?;
-    found.store.save(&found.network, &renewed)?;
+    let mut tell = |progress: &Step| tell(output, progress);
+    let renewed = enroller
+        .renew(&found.store, &found.network, &mut tell)
+        .await?;
     let report = report(&found.network, &renewed, now());
     if output.is_json() {
         output.document(&ShowReport {

@@ -75,7 +75,7 @@ fn another_server_in_the_place_of_a_known_one_is_refused() {
     let output = device.run(&renew, "");
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(
-        text(&output).contains("redirects to https://other.example"),
+        text(&output).contains("redirects to `https://other.example`"),
         "{}",
         text(&output)
     );

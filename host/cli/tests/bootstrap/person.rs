@@ -19,12 +19,12 @@ fn a_device_that_knows_nothing_ends_with_a_vetted_server() {
     assert_eq!(output.status.code(), Some(0), "{said}");
     for step in [
         "looking for an EST server at _est._tcp.example.net",
-        "its certificate is not believed yet",
+        "the server's certificate is not believed yet",
         "proved that they know the password",
         "trust anchors (explicit)",
         "policies accepted est.example.net as est-server",
         "policies accepted example.net as conveyed-end-entity",
-        "DNS server _domain-s.example.net: authentication domain name example.net",
+        "DNS server: authentication domain name example.net",
         "enrolled in network example.net",
     ] {
         assert!(said.contains(step), "expected `{step}`: {said}");
@@ -171,7 +171,7 @@ fn a_certificate_without_an_anchor_is_refused() {
     device.refused(
         &[DOMAIN],
         5,
-        "the conveyed certificate of example.net is not acceptable",
+        "the certificate of `example.net` is not acceptable for `conveyed-end-entity`",
     );
 }
 
@@ -191,7 +191,7 @@ fn an_est_server_that_policies_refuse_is_refused_whoever_knows_the_password() {
         device.is_refused(
             &output,
             5,
-            "the certificate of the EST server (est.example.net)",
+            "the certificate of `est.example.net` is not acceptable for `est-server`",
         );
         assert!(text(&output).contains(finding), "{}", text(&output));
     }
@@ -233,14 +233,14 @@ fn answers_that_cannot_be_used_each_have_their_error() {
             Operation::CaCerts,
             EstFault::Truncated,
             1,
-            "`cacerts` at https://est.example.net",
+            "`/.well-known/est/cacerts` at `https://est.example.net",
         ),
         (Operation::EeCerts, EstFault::NoBase64, 1, "no base64"),
         (
             Operation::EeCerts,
             EstFault::NoCertificates,
             1,
-            "`eecerts` at https://est.example.net",
+            "`/.well-known/est/eecerts` at `https://est.example.net",
         ),
         (
             Operation::CaCerts,
@@ -252,7 +252,7 @@ fn answers_that_cannot_be_used_each_have_their_error() {
             Operation::CaCerts,
             EstFault::Redirect("https://other.example/".into()),
             1,
-            "redirects to https://other.example",
+            "redirects to `https://other.example`",
         ),
     ] {
         let device = Device::new();

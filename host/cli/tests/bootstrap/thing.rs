@@ -76,10 +76,10 @@ fn a_thing_joins_by_its_manufacturers_voucher() {
     let said = text(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");
     for step in [
-        "the registrar's certificate is not believed yet",
+        "the server's certificate is not believed yet",
         "the manufacturer's voucher is good",
-        "policies on registrar: accepted",
-        "policies on conveyed-end-entity: accepted",
+        "policies accepted registrar.example.net as registrar",
+        "policies accepted example.net as conveyed-end-entity",
         "authentication domain name example.net",
         "a certificate of the device's own was issued",
         "enrolled in network factory",

@@ -81,6 +81,15 @@ pub struct Facts {
     pub extensions: Vec<String>,
 }
 
+/// Whose certificate it is, for a person: its first DNS-ID, or else its subject.
+#[must_use]
+pub fn whose(der: &[u8]) -> String {
+    facts(der).map_or_else(
+        |_| "unreadable".into(),
+        |facts| facts.dns_ids.into_iter().next().unwrap_or(facts.subject),
+    )
+}
+
 /// Reads a DER certificate.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ mod srv_id;
 mod subject;
 mod validity;
 
-pub use facts::{CertificateError, Facts, facts, privacy_statement};
+pub use facts::{CertificateError, Facts, facts, privacy_statement, whose};
 pub use srv_id::{SrvId, SrvIdError};
 pub use subject::subject;
 pub use validity::validity;

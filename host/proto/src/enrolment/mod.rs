@@ -18,5 +18,13 @@ pub use crate::judgement::ServerAuthentication;
 
 /// The beginning of a text that came from elsewhere, with everything escaped that could move a cursor or end a line.
 pub(crate) fn quoted(text: &str, limit: usize) -> alloc::string::String {
-    text.escape_debug().take(limit).collect()
+    let mut quoted = alloc::string::String::new();
+    for c in text.chars().take(limit) {
+        match c {
+            // They are harmless, and words that were escaped before would be escaped again.
+            '\'' | '\\' | '"' => quoted.push(c),
+            other => quoted.extend(other.escape_debug()),
+        }
+    }
+    quoted.chars().take(limit).collect()
 }

@@ -6,6 +6,7 @@ mod der;
 mod digest;
 mod request;
 mod verdict;
+mod why;
 mod words;
 
 pub use combine::{

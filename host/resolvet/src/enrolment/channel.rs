@@ -60,7 +60,7 @@ pub enum ChannelError {
         within: Duration,
     },
     /// The policies refused what was presented.
-    #[error("the certificate that {address} presented is not acceptable as that of the EST server: {}", super::why(.judgement))]
+    #[error("the certificate that {address} presented is not acceptable as that of the EST server: {}", .judgement.why())]
     Refused {
         /// Who.
         address: SocketAddr,

@@ -3,16 +3,21 @@
 use resolvet_proto::{
     enrolment::{
         brski::IDevIdError,
-        est::{BodyError, EndEntityError, Endpoint, ReplyError, limits},
-        journey::{Failure, JourneyError, ProfileError},
+        journey::{AuthenticationRefusal, Failure, JourneyError, ProfileError},
         mutual::{self, BindingError},
     },
-    judgement::{Judgement, Outcome, Purpose, RequestError, Verdict},
+    judgement::{Judgement, Outcome, Verdict},
+    session::ConnectionFailureKind,
 };
 use thiserror::Error;
 
-use super::{channel::ChannelError, keys::KeyError, locate::LinkError, store::StoreError};
-use crate::LookupError;
+use super::{
+    channel::ChannelError,
+    keys::KeyError,
+    locate::LinkError,
+    store::{NetworkName, StoreError},
+};
+use crate::{AttachError, LookupError};
 
 /// There is no enrolment, and nothing was stored.
 #[derive(Debug, Error)]
@@ -49,92 +54,27 @@ pub enum EnrolError {
         /// The host.
         host: String,
     },
+    /// There is no enrolment to begin with.
+    #[error("there is no enrolment of network `{network}`")]
+    NotEnrolled {
+        /// The network.
+        network: NetworkName,
+    },
     /// The connection or an exchange over it failed, or policies refused the server's certificate.
     #[error(transparent)]
     Channel(#[from] ChannelError),
-    /// The server did not prove that it knows the password, or refused ours.
-    #[error(transparent)]
-    Mutual(#[from] mutual::Error),
-    /// The server's certificate cannot be bound to.
-    #[error(transparent)]
-    Binding(#[from] BindingError),
-    /// The server's certificate has no name by which it could be known again.
-    #[error(
-        "the EST server's certificate has no DNS-ID without a wildcard, so it could not be known again (draft-reddy-dprive-bootstrap-dns-server-04 4)"
-    )]
-    NoReferenceId,
-    /// The server answered something that cannot be used.
-    #[error("`{operation}` at {endpoint}: {reason}")]
-    Reply {
-        /// What was asked.
-        operation: &'static str,
-        /// Whom.
-        endpoint: Endpoint,
-        /// What is wrong.
-        reason: ReplyError,
-    },
-    /// The server has nothing of this kind, or asks for a login.
-    #[error("`{operation}` at {endpoint} brought nothing: {reason}")]
-    Nothing {
-        /// What was asked.
-        operation: &'static str,
-        /// Whom.
-        endpoint: Endpoint,
-        /// Why.
-        reason: &'static str,
-    },
-    /// The answer is at another server.
-    #[error(
-        "{from} redirects to {to}: another server is asked only when you name it (RFC 7030 3.2.1)"
-    )]
-    Redirected {
-        /// Who says so.
-        from: Endpoint,
-        /// Where to.
-        to: Endpoint,
-    },
-    /// Redirects do not end.
-    #[error(
-        "{from} redirects more than {} times (RFC 9110 15.4)",
-        limits::REDIRECTS
-    )]
-    RedirectLoop {
-        /// Who says so.
-        from: Endpoint,
-    },
-    /// There is nobody to begin a certification path at.
-    #[error(
-        "`/cacerts` brought no self-signed certificate, and the system's trust anchors are not to be used (RFC 7030 4.1.3)"
-    )]
-    NoAnchors,
-    /// Policies refused a certificate.
-    #[error("{what} is not acceptable: {}", super::why(.judgement))]
-    Refused {
-        /// Which certificate.
-        what: String,
-        /// For what it was judged.
-        purpose: Purpose,
-        /// What was said.
-        judgement: Box<Judgement<Verdict>>,
-    },
-    /// More came than is judged.
-    #[error(transparent)]
-    Request(#[from] RequestError),
-    /// The DNS server's certificate cannot be told.
-    #[error(transparent)]
-    EndEntity(#[from] EndEntityError),
-    /// The body of an answer.
-    #[error(transparent)]
-    Body(#[from] BodyError),
     /// A device's key.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The device's certificate is none.
     #[error(transparent)]
     Device(#[from] IDevIdError),
-    /// The journey with a voucher ended without an enrolment.
+    /// The journey ended without an enrolment.
     #[error("{}", .0.error)]
-    Pledge(Box<Failure>),
+    Journey(Box<Failure>),
+    /// No session could begin.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
     /// The journey may not begin.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -144,6 +84,21 @@ pub enum EnrolError {
     /// A piece of work was ended.
     #[error("the work was ended: {0}")]
     Ended(String),
+}
+
+/// A server did not prove what it had to, or an exchange with it failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// HTTP Mutual authentication.
+    #[error(transparent)]
+    Mutual(#[from] mutual::Error),
+    /// The server's certificate cannot be bound to.
+    #[error(transparent)]
+    Binding(#[from] BindingError),
+    /// The exchange failed.
+    #[error(transparent)]
+    Exchange(Box<EnrolError>),
 }
 
 /// What an [`EnrolError`] amounts to.
@@ -168,31 +123,45 @@ impl EnrolError {
             Self::NotFound { .. } | Self::NothingFound { .. } | Self::NoAddress { .. } => {
                 EnrolErrorKind::NotFound
             }
-            Self::Channel(ChannelError::Refused { judgement, .. })
-            | Self::Refused { judgement, .. } => match judgement.outcome {
-                Outcome::Faulted => EnrolErrorKind::PolicyFault,
-                _ => EnrolErrorKind::NotAuthenticated,
-            },
-            Self::Pledge(failure) => match &failure.error {
-                JourneyError::NoServer => EnrolErrorKind::NotFound,
-                JourneyError::Refused { outcome, .. } if *outcome == Outcome::Faulted.as_str() => {
-                    EnrolErrorKind::PolicyFault
-                }
-                JourneyError::Refused { .. }
-                | JourneyError::Voucher(_)
-                | JourneyError::Pin(_)
-                | JourneyError::CertificatesChanged { .. }
-                | JourneyError::NoAnchors
-                | JourneyError::EndEntity(_) => EnrolErrorKind::NotAuthenticated,
-                _ => EnrolErrorKind::Failed,
-            },
-            Self::Channel(ChannelError::ProofOfPossession { .. })
-            | Self::Mutual(_)
-            | Self::Binding(_)
-            | Self::NoReferenceId
-            | Self::NoAnchors
-            | Self::EndEntity(_) => EnrolErrorKind::NotAuthenticated,
+            Self::Journey(failure) => kind(&failure.error),
+            Self::Channel(ChannelError::Refused { judgement, .. }) => refused(judgement),
+            Self::Channel(ChannelError::ProofOfPossession { .. }) => {
+                EnrolErrorKind::NotAuthenticated
+            }
             _ => EnrolErrorKind::Failed,
         }
+    }
+}
+
+fn refused(judgement: &Judgement<Verdict>) -> EnrolErrorKind {
+    match judgement.outcome {
+        Outcome::Faulted => EnrolErrorKind::PolicyFault,
+        _ => EnrolErrorKind::NotAuthenticated,
+    }
+}
+
+fn kind(error: &JourneyError) -> EnrolErrorKind {
+    match error {
+        JourneyError::NoServer => EnrolErrorKind::NotFound,
+        JourneyError::Refused { judgement, .. } => refused(judgement),
+        JourneyError::Connection {
+            kind: ConnectionFailureKind::ProofOfPossession,
+            ..
+        } => EnrolErrorKind::NotAuthenticated,
+        JourneyError::Authentication { refusal, .. } => match refusal {
+            AuthenticationRefusal::Connection | AuthenticationRefusal::Cancelled => {
+                EnrolErrorKind::Failed
+            }
+            _ => EnrolErrorKind::NotAuthenticated,
+        },
+        JourneyError::Voucher(_)
+        | JourneyError::Pin(_)
+        | JourneyError::CertificatesChanged { .. }
+        | JourneyError::OtherCertificate { .. }
+        | JourneyError::NoCertificate { .. }
+        | JourneyError::NoReferenceId { .. }
+        | JourneyError::NoAnchors
+        | JourneyError::EndEntity(_) => EnrolErrorKind::NotAuthenticated,
+        _ => EnrolErrorKind::Failed,
     }
 }

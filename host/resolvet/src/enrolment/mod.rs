@@ -15,65 +15,34 @@
 //! not hold any more (the draft's section 9).
 
 mod channel;
+mod connection;
+mod driver;
 mod enroller;
 mod error;
-mod est;
 mod keys;
 mod locate;
-mod pledge;
-mod progress;
+mod random;
 mod reattach;
 mod server_request;
 mod store;
 mod trust;
-
-use resolvet_proto::judgement::{Evaluation, Judgement, Mode, Severity, Verdict};
+mod words;
 
 pub use channel::ChannelError;
-pub use enroller::Enroller;
-pub use error::{EnrolError, EnrolErrorKind};
+pub use driver::Place;
+pub use enroller::{Device, Enrolled, Enroller, Person};
+pub use error::{EnrolError, EnrolErrorKind, ProofError};
 pub use keys::{
     DeviceKey, KeyError, KeyLocation, KeyPlace, KeyStore, Pin, PinEntry, PinError, TokenUri,
     TokenUriError,
 };
 pub use locate::{EstLocation, Interfaces, Link, LinkError, Search};
-pub use pledge::Device;
-pub use progress::Progress;
 pub use reattach::{Attached, ReattachError, Renewal, reattach};
 pub use resolvet_proto::enrolment::{
     Enrolment,
+    journey::{AnchorChoice, Step},
     mutual::{Password, User, UserError},
 };
 pub use server_request::{ServerRequestError, server_key, server_request};
 pub use store::{NetworkName, NetworkNameError, Store, StoreError};
-
-/// Why policies did not accept, for a person: the first finding that binds, with its policy and paragraph.
-fn why(judgement: &Judgement<Verdict>) -> String {
-    let binding = judgement
-        .evaluations
-        .iter()
-        .filter(|e| e.mode == Mode::Enforce);
-    let said = |evaluation: &Evaluation<Verdict>| {
-        let policy = &evaluation.policy;
-        match &evaluation.result {
-            Err(fault) => Some(format!("policy `{policy}` failed: {}", fault.message)),
-            Ok(verdict) => {
-                let finding = verdict
-                    .findings
-                    .iter()
-                    .find(|f| f.severity == Severity::Error)?;
-                let (code, message) = (&finding.code, &finding.message);
-                let reference = match finding.reference.as_str() {
-                    "" => String::new(),
-                    reference => format!(" ({reference})"),
-                };
-                Some(format!(
-                    "`{code}`, {message}{reference}, says policy `{policy}`"
-                ))
-            }
-        }
-    };
-    let mut said = binding.filter_map(said);
-    said.next()
-        .unwrap_or_else(|| format!("the policies' answer is `{}`", judgement.outcome.as_str()))
-}
+pub use words::in_words;

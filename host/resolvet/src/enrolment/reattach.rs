@@ -1,25 +1,25 @@
-//! Coming to a known network again (the draft's section 9).
-
-use std::sync::Arc;
+//! What a device does each time it comes to a network that it knows (the draft's section 9).
 
 use resolvet_proto::{
-    enrolment::Enrolment,
-    judgement::{AnchorSet, NetworkIdentity},
-    session::{self, FailureKind},
+    enrolment::{
+        Enrolment,
+        journey::{Event, JourneyError, Reattachment, Step},
+    },
+    session,
 };
 use thiserror::Error;
 
-use super::{EnrolError, Enroller, NetworkName, Progress, Store, StoreError};
-use crate::{AttachError, Attachment, Client, clock};
+use super::{
+    EnrolError, Enroller, NetworkName, Store, StoreError,
+    driver::{Driver, Place},
+};
+use crate::{Attachment, Client, clock};
 
-/// Seconds before a renewal that is only early, and failed, is tried again.
-const RETRY: u64 = 3_600;
-
-/// What became of an enrolment on the way.
+/// Whether what was stored was replaced.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Renewal {
-    /// What was stored held.
+    /// The EST server was not asked.
     NotNeeded,
     /// The EST server was asked and conveyed this; `changed` says whether it is something else than before.
     Renewed {
@@ -55,23 +55,15 @@ pub enum ReattachError {
         /// The network.
         network: NetworkName,
     },
-    /// The enrolment has no authentication domain name.
-    #[error(
-        "the enrolment of network `{network}` has no authentication domain name (RFC 8310 8.1)"
-    )]
-    NoDomain {
-        /// The network.
-        network: NetworkName,
-    },
-    /// No session can begin.
+    /// It came to no attachment at all.
     #[error(transparent)]
-    Attach(#[from] AttachError),
+    Enrolment(#[from] EnrolError),
 }
 
 /// Attaches with what is stored. When the enrolment's time is nearly over it is renewed before; when the DNS server is not
 /// found or not accepted, the EST server is asked, and with what it conveys now the attachment is begun again, once.
 ///
-/// `session` gives everything that an enrolment does not say; `implicit` are the system's anchors if they may be used.
+/// `session` gives everything that an enrolment does not say.
 ///
 /// # Errors
 /// There is nothing to attach with. That no server was vetted is no error: the attachment says so.
@@ -79,90 +71,82 @@ pub async fn reattach(
     enroller: &Enroller,
     client: &Client,
     (store, network): (&Store, &NetworkName),
-    mut session: session::Config,
-    implicit: Option<&Arc<AnchorSet>>,
-    progress: &mut (dyn FnMut(Progress) + Send),
+    session: session::Config,
+    progress: &mut (dyn FnMut(&Step) + Send),
 ) -> Result<Attached, ReattachError> {
     let stored = store.load(network)?;
-    let mut enrolment = stored.ok_or_else(|| ReattachError::NotEnrolled {
+    let mut stored = stored.ok_or_else(|| ReattachError::NotEnrolled {
         network: network.clone(),
     })?;
-    let mut renewal = Renewal::NotNeeded;
+    let enroller = enroller.of(&stored);
+    let place = Place::named(store, network);
+    let mut attempt = async |stored: &Enrolment, first| -> Result<Ended, ReattachError> {
+        let mut journey = enroller.returning(stored.clone())?;
+        let mut driver = Driver::new(&enroller, place)?;
+        driver.domain = stored.authentication_domain_name.clone();
+        driver.session = Some((client, session.clone()));
+        let outcome = driver.run(&mut journey, first, progress).await;
+        let attachment = driver.take_attachment();
+        Ok((journey, attachment, outcome))
+    };
     let now = clock::now().unix;
-    let is_due = enrolment.renew_at().is_some_and(|moment| moment <= now);
-    if is_due && enrolment.retry_after.is_none_or(|moment| moment <= now) {
-        renewal = renew(enroller, (store, network), &mut enrolment, progress).await?;
-        if matches!(renewal, Renewal::Failed(_)) {
-            enrolment.retry_after = Some(now.saturating_add(RETRY));
-            store.save(network, &enrolment)?;
+    let is_due = stored.renew_at().is_some_and(|moment| moment <= now);
+    let may_ask = stored.retry_after.is_none_or(|moment| moment <= now);
+    if is_due && may_ask {
+        let ended = attempt(&stored, Event::Renew).await?;
+        match ended {
+            // What is stored may serve for a while yet.
+            (_, None, Err(EnrolError::Journey(failure))) => {
+                stored.retry_after = Some(now.saturating_add(failure.retry_after));
+                store.save(network, &stored)?;
+                let begun = attempt(&stored, Event::Start).await?;
+                let mut attached = attached(&stored, begun)?;
+                if matches!(attached.renewal, Renewal::NotNeeded) {
+                    attached.renewal = Renewal::Failed(EnrolError::Journey(failure));
+                }
+                return Ok(attached);
+            }
+            ended => return attached(&stored, ended),
         }
     }
-    loop {
-        configure(&mut session, &enrolment, network, implicit)?;
-        let attachment = client.attach(session.clone())?;
-        let failed = match attachment.vetted().await {
-            Err(AttachError::Failed(failure)) => asks_for_renewal(failure.kind),
-            _ => false,
-        };
-        if failed && matches!(renewal, Renewal::NotNeeded) {
-            renewal = renew(enroller, (store, network), &mut enrolment, progress).await?;
-            if matches!(renewal, Renewal::Renewed { changed: true }) {
-                continue;
-            }
+    let ended = attempt(&stored, Event::Start).await?;
+    attached(&stored, ended)
+}
+
+/// How a journey ended.
+type Ended = (Reattachment, Option<Attachment>, Result<(), EnrolError>);
+
+fn attached(
+    before: &Enrolment,
+    (journey, attachment, outcome): Ended,
+) -> Result<Attached, ReattachError> {
+    let enrolment = journey.enrolment().clone();
+    let asked = if journey.asked_est() {
+        Renewal::Renewed {
+            changed: enrolment.end_entities != before.end_entities
+                || enrolment.anchors != before.anchors
+                || enrolment.authentication_domain_name != before.authentication_domain_name,
         }
-        return Ok(Attached {
+    } else {
+        Renewal::NotNeeded
+    };
+    let renewal = match outcome {
+        Ok(()) => asked,
+        // The attachment tells it itself.
+        Err(EnrolError::Journey(failure))
+            if matches!(failure.error, JourneyError::NoDnsServer { .. }) =>
+        {
+            asked
+        }
+        Err(error) => Renewal::Failed(error),
+    };
+    match (attachment, renewal) {
+        (Some(attachment), renewal) => Ok(Attached {
             attachment,
             enrolment,
             renewal,
-        });
+        }),
+        (None, Renewal::Failed(error)) => Err(error.into()),
+        (None, _) => Err(EnrolError::Ended("nothing was attached".into()).into()),
     }
-}
-
-/// Whether the EST server may know better: the certificate is invalid, or discovery failed.
-const fn asks_for_renewal(kind: FailureKind) -> bool {
-    matches!(
-        kind,
-        FailureKind::NothingDiscovered
-            | FailureKind::Downgrade
-            | FailureKind::ConnectionFailed
-            | FailureKind::ValidationRefused
-    )
-}
-
-/// Renews and stores.
-async fn renew(
-    enroller: &Enroller,
-    (store, network): (&Store, &NetworkName),
-    enrolment: &mut Enrolment,
-    progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<Renewal, StoreError> {
-    match enroller.renew(enrolment, progress).await {
-        Err(error) => Ok(Renewal::Failed(error)),
-        Ok(renewed) => {
-            let changed = renewed.end_entities != enrolment.end_entities
-                || renewed.anchors != enrolment.anchors
-                || renewed.authentication_domain_name != enrolment.authentication_domain_name;
-            store.save(network, &renewed)?;
-            *enrolment = renewed;
-            Ok(Renewal::Renewed { changed })
-        }
-    }
-}
-
-fn configure(
-    session: &mut session::Config,
-    enrolment: &Enrolment,
-    network: &NetworkName,
-    implicit: Option<&Arc<AnchorSet>>,
-) -> Result<(), ReattachError> {
-    let no_domain = || ReattachError::NoDomain {
-        network: network.clone(),
-    };
-    let domain = enrolment.authentication_domain_name.clone();
-    session.authentication_domain_name = Some(domain.ok_or_else(no_domain)?);
-    session.network_identity = NetworkIdentity::Named;
-    session.anchors = enrolment.anchor_set(implicit);
-    session.conveyed = enrolment.conveyed();
-    session.crls = enrolment.crls.clone();
-    Ok(())
 }

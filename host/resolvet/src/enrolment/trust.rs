@@ -7,7 +7,10 @@ use std::{
 };
 
 use resolvet_engine::Judge;
-use resolvet_proto::judgement::{Der, Judgement, Presented, Request, Verdict, limits};
+use resolvet_proto::{
+    enrolment::journey,
+    judgement::{Der, Judgement, Presented, Request, Verdict, limits},
+};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -16,7 +19,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::ChannelError;
-use crate::tls;
+use crate::{Policies, tls};
 
 /// The protocol's name in the handshake.
 const ALPN: &[u8] = b"http/1.1";
@@ -77,6 +80,18 @@ impl Seen {
 }
 
 impl Trust {
+    /// What a journey wants.
+    pub(super) fn wanted(wanted: journey::Trust, policies: &Policies) -> Self {
+        match wanted {
+            journey::Trust::Provisional => Self::Provisional,
+            journey::Trust::Same { certificates } => Self::Same(certificates),
+            journey::Trust::Judged { request, .. } => Self::Judged {
+                judge: policies.judge().clone(),
+                context: request,
+            },
+        }
+    }
+
     pub(super) fn config(&self) -> Result<(ClientConfig, Seen), rustls::Error> {
         match self {
             Self::Judged { judge, context } => {

@@ -8,13 +8,15 @@ use zeroize::Zeroizing;
 
 use super::limits;
 
-/// A user's name and password. Neither is shown by `Debug`; the password is wiped when it is dropped.
+/// A user's name and password. Neither is shown by `Debug`; the password is wiped when it is dropped, in every clone.
+#[derive(Clone)]
 pub struct User {
     name: String,
     password: Password,
 }
 
 /// A password, wiped when it is dropped and never shown.
+#[derive(Clone)]
 pub struct Password(Zeroizing<Vec<u8>>);
 
 /// A user name or a password cannot be used.

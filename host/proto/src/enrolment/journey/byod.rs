@@ -5,8 +5,8 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, AuthenticationRefusal, Entry, Event, JourneyError, Profile, ProfileError, Service,
-    State, Step, Trust,
+    Action, AuthenticationRefusal, Entry, Event, Journey, JourneyError, Profile, ProfileError,
+    Service, State, Step, Trust,
     collect::{Collect, Collected, Fallback, Peer},
     desk::{Desk, overdue},
     limits,
@@ -71,6 +71,43 @@ enum Phase {
     Failed,
 }
 
+impl Journey for Byod {
+    fn handle(&mut self, event: &Event, now: Timestamp) {
+        if let Err(error) = self.step(event, now) {
+            self.fail(error, now);
+        }
+        if self.desk.is_due(now) {
+            self.overdue(now);
+        }
+        self.desk.set_timer();
+    }
+
+    fn next_action(&mut self) -> Option<Action> {
+        self.desk.take()
+    }
+
+    fn state(&self) -> State {
+        match self.phase {
+            Phase::New => State::New,
+            Phase::Finding { .. } => State::Discovering,
+            Phase::Connecting { .. } => State::Connecting,
+            Phase::Authenticating { .. } => State::Authenticating,
+            Phase::Collecting { .. } => State::Collecting,
+            Phase::Storing { .. } => State::Storing,
+            Phase::Done => State::Done,
+            Phase::Failed => State::Failed,
+        }
+    }
+
+    fn story(&self) -> &[Entry] {
+        self.desk.story()
+    }
+
+    fn told(&self) -> usize {
+        self.desk.told()
+    }
+}
+
 impl Byod {
     /// A journey that has not begun.
     ///
@@ -86,43 +123,6 @@ impl Byod {
             last: None,
             enrolment: None,
         })
-    }
-
-    /// Takes what happened, and the time.
-    pub fn handle(&mut self, event: &Event, now: Timestamp) {
-        if let Err(error) = self.step(event, now) {
-            self.fail(error, now);
-        }
-        if self.desk.is_due(now) {
-            self.overdue(now);
-        }
-        self.desk.set_timer();
-    }
-
-    /// The next thing to do; `None` when nothing is to be done before the next event.
-    pub fn next_action(&mut self) -> Option<Action> {
-        self.desk.take()
-    }
-
-    /// Where the journey is.
-    #[must_use]
-    pub const fn state(&self) -> State {
-        match self.phase {
-            Phase::New => State::New,
-            Phase::Finding { .. } => State::Discovering,
-            Phase::Connecting { .. } => State::Connecting,
-            Phase::Authenticating { .. } => State::Authenticating,
-            Phase::Collecting { .. } => State::Collecting,
-            Phase::Storing { .. } => State::Storing,
-            Phase::Done => State::Done,
-            Phase::Failed => State::Failed,
-        }
-    }
-
-    /// What happened so far.
-    #[must_use]
-    pub fn story(&self) -> &[Entry] {
-        self.desk.story()
     }
 
     /// The enrolment, once it is stored.
@@ -183,18 +183,11 @@ impl Byod {
                 Event::ConnectionFailed {
                     connection: failed,
                     reason,
+                    ..
                 },
             ) if connection == failed => {
                 let endpoint = endpoint.clone();
-                let detail = crate::enrolment::quoted(&reason.detail, 200);
-                self.desk.tell(
-                    now,
-                    Step::ConnectionFailed {
-                        endpoint: endpoint.clone(),
-                        detail: detail.clone(),
-                    },
-                );
-                self.last = Some(JourneyError::Connection { endpoint, detail });
+                self.last = Some(self.desk.not_connected(endpoint, reason, now));
                 return self.next_server(now);
             }
             (
@@ -233,6 +226,23 @@ impl Byod {
                 }
                 // Anybody may announce a server. One that does not know the password says nothing about the next.
                 return self.next_server(now);
+            }
+            // Every answer is proved, not the first alone.
+            (
+                Phase::Collecting {
+                    est, connection, ..
+                },
+                Event::AuthenticationFailed {
+                    connection: failed,
+                    refusal,
+                    detail,
+                },
+            ) if connection == failed => {
+                return Err(JourneyError::Authentication {
+                    endpoint: est.endpoint.clone(),
+                    refusal: *refusal,
+                    detail: crate::enrolment::quoted(detail, 300),
+                });
             }
             (Phase::Collecting { est, collect, .. }, event) => {
                 if let Some(collected) = collect.handle(event, &mut self.desk, now) {

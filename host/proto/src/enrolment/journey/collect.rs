@@ -137,7 +137,11 @@ impl Asked {
                         Some(Err(JourneyError::Unauthorized { path: path() }))
                     }
                     Ok(outcome) => Some(Ok(outcome)),
-                    Err(error) => Some(Err(error.into())),
+                    Err(reason) => Some(Err(JourneyError::Reply {
+                        endpoint: peer.endpoint.clone(),
+                        path: path(),
+                        reason,
+                    })),
                 }
             }
             _ => None,
@@ -319,12 +323,13 @@ impl Collect {
         let certificates = match outcome {
             Ok(Outcome::Answer(Answer::Certificates(certificates))) => certificates,
             Ok(_) => Vec::new(),
-            // RFC 7030 section 4.1.3: anything but 200 ends it, where nothing else was allowed beforehand.
-            Err(error) if matches!(self.fallback, Fallback::None) => return Err(error),
-            Err(error) => {
+            // Every server has to have it; one that is a front for an older one may not.
+            Err(error) if is_absent(&error) && !matches!(self.fallback, Fallback::None) => {
                 desk.tell(now, without("cacerts", &error));
                 return self.fall_back();
             }
+            // Anything else but 200 ends it (RFC 7030 section 4.1.3).
+            Err(error) => return Err(error),
         };
         let sorted = est::sort_ca_certificates(certificates);
         let others = sorted.intermediates().count() + sorted.others.len();
@@ -474,6 +479,20 @@ impl Collect {
         self.stage = Stage::Done;
         Ok(true)
     }
+}
+
+/// Whether the server says that it has nothing of this kind.
+const fn is_absent(error: &JourneyError) -> bool {
+    matches!(
+        error,
+        JourneyError::Reply {
+            reason: est::ReplyError::Status {
+                status: 204 | 404 | 501,
+                ..
+            },
+            ..
+        }
+    )
 }
 
 /// The judgement of this name, if the event is it.

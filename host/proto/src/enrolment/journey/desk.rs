@@ -1,11 +1,20 @@
 //! What every machine has: actions to be taken, ids, a timer and a story.
 
-use alloc::{collections::VecDeque, format, string::ToString as _, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::VecDeque,
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
 
 use super::{Action, Choice, Entry, Failure, JourneyError, Step, limits};
 use crate::{
+    certificate,
     discovery::Timestamp,
-    judgement::{Judgement, Outcome, Purpose, Request, Stage, Verdict},
+    enrolment::est::Endpoint,
+    judgement::{Digest, Judgement, Purpose, Request, Stage, Verdict},
+    session::ConnectionFailure,
 };
 
 /// Actions, ids, a timer and a story.
@@ -14,6 +23,7 @@ pub(super) struct Desk {
     actions: VecDeque<Action>,
     next: u32,
     story: Vec<Entry>,
+    told: usize,
     timer: Option<Timestamp>,
     /// When the step under way is overdue, or a wait ends.
     pub(super) deadline: Option<Timestamp>,
@@ -27,6 +37,7 @@ impl Desk {
             actions: VecDeque::new(),
             next: 0,
             story: Vec::new(),
+            told: 0,
             timer: None,
             deadline: None,
             failures,
@@ -61,7 +72,12 @@ impl Desk {
         if self.story.len() >= limits::STORY {
             self.story.remove(0);
         }
+        self.told += 1;
         self.story.push(Entry { at, step });
+    }
+
+    pub(super) const fn told(&self) -> usize {
+        self.told
     }
 
     pub(super) fn story(&self) -> &[Entry] {
@@ -127,19 +143,48 @@ impl Desk {
         if !ours {
             return Err(JourneyError::ForeignJudgement { purpose });
         }
-        if let Some(der) = request.presented.certificates.first() {
+        let der = request.presented.certificates.first();
+        let subject = der.map_or_else(String::new, |der| certificate::whose(der));
+        if let Some(der) = der {
             self.tell(
                 now,
                 Step::Judged {
                     purpose: purpose.clone(),
-                    certificate: crate::judgement::Digest::of(der),
+                    subject: subject.clone(),
+                    certificate: Digest::of(der),
                     judgement: judgement.clone(),
                 },
             );
         }
-        match judgement.outcome {
-            Outcome::Accepted => Ok(()),
-            outcome => Err(JourneyError::refused(purpose, outcome)),
+        if judgement.is_accepted() {
+            return Ok(());
+        }
+        Err(JourneyError::Refused {
+            purpose,
+            subject,
+            judgement: Box::new(judgement.clone()),
+        })
+    }
+
+    /// Tells that there is no connection, and gives the error that it means.
+    pub(super) fn not_connected(
+        &mut self,
+        endpoint: Endpoint,
+        reason: &ConnectionFailure,
+        now: Timestamp,
+    ) -> JourneyError {
+        let detail = crate::enrolment::quoted(&reason.detail, 200);
+        self.tell(
+            now,
+            Step::ConnectionFailed {
+                endpoint: endpoint.clone(),
+                detail: detail.clone(),
+            },
+        );
+        JourneyError::Connection {
+            endpoint,
+            kind: reason.kind,
+            detail,
         }
     }
 }

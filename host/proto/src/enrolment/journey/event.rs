@@ -1,6 +1,6 @@
 //! What happens to a journey.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,9 @@ pub enum Event {
         connection: u32,
         /// Why.
         reason: ConnectionFailure,
+        /// What the validators of [`super::Trust::Judged`] said where they refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        judgement: Option<Box<Judgement<Verdict>>>,
     },
     /// Answers [`super::Action::Authenticate`].
     Authenticated {
@@ -62,7 +65,7 @@ pub enum Event {
         /// The certificate that the proof was bound to, DER.
         certificate: Der,
     },
-    /// Answers [`super::Action::Authenticate`].
+    /// Answers [`super::Action::Authenticate`], or an exchange of an authenticated connection whose answer proves nothing.
     AuthenticationFailed {
         /// The connection.
         connection: u32,

@@ -11,8 +11,8 @@ use crate::{
         brski::{PinError, VoucherError, VoucherRequestError},
         est::{CsrAttributesError, EndEntityError, Endpoint, ReplyError, SigningError},
     },
-    judgement::{Outcome, Purpose, RequestError},
-    session::FailureKind,
+    judgement::{Judgement, Purpose, RequestError, Verdict},
+    session::{ConnectionFailureKind, FailureKind},
 };
 
 /// Why a journey ended.
@@ -27,6 +27,8 @@ pub enum JourneyError {
     Connection {
         /// Where.
         endpoint: Endpoint,
+        /// In which way.
+        kind: ConnectionFailureKind,
         /// Why.
         detail: String,
     },
@@ -74,8 +76,15 @@ pub enum JourneyError {
     )]
     NoAnchors,
     /// A response cannot be used.
-    #[error(transparent)]
-    Reply(#[from] ReplyError),
+    #[error("`{path}` at `{endpoint}`: {reason}")]
+    Reply {
+        /// Who answered.
+        endpoint: Endpoint,
+        /// What was asked.
+        path: String,
+        /// What is wrong.
+        reason: ReplyError,
+    },
     /// An exchange brought no response.
     #[error("`{path}` brought no response: {detail}")]
     Exchange {
@@ -123,12 +132,14 @@ pub enum JourneyError {
         reference: &'static str,
     },
     /// The policies refused a certificate.
-    #[error("the certificate was refused for `{purpose}`: {outcome}")]
+    #[error("the certificate of `{subject}` is not acceptable for `{purpose}`: {}", .judgement.why())]
     Refused {
         /// For what it was judged.
         purpose: Purpose,
-        /// What the policies decided.
-        outcome: &'static str,
+        /// Whose it is.
+        subject: String,
+        /// What the policies said.
+        judgement: Box<Judgement<Verdict>>,
     },
     /// A judgement was of another request or another time.
     #[error("a judgement for `{purpose}` does not belong to what was asked")]
@@ -195,16 +206,6 @@ pub enum JourneyError {
         /// In words.
         message: String,
     },
-}
-
-impl JourneyError {
-    /// That the policies refused.
-    pub(super) const fn refused(purpose: Purpose, outcome: Outcome) -> Self {
-        Self::Refused {
-            purpose,
-            outcome: outcome.as_str(),
-        }
-    }
 }
 
 /// What a person may do about a hard failure (the draft's section 11).

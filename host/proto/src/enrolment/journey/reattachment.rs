@@ -3,7 +3,8 @@
 use alloc::{boxed::Box, collections::VecDeque, string::String, sync::Arc, vec::Vec};
 
 use super::{
-    Action, Entry, Event, JourneyError, Profile, ProfileError, Service, State, Step, Trust,
+    Action, Entry, Event, Journey, JourneyError, Profile, ProfileError, Service, State, Step,
+    Trust,
     byod::adopt,
     collect::{Collect, Collected, Fallback, Peer},
     desk::{Desk, overdue},
@@ -30,7 +31,8 @@ pub struct ReattachmentConfig {
 }
 
 /// The draft's section 9: discover with the stored name, connect, validate; where that fails, ask the EST server without a
-/// PAKE, replace what changed, and discover once more. [`super`] says how it is driven.
+/// PAKE, replace what changed, and discover once more. [`super`] says how it is driven. [`Event::Start`] begins, also again
+/// after [`State::Done`]; [`Event::Renew`] begins at the EST server.
 #[derive(Debug, Clone)]
 pub struct Reattachment {
     profile: Profile,
@@ -77,6 +79,43 @@ enum Phase {
     Failed,
 }
 
+impl Journey for Reattachment {
+    fn handle(&mut self, event: &Event, now: Timestamp) {
+        if let Err(error) = self.step(event, now) {
+            self.fail(error, now);
+        }
+        if self.desk.is_due(now) {
+            self.overdue(now);
+        }
+        self.desk.set_timer();
+    }
+
+    fn next_action(&mut self) -> Option<Action> {
+        self.desk.take()
+    }
+
+    fn state(&self) -> State {
+        match self.phase {
+            Phase::New => State::New,
+            Phase::Discovering { .. } | Phase::Finding { .. } => State::Discovering,
+            Phase::Connecting { .. } => State::Connecting,
+            Phase::Collecting { .. } => State::Collecting,
+            Phase::Enrolling { .. } => State::Enrolling,
+            Phase::Storing { .. } => State::Storing,
+            Phase::Done => State::Done,
+            Phase::Failed => State::Failed,
+        }
+    }
+
+    fn story(&self) -> &[Entry] {
+        self.desk.story()
+    }
+
+    fn told(&self) -> usize {
+        self.desk.told()
+    }
+}
+
 impl Reattachment {
     /// A journey that has not begun.
     ///
@@ -112,42 +151,10 @@ impl Reattachment {
         })
     }
 
-    /// Takes what happened, and the time. [`Event::Start`] begins, also again after [`State::Done`]; [`Event::Renew`] begins
-    /// at the EST server.
-    pub fn handle(&mut self, event: &Event, now: Timestamp) {
-        if let Err(error) = self.step(event, now) {
-            self.fail(error, now);
-        }
-        if self.desk.is_due(now) {
-            self.overdue(now);
-        }
-        self.desk.set_timer();
-    }
-
-    /// The next thing to do; `None` when nothing is to be done before the next event.
-    pub fn next_action(&mut self) -> Option<Action> {
-        self.desk.take()
-    }
-
-    /// Where the journey is.
+    /// Whether the EST server was asked since the journey began or began again.
     #[must_use]
-    pub const fn state(&self) -> State {
-        match self.phase {
-            Phase::New => State::New,
-            Phase::Discovering { .. } | Phase::Finding { .. } => State::Discovering,
-            Phase::Connecting { .. } => State::Connecting,
-            Phase::Collecting { .. } => State::Collecting,
-            Phase::Enrolling { .. } => State::Enrolling,
-            Phase::Storing { .. } => State::Storing,
-            Phase::Done => State::Done,
-            Phase::Failed => State::Failed,
-        }
-    }
-
-    /// What happened so far.
-    #[must_use]
-    pub fn story(&self) -> &[Entry] {
-        self.desk.story()
+    pub const fn asked_est(&self) -> bool {
+        self.renewed
     }
 
     /// What is stored now.
@@ -250,18 +257,19 @@ impl Reattachment {
                 Event::ConnectionFailed {
                     connection: failed,
                     reason,
+                    judgement,
                 },
             ) if connection == failed => {
                 let endpoint = endpoint.clone();
-                let detail = crate::enrolment::quoted(&reason.detail, 200);
-                self.desk.tell(
-                    now,
-                    Step::ConnectionFailed {
-                        endpoint: endpoint.clone(),
-                        detail: detail.clone(),
+                let failed = self.desk.not_connected(endpoint.clone(), reason, now);
+                self.last = Some(match judgement {
+                    Some(judgement) => JourneyError::Refused {
+                        purpose: Purpose::EstServer,
+                        subject: endpoint.host().into(),
+                        judgement: judgement.clone(),
                     },
-                );
-                self.last = Some(JourneyError::Connection { endpoint, detail });
+                    None => failed,
+                });
                 return self.next_server(now);
             }
             (Phase::Collecting { collect, peer }, event) => {

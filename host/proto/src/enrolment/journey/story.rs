@@ -101,6 +101,8 @@ pub enum Step {
     Judged {
         /// For what.
         purpose: Purpose,
+        /// Whose certificate, for a person.
+        subject: String,
         /// SHA-256 of the certificate.
         certificate: Digest,
         /// Their answers.

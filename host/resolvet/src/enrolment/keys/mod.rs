@@ -24,7 +24,7 @@ pub use uri::{TokenUri, TokenUriError};
 
 pub(super) use ring::{KeyRing, handles};
 
-use super::{EnrolError, Enrolment, Store, est};
+use super::{EnrolError, Enrolment, Store, random};
 use token::Tokens;
 use token_key::TokenKey;
 
@@ -220,7 +220,7 @@ impl KeyStore {
 
 fn id() -> Result<[u8; 8], EnrolError> {
     let mut id = [0; 8];
-    est::fill(&mut id)?;
+    random::fill(&mut id)?;
     Ok(id)
 }
 

@@ -154,7 +154,7 @@ impl Link {
             .collect();
         let (interfaces, port) = (&self.0.interfaces, self.0.port);
         let mut id = [0; 2];
-        if super::est::fill(&mut id).is_err() {
+        if super::random::fill(&mut id).is_err() {
             return Vec::new();
         }
         let until = Instant::now() + SETTLE;

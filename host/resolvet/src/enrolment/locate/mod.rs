@@ -20,7 +20,7 @@ use resolvet_proto::{
 };
 use tokio::sync::oneshot;
 
-use super::{EnrolError, est};
+use super::{EnrolError, random};
 use crate::{
     Recursive,
     leases::{self, Lease},
@@ -126,9 +126,7 @@ impl Search {
     /// # Errors
     /// There is none, or the resolver does not answer and the link has none.
     pub async fn find(&self, service: Service) -> Result<Vec<EstLocation>, EnrolError> {
-        let mut seed = [0; 8];
-        est::fill(&mut seed)?;
-        let seed = u64::from_be_bytes(seed);
+        let seed = random::number()?;
         let (enough, mut wait) = oneshot::channel();
         let names = Names::of(service);
         let asking = async {
@@ -235,17 +233,6 @@ impl Names {
             },
         }
     }
-}
-
-/// The addresses of a server that is not on the link.
-///
-/// # Errors
-/// As [`Search::addresses`].
-pub(super) async fn addresses(
-    recursive: Recursive,
-    endpoint: &Endpoint,
-) -> Result<Vec<SocketAddr>, EnrolError> {
-    Search::new(recursive).addresses(endpoint).await
 }
 
 #[cfg(test)]

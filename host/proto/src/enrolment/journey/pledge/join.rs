@@ -152,7 +152,12 @@ impl Pledge {
         now: Timestamp,
     ) -> Result<(), JourneyError> {
         let endpoint = join.peer.endpoint.clone();
-        match class(&endpoint, reply, now.unix)? {
+        let class = class(&endpoint, reply, now.unix).map_err(|reason| JourneyError::Reply {
+            endpoint: endpoint.clone(),
+            path: join.path.clone(),
+            reason,
+        })?;
+        match class {
             Class::Success => self.imprint(join, reply, now),
             Class::Pending { seconds } => {
                 let waited = now.boot.saturating_sub(join.since.boot) / 1_000;
@@ -208,15 +213,22 @@ impl Pledge {
         now: Timestamp,
     ) -> Result<(), JourneyError> {
         let presented = reply.media_type();
+        let unusable = |reason| JourneyError::Reply {
+            endpoint: join.peer.endpoint.clone(),
+            path: join.path.clone(),
+            reason,
+        };
         if presented != brski::VOUCHER_CMS {
-            return Err(JourneyError::Reply(ReplyError::ContentType {
+            return Err(unusable(ReplyError::ContentType {
                 presented: quoted(&presented, 100),
                 expected: brski::VOUCHER_CMS,
             }));
         }
         let algorithms = self.config.algorithms;
         let checked = (|| {
-            let cms = voucher_octets(&reply.body)?;
+            // DER as the standard says, base64 as some registrars have it.
+            let cms = est::decode(&reply.body, brski::limits::CMS_OCTETS);
+            let cms = cms.map_err(|error| unusable(error.into()))?;
             let expected = Expected {
                 device: &self.config.device,
                 nonce: &join.nonce,
@@ -315,10 +327,4 @@ pub(super) const fn known(voucher: &Voucher) -> Known {
         revocation_checks: voucher.domain_cert_revocation_checks,
         reference_ids: Vec::new(),
     }
-}
-
-/// DER as the standard says, base64 as some registrars have it.
-fn voucher_octets(body: &[u8]) -> Result<Vec<u8>, JourneyError> {
-    est::decode(body, brski::limits::CMS_OCTETS)
-        .map_err(|error| JourneyError::Reply(ReplyError::Body(error)))
 }

@@ -9,7 +9,7 @@ use alloc::{boxed::Box, collections::VecDeque, string::String, sync::Arc, vec::V
 use core::fmt;
 
 use super::{
-    Action, Entry, Event, JourneyError, Profile, ProfileError, State, Step,
+    Action, Entry, Event, Journey, JourneyError, Profile, ProfileError, State, Step,
     collect::{Collect, Peer},
     desk::{Desk, overdue},
     enrol::Enrol,
@@ -163,28 +163,8 @@ enum Phase {
     Failed,
 }
 
-impl Pledge {
-    /// A journey that has not begun.
-    ///
-    /// # Errors
-    /// The network is not one to enrol in.
-    pub fn new(config: PledgeConfig) -> Result<Self, ProfileError> {
-        config.profile.check()?;
-        Ok(Self {
-            desk: Desk::new(config.profile.previous_failures),
-            config,
-            phase: Phase::New,
-            servers: VecDeque::new(),
-            last: None,
-            connection: None,
-            redirected: 0,
-            path: String::new(),
-            enrolment: None,
-        })
-    }
-
-    /// Takes what happened, and the time.
-    pub fn handle(&mut self, event: &Event, now: Timestamp) {
+impl Journey for Pledge {
+    fn handle(&mut self, event: &Event, now: Timestamp) {
         if let Err(error) = self.step(event, now) {
             self.next_after(error, now);
         }
@@ -194,14 +174,11 @@ impl Pledge {
         self.desk.set_timer();
     }
 
-    /// The next thing to do; `None` when nothing is to be done before the next event.
-    pub fn next_action(&mut self) -> Option<Action> {
+    fn next_action(&mut self) -> Option<Action> {
         self.desk.take()
     }
 
-    /// Where the journey is.
-    #[must_use]
-    pub const fn state(&self) -> State {
+    fn state(&self) -> State {
         match &self.phase {
             Phase::New => State::New,
             Phase::Finding { .. } => State::Discovering,
@@ -223,10 +200,33 @@ impl Pledge {
         }
     }
 
-    /// What happened so far.
-    #[must_use]
-    pub fn story(&self) -> &[Entry] {
+    fn story(&self) -> &[Entry] {
         self.desk.story()
+    }
+
+    fn told(&self) -> usize {
+        self.desk.told()
+    }
+}
+
+impl Pledge {
+    /// A journey that has not begun.
+    ///
+    /// # Errors
+    /// The network is not one to enrol in.
+    pub fn new(config: PledgeConfig) -> Result<Self, ProfileError> {
+        config.profile.check()?;
+        Ok(Self {
+            desk: Desk::new(config.profile.previous_failures),
+            config,
+            phase: Phase::New,
+            servers: VecDeque::new(),
+            last: None,
+            connection: None,
+            redirected: 0,
+            path: String::new(),
+            enrolment: None,
+        })
     }
 
     /// The enrolment, once it is stored.

@@ -76,16 +76,9 @@ impl Pledge {
                 Event::ConnectionFailed {
                     connection: failed,
                     reason,
+                    ..
                 },
-            ) if connection == *failed => {
-                let detail = crate::enrolment::quoted(&reason.detail, 200);
-                let step = Step::ConnectionFailed {
-                    endpoint: endpoint.clone(),
-                    detail: detail.clone(),
-                };
-                self.desk.tell(now, step);
-                Err(JourneyError::Connection { endpoint, detail })
-            }
+            ) if connection == *failed => Err(self.desk.not_connected(endpoint, reason, now)),
             (Phase::Drawing { id, peer }, Event::Random { id: drawn, octets }) if id == *drawn => {
                 self.sign(peer, octets, now)
             }
@@ -233,11 +226,12 @@ impl Pledge {
                 Event::ConnectionFailed {
                     connection: failed,
                     reason,
+                    ..
                 },
-            ) if connection == *failed => Err(JourneyError::Connection {
-                endpoint: enrolment.est.endpoint,
-                detail: crate::enrolment::quoted(&reason.detail, 200),
-            }),
+            ) if connection == *failed => {
+                let endpoint = enrolment.est.endpoint;
+                Err(self.desk.not_connected(endpoint, reason, now))
+            }
             (
                 Phase::Reconnecting {
                     connection,
@@ -272,6 +266,7 @@ impl Pledge {
                 Event::ConnectionFailed {
                     connection: failed,
                     reason,
+                    ..
                 },
             ) if connection == *failed => {
                 // The certificate is there: that the registrar did not hear of it is no reason to lose it.

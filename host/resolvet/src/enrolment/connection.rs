@@ -1,0 +1,223 @@
+//! A server over as many connections as it takes, and the ways in which its answers are believed.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use resolvet_proto::{
+    enrolment::{
+        ServerAuthentication,
+        est::{CaLabel, Endpoint, HttpReply, HttpRequest, Method, Operation},
+        journey::AuthenticationRefusal,
+        mutual::{self, Binding, Random, Response, Step, User},
+    },
+    judgement::Der,
+};
+use rustls::sign::CertifiedKey;
+
+use super::{
+    EnrolError, ProofError,
+    channel::{Channel, ChannelError},
+    random,
+    trust::Trust,
+};
+use crate::clock;
+
+/// Messages of one HTTP Mutual sequence: a request without credentials, the key exchange, the proof, and as much again when
+/// an earlier session has ended.
+const SEQUENCE: usize = 6;
+
+/// Where a connection leads, and how it is made again.
+pub(super) struct Target {
+    pub(super) endpoint: Endpoint,
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) trust: Trust,
+    pub(super) identity: Option<Arc<CertifiedKey>>,
+    /// What bounds each handshake and each exchange.
+    pub(super) within: Duration,
+}
+
+/// A server.
+pub(super) struct Connection {
+    target: Target,
+    channel: Channel,
+    /// On a provisional connection every answer is proved by the password.
+    mutual: Option<mutual::Client>,
+}
+
+impl Connection {
+    /// Connects to the first of the addresses that answers. A certificate that is refused ends it: another address of the
+    /// same name would be the same server.
+    pub(super) async fn open(mut target: Target) -> Result<Self, EnrolError> {
+        let channel = connect(&target).await?;
+        if matches!(target.trust, Trust::Provisional) {
+            target.trust = Trust::Same(channel.chain().to_vec());
+        }
+        Ok(Self {
+            target,
+            channel,
+            mutual: None,
+        })
+    }
+
+    /// The connection that is open now.
+    pub(super) const fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Both sides prove that they know this user's password, bound to the certificate of the connection, and from now on
+    /// every answer has to be proved so.
+    ///
+    /// A server that gives `/eecerts` to everybody (RFC 8295 section 3) asks for nothing there. It has to ask whoever wants to
+    /// enrol (RFC 7030 section 3.2.3), so an empty request for that begins the exchange; that it is refused, is proved too.
+    pub(super) async fn authenticate(
+        &mut self,
+        user: User,
+        label: Option<&CaLabel>,
+    ) -> Result<ServerAuthentication, ProofError> {
+        let binding = binding(self.channel.chain())?;
+        let endpoint = self.target.endpoint.clone();
+        self.mutual = Some(mutual::Client::new(endpoint, user, binding));
+        let path = |operation: Operation| operation.path(label);
+        let wanted = HttpRequest::get(path(Operation::EeCerts), Operation::EeCerts.accept());
+        let enrol = Operation::SimpleEnroll;
+        let content_type = enrol.content_type().unwrap_or_default();
+        let asked = HttpRequest::post(path(enrol), enrol.accept(), content_type, Vec::new());
+        match self.exchange(&wanted).await {
+            Err(ProofError::Mutual(mutual::Error::NotAsked { status: 200..=299 })) => {
+                self.exchange(&asked).await?
+            }
+            believed => believed?,
+        };
+        Ok(ServerAuthentication::HttpMutual)
+    }
+
+    /// A response: over a connection whose peer proves a password, one that is proved, too.
+    pub(super) async fn exchange(
+        &mut self,
+        request: &HttpRequest,
+    ) -> Result<HttpReply, ProofError> {
+        let Some(mut client) = self.mutual.take() else {
+            return self.send(request, None).await;
+        };
+        let mut authorization = client.begin(clock::now().boot / 1_000);
+        for _ in 0..SEQUENCE {
+            let reply = self.send(request, authorization.as_deref()).await?;
+            let binding = binding(self.channel.chain())?;
+            let random = random::mutual()?;
+            // A key exchange is work that would hold up the event loop.
+            let received = tokio::task::spawn_blocking(move || {
+                let step = receive(&mut client, reply, &binding, &random);
+                (client, step)
+            });
+            let (returned, step) = received
+                .await
+                .map_err(|error| EnrolError::Ended(error.to_string()))?;
+            match step {
+                Ok(Step::Send(next)) => {
+                    client = returned;
+                    authorization = Some(next);
+                }
+                Ok(Step::Verified(reply)) => {
+                    self.mutual = Some(returned);
+                    return Ok(reply);
+                }
+                Err(error) => {
+                    self.mutual = Some(returned);
+                    return Err(error.into());
+                }
+            }
+        }
+        Err(mutual::Error::Stale.into())
+    }
+
+    /// Sends and receives, over a new connection when the server has closed the old one. A request that is bound to its
+    /// connection is not sent over another.
+    async fn send(
+        &mut self,
+        request: &HttpRequest,
+        authorization: Option<&str>,
+    ) -> Result<HttpReply, ProofError> {
+        let may_repeat = authorization.is_some() || request.method == Method::Get;
+        if !self.channel.is_open().await && may_repeat {
+            self.channel = connect(&self.target).await?;
+        }
+        let sent = self.channel.exchange(request, authorization).await;
+        Ok(sent.map_err(EnrolError::from)?)
+    }
+}
+
+fn receive(
+    client: &mut mutual::Client,
+    mut reply: HttpReply,
+    binding: &Binding,
+    random: &Random,
+) -> Result<Step<HttpReply>, mutual::Error> {
+    let headers = std::mem::take(&mut reply.headers);
+    let fields = |name: &str| -> Vec<&[u8]> {
+        let fields = headers
+            .iter()
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        fields.map(|(_, value)| value.as_bytes()).collect()
+    };
+    let response = Response {
+        status: reply.status,
+        www_authenticate: &fields("www-authenticate"),
+        authentication_info: &fields("authentication-info"),
+        binding,
+        content: reply,
+    };
+    let step = client.receive(response, random, clock::now().boot / 1_000)?;
+    Ok(match step {
+        Step::Verified(reply) => Step::Verified(HttpReply { headers, ..reply }),
+        Step::Send(authorization) => Step::Send(authorization),
+    })
+}
+
+async fn connect(target: &Target) -> Result<Channel, EnrolError> {
+    let Target {
+        endpoint,
+        trust,
+        identity,
+        within,
+        ..
+    } = target;
+    let mut last = EnrolError::NoAddress {
+        host: endpoint.host().to_owned(),
+    };
+    for &address in &target.addresses {
+        match Channel::open(address, endpoint, trust, identity.as_ref(), *within).await {
+            Ok(channel) => return Ok(channel),
+            Err(
+                error @ (ChannelError::Refused { .. } | ChannelError::ProofOfPossession { .. }),
+            ) => {
+                return Err(error.into());
+            }
+            Err(error) => last = error.into(),
+        }
+    }
+    Err(last)
+}
+
+fn binding(chain: &[Der]) -> Result<Binding, ProofError> {
+    let end_entity = chain.first().map(|der| &**der).unwrap_or_default();
+    Ok(Binding::tls_server_end_point(end_entity)?)
+}
+
+impl ProofError {
+    /// In which way the server is not authenticated; none when the exchange itself failed.
+    pub(super) fn refusal(&self) -> Option<AuthenticationRefusal> {
+        use mutual::Error as Mutual;
+        Some(match self {
+            Self::Exchange(_) => return None,
+            Self::Binding(_) => AuthenticationRefusal::Binding,
+            Self::Mutual(error) => match error {
+                Mutual::Refused { .. } | Mutual::WrongProof => AuthenticationRefusal::Password,
+                Mutual::OtherCertificate => AuthenticationRefusal::Binding,
+                Mutual::NotAsked { .. }
+                | Mutual::Algorithm { .. }
+                | Mutual::Validation { .. }
+                | Mutual::Scope { .. } => AuthenticationRefusal::NotOffered,
+                _ => AuthenticationRefusal::Protocol,
+            },
+        })
+    }
+}

@@ -1,0 +1,466 @@
+//! Performs what journeys ask for, and knows no rules.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use resolvet_proto::{
+    enrolment::{
+        Enrolment,
+        est::{Endpoint, HttpRequest},
+        journey::{
+            Action, AuthenticationRefusal, Event, Failure, Journey, JourneyError, Service, State,
+            Step,
+        },
+        mutual::User,
+    },
+    judgement::{AnchorSet, Conveyed, Der, Server, Transport},
+    session::{self, ConnectionFailure, ConnectionFailureKind, Timestamp},
+};
+
+use super::{
+    DeviceKey, EnrolError, Enroller, NetworkName, ProofError, Store,
+    channel::ChannelError,
+    connection::{Connection, Target},
+    keys::KeyRing,
+    locate::Search,
+    random,
+    trust::Trust,
+};
+use crate::{AttachError, Attachment, Client, clock};
+
+/// Where an enrolment is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    store: &'a Store,
+    network: Option<&'a NetworkName>,
+}
+
+impl<'a> Place<'a> {
+    /// In this store, under this name.
+    #[must_use]
+    pub const fn named(store: &'a Store, network: &'a NetworkName) -> Self {
+        Self {
+            store,
+            network: Some(network),
+        }
+    }
+
+    /// In this store, under the authentication domain name that the enrolment gives.
+    #[must_use]
+    pub const fn by_domain(store: &'a Store) -> Self {
+        Self {
+            store,
+            network: None,
+        }
+    }
+
+    fn save(&self, enrolment: &Enrolment) -> Result<NetworkName, String> {
+        let network = match (self.network, &enrolment.authentication_domain_name) {
+            (Some(network), _) => network.clone(),
+            (None, Some(domain)) => domain
+                .parse()
+                .map_err(|error| format!("no name for the network: {error}"))?,
+            (None, None) => {
+                return Err("no DNS server's certificate was conveyed that would name it".into());
+            }
+        };
+        let saved = self.store.save(&network, enrolment);
+        saved.map_err(|error| error.to_string())?;
+        Ok(network)
+    }
+}
+
+/// What a journey is driven with.
+pub(super) struct Driver<'a> {
+    enroller: &'a Enroller,
+    place: Place<'a>,
+    /// Where servers are looked for.
+    pub(super) domain: Option<String>,
+    /// Who proves a password.
+    pub(super) user: Option<User>,
+    /// What attaches, and everything that an enrolment does not say. Without it a journey ends where it would attach.
+    pub(super) session: Option<(&'a Client, session::Config)>,
+    /// Keys of the device's own certificates, where the network has a name already.
+    keys: Option<KeyRing>,
+    connections: HashMap<u32, Connection>,
+    timer: Option<Timestamp>,
+    stored: Option<NetworkName>,
+    /// Why a search brought nothing.
+    not_found: Option<EnrolError>,
+    attachment: Option<Attachment>,
+}
+
+impl<'a> Driver<'a> {
+    pub(super) fn new(enroller: &'a Enroller, place: Place<'a>) -> Result<Self, EnrolError> {
+        let Place { store, network } = place;
+        let keys = network.map(|network| KeyRing::new((store, network), enroller.keys()));
+        Ok(Self {
+            enroller,
+            place,
+            domain: None,
+            user: None,
+            session: None,
+            keys: keys.transpose()?,
+            connections: HashMap::new(),
+            timer: None,
+            stored: None,
+            not_found: None,
+            attachment: None,
+        })
+    }
+
+    /// Takes a key that is open already.
+    pub(super) fn add_key(&mut self, handle: &str, key: &DeviceKey) {
+        if let Some(keys) = &mut self.keys {
+            keys.add(handle, key.clone());
+        }
+    }
+
+    /// The name under which the enrolment was stored.
+    pub(super) const fn stored(&self) -> Option<&NetworkName> {
+        self.stored.as_ref()
+    }
+
+    /// The attachment that was made last.
+    pub(super) const fn take_attachment(&mut self) -> Option<Attachment> {
+        self.attachment.take()
+    }
+
+    /// Drives a journey to its end, tells each step, and removes the keys that were made in vain.
+    pub(super) async fn run(
+        &mut self,
+        journey: &mut (dyn Journey + Send),
+        first: Event,
+        progress: &mut (dyn FnMut(&Step) + Send),
+    ) -> Result<(), EnrolError> {
+        let ended = self.go(journey, first, progress).await;
+        let closed = match self.keys.take() {
+            Some(keys) => keys.close().await,
+            None => Ok(()),
+        };
+        ended.and(closed)
+    }
+
+    async fn go(
+        &mut self,
+        journey: &mut (dyn Journey + Send),
+        first: Event,
+        progress: &mut (dyn FnMut(&Step) + Send),
+    ) -> Result<(), EnrolError> {
+        let mut events = VecDeque::from([first]);
+        let mut told = 0;
+        loop {
+            let event = match events.pop_front() {
+                Some(event) => event,
+                None => {
+                    let moment = self.timer.take();
+                    let wait = moment.map_or(Duration::from_secs(1), clock::until);
+                    tokio::time::sleep(wait).await;
+                    Event::Tick
+                }
+            };
+            journey.handle(&event, clock::now());
+            let story = journey.story();
+            let new = journey.told() - told;
+            for entry in story.iter().skip(story.len().saturating_sub(new)) {
+                progress(&entry.step);
+            }
+            told = journey.told();
+            while let Some(action) = journey.next_action() {
+                match action {
+                    Action::Fail { failure } => return Err(self.failed(failure)),
+                    Action::Discover { .. } if self.session.is_none() => return Ok(()),
+                    action => events.extend(self.perform(action).await?),
+                }
+            }
+            if journey.state() == State::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How the journey ended; a search that found nothing says more than that there is no server.
+    fn failed(&mut self, failure: Failure) -> EnrolError {
+        match (&failure.error, self.not_found.take()) {
+            (JourneyError::NoServer, Some(error)) => error,
+            _ => EnrolError::Journey(Box::new(failure)),
+        }
+    }
+
+    async fn perform(&mut self, action: Action) -> Result<Option<Event>, EnrolError> {
+        Ok(Some(match action {
+            Action::Find { id, service } => Event::Found {
+                id,
+                endpoints: self.find(service).await,
+            },
+            Action::Connect {
+                connection,
+                endpoint,
+                trust,
+                identity,
+            } => {
+                let trust = Trust::wanted(trust, self.enroller.policies());
+                self.connect(connection, endpoint, trust, identity).await
+            }
+            Action::Authenticate {
+                connection,
+                certificate,
+            } => self.authenticate(connection, certificate).await,
+            Action::Exchange {
+                id,
+                connection,
+                request,
+                ..
+            } => self.exchange(id, connection, &request).await,
+            Action::Judge { id, request, .. } => {
+                let judge = self.enroller.policies().judge().clone();
+                let judging = tokio::task::spawn_blocking(move || judge.validate(&request));
+                let judgement = judging.await;
+                let judgement = judgement.map_err(|error| EnrolError::Ended(error.to_string()))?;
+                Event::Judged { id, judgement }
+            }
+            Action::Random { id, octets } => {
+                let mut drawn = vec![0; octets];
+                random::fill(&mut drawn)?;
+                Event::Random {
+                    id,
+                    octets: drawn.into(),
+                }
+            }
+            Action::MakeKey { id, kind } => match self.keys()?.make(kind.as_ref()).await {
+                Ok((key, public)) => Event::KeyMade { id, key, public },
+                Err(error) => Event::KeyFailed {
+                    id,
+                    detail: error.to_string(),
+                },
+            },
+            Action::Sign { id, key, octets } => match self.keys()?.sign(&key, &octets).await {
+                Ok((algorithm, signature)) => Event::Signed {
+                    id,
+                    algorithm,
+                    signature,
+                },
+                Err(error) => Event::KeyFailed {
+                    id,
+                    detail: error.to_string(),
+                },
+            },
+            Action::Store { id, enrolment } => {
+                let problem = match self.place.save(&enrolment) {
+                    Ok(network) => {
+                        self.stored = Some(network);
+                        None
+                    }
+                    Err(problem) => Some(problem),
+                };
+                Event::Stored { id, problem }
+            }
+            Action::Discover {
+                id,
+                authentication_domain_name,
+                conveyed,
+                anchors,
+                crls,
+            } => {
+                let name = authentication_domain_name;
+                self.discover(id, name, conveyed, anchors, crls).await?
+            }
+            Action::Close { connection } => {
+                self.connections.remove(&connection);
+                return Ok(None);
+            }
+            Action::WaitUntil { until } => {
+                self.timer = Some(until);
+                return Ok(None);
+            }
+            // The caller has taken it.
+            Action::Fail { .. } => return Ok(None),
+        }))
+    }
+
+    /// That nothing is announced is no end: a journey may know a server by itself.
+    async fn find(&mut self, service: Service) -> Vec<Endpoint> {
+        let Some(Ok(search)) = self
+            .domain
+            .as_deref()
+            .map(|name| self.enroller.search(name))
+        else {
+            return Vec::new();
+        };
+        match search.find(service).await {
+            Ok(found) => found
+                .into_iter()
+                .map(|location| location.endpoint)
+                .collect(),
+            Err(error) => {
+                self.not_found = Some(error);
+                Vec::new()
+            }
+        }
+    }
+
+    async fn connect(
+        &mut self,
+        connection: u32,
+        endpoint: Endpoint,
+        trust: Trust,
+        identity: Option<(String, Vec<Der>)>,
+    ) -> Event {
+        match self.open(endpoint, trust, identity).await {
+            Ok(opened) => {
+                let channel = opened.channel();
+                let address = channel.address();
+                let event = Event::Connected {
+                    connection,
+                    server: Some(Server {
+                        transport: Transport::Https,
+                        path: None,
+                        address: address.ip(),
+                        port: address.port(),
+                    }),
+                    presented: channel.presented().clone(),
+                    judgement: channel.judgement().cloned(),
+                    binding: channel.binding().map(|octets| octets.as_slice().into()),
+                };
+                self.connections.insert(connection, opened);
+                event
+            }
+            Err(error) => {
+                let (kind, judgement) = match &error {
+                    EnrolError::Channel(ChannelError::Refused { judgement, .. }) => {
+                        (ConnectionFailureKind::Refusal, Some(judgement.clone()))
+                    }
+                    EnrolError::Channel(ChannelError::ProofOfPossession { .. }) => {
+                        (ConnectionFailureKind::ProofOfPossession, None)
+                    }
+                    _ => (ConnectionFailureKind::Other, None),
+                };
+                Event::ConnectionFailed {
+                    connection,
+                    reason: ConnectionFailure {
+                        kind,
+                        detail: error.to_string(),
+                    },
+                    judgement,
+                }
+            }
+        }
+    }
+
+    async fn open(
+        &mut self,
+        endpoint: Endpoint,
+        trust: Trust,
+        identity: Option<(String, Vec<Der>)>,
+    ) -> Result<Connection, EnrolError> {
+        let identity = match identity {
+            Some((handle, chain)) => Some(self.keys()?.certified(&handle, &chain).await?),
+            None => None,
+        };
+        let (recursive, within) = self.enroller.network();
+        let addresses = Search::new(recursive).addresses(&endpoint).await?;
+        Connection::open(Target {
+            endpoint,
+            addresses,
+            trust,
+            identity,
+            within,
+        })
+        .await
+    }
+
+    async fn authenticate(&mut self, connection: u32, certificate: Der) -> Event {
+        let failed = |refusal, detail: &str| Event::AuthenticationFailed {
+            connection,
+            refusal,
+            detail: detail.to_owned(),
+        };
+        let Some(user) = self.user.clone() else {
+            return failed(AuthenticationRefusal::NotOffered, "there is no password");
+        };
+        let Some(opened) = self.connections.get_mut(&connection) else {
+            return failed(
+                AuthenticationRefusal::Connection,
+                "the connection is closed",
+            );
+        };
+        let label = self.enroller.label();
+        match opened.authenticate(user, label).await {
+            Ok(method) => Event::Authenticated {
+                connection,
+                method,
+                certificate,
+            },
+            Err(error) => {
+                let refusal = error.refusal();
+                let refusal = refusal.unwrap_or(AuthenticationRefusal::Connection);
+                failed(refusal, &error.to_string())
+            }
+        }
+    }
+
+    async fn exchange(&mut self, id: u32, connection: u32, request: &HttpRequest) -> Event {
+        let failed = |detail| Event::ExchangeFailed { id, detail };
+        let Some(opened) = self.connections.get_mut(&connection) else {
+            return failed("the connection is closed".into());
+        };
+        match opened.exchange(request).await {
+            Ok(reply) => Event::Replied { id, reply },
+            Err(error) => match error.refusal() {
+                None => failed(error.to_string()),
+                Some(refusal) => Event::AuthenticationFailed {
+                    connection,
+                    refusal,
+                    detail: error.to_string(),
+                },
+            },
+        }
+    }
+
+    async fn discover(
+        &mut self,
+        id: u32,
+        authentication_domain_name: String,
+        conveyed: Conveyed,
+        anchors: Arc<AnchorSet>,
+        crls: Vec<Der>,
+    ) -> Result<Event, EnrolError> {
+        let Some((client, session)) = &self.session else {
+            return Err(EnrolError::Ended("nothing attaches".into()));
+        };
+        let session = session::Config {
+            authentication_domain_name: Some(authentication_domain_name),
+            network_identity: self.enroller.network_identity().clone(),
+            anchors,
+            conveyed,
+            crls,
+            ..session.clone()
+        };
+        let attachment = client.attach(session)?;
+        let event = match attachment.vetted().await {
+            Ok(_) => Event::Served { id },
+            Err(AttachError::Failed(failure)) => Event::NotServed {
+                id,
+                kind: failure.kind,
+                message: failure.message,
+            },
+            Err(error) => return Err(error.into()),
+        };
+        self.attachment = Some(attachment);
+        Ok(event)
+    }
+
+    fn keys(&mut self) -> Result<&mut KeyRing, EnrolError> {
+        let nowhere = || EnrolError::Ended("the network has no name to keep a key for".into());
+        self.keys.as_mut().ok_or_else(nowhere)
+    }
+}
+
+impl From<EnrolError> for ProofError {
+    fn from(error: EnrolError) -> Self {
+        Self::Exchange(Box::new(error))
+    }
+}

@@ -10,6 +10,7 @@
 )]
 
 mod designated;
+mod encrypted;
 mod est_openssl;
 mod est_strongswan;
 mod journey;

@@ -5,7 +5,7 @@
 //! disturb the count. What strace could miss (io_uring) or what others would send for the program (a resolver of the C
 //! library behind a socket of the file system) is told as such, never as silence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt;
 use std::net::SocketAddr;
@@ -116,13 +116,18 @@ impl Trace {
     }
 
     /// Everything that left in clear text: each datagram, each message on a stream, and what other resolvers were asked to
-    /// do. A stream or a datagram to one of the `encrypted` addresses that holds nothing but TLS or DTLS records is left out.
+    /// do. A stream or a datagram to one of the `encrypted` addresses that holds nothing but TLS or DTLS records is left out, and
+    /// so are datagrams of QUIC.
     pub(crate) fn in_clear(&self, encrypted: &[SocketAddr]) -> Vec<InClear> {
         let mut found = Vec::new();
         let mut streams: BTreeMap<&str, (SocketAddr, Vec<u8>)> = BTreeMap::new();
+        let mut quic: BTreeSet<(&str, SocketAddr)> = BTreeSet::new();
         for sent in &self.sent {
             match sent.transport {
                 Transport::Udp if encrypted.contains(&sent.to) && is_dtls(&sent.octets) => {}
+                Transport::Udp
+                    if encrypted.contains(&sent.to)
+                        && is_quic(&sent.octets, !quic.insert((&sent.socket, sent.to))) => {}
                 Transport::Udp => found.push(describe(sent.to, Transport::Udp, &sent.octets)),
                 Transport::Tcp => {
                     let stream = streams
@@ -186,6 +191,14 @@ fn is_tls(octets: &[u8]) -> bool {
 /// Whether a datagram is whole DTLS records (RFC 6347 section 4.1).
 fn is_dtls(octets: &[u8]) -> bool {
     Gate::default().admits(octets)
+}
+
+/// Whether a datagram is of QUIC: the first of a connection is an Initial packet of at least 1,200 octets (RFC 9000 section
+/// 14.1), those after it are encrypted but for a few bits, and none is a DNS message.
+fn is_quic(octets: &[u8], follows: bool) -> bool {
+    let is_initial = octets.first().is_some_and(|first| first & 0xf0 == 0xc0);
+    let begins = is_initial && octets.len() >= 1_200 && octets.get(1..5) == Some(&[0, 0, 0, 1]);
+    (follows || begins) && Message::from_vec(octets).is_err()
 }
 
 /// The first message of a stream and the rest.

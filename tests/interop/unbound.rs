@@ -32,21 +32,31 @@ impl Unbound {
         identity: &Identity,
         own: &[&str],
     ) -> Result<Self> {
-        Self::start(zone, authority, Some((address, identity)), own)
+        Self::start(zone, authority, Some(("tls", address, identity)), own)
+    }
+
+    /// A DNS over HTTPS server at `address` with this identity.
+    pub(crate) fn doh(
+        zone: &str,
+        authority: SocketAddr,
+        address: SocketAddr,
+        identity: &Identity,
+    ) -> Result<Self> {
+        Self::start(zone, authority, Some(("https", address, identity)), &[])
     }
 
     fn start(
         zone: &str,
         authority: SocketAddr,
-        tls: Option<(SocketAddr, &Identity)>,
+        encrypted: Option<(&str, SocketAddr, &Identity)>,
         own: &[&str],
     ) -> Result<Self> {
         let unbound = program("unbound", "unbound")?;
         let folder = tempfile::tempdir()?;
         let place = folder.path();
         let (server, clear) = Server::start(place, zone, |port| {
-            let encrypted = match tls {
-                Some((address, identity)) => tls_section(place, address, identity)?,
+            let encrypted = match encrypted {
+                Some((kind, address, identity)) => section(kind, place, address, identity)?,
                 None => String::new(),
             };
             let records: String = own
@@ -95,12 +105,12 @@ impl Unbound {
     }
 }
 
-/// The lines for DNS over TLS, and the files that they name.
-fn tls_section(place: &Path, address: SocketAddr, identity: &Identity) -> Result<String> {
+/// The lines for DNS over TLS or HTTPS, and the files that they name.
+fn section(kind: &str, place: &Path, address: SocketAddr, identity: &Identity) -> Result<String> {
     let chain = write(place, "chain.pem", identity.chain_pem())?;
     let key = write(place, "key.pem", identity.key_pem())?;
     Ok(format!(
-        "  interface: 127.0.0.1@{port}\n  tls-port: {port}\n  tls-service-pem: \"{}\"\n  tls-service-key: \"{}\"\n",
+        "  interface: 127.0.0.1@{port}\n  {kind}-port: {port}\n  tls-service-pem: \"{}\"\n  tls-service-key: \"{}\"\n",
         chain.display(),
         key.display(),
         port = address.port(),

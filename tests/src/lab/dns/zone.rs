@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use hickory_proto::rr::rdata::svcb::{Alpn, SVCB, SvcParamKey, SvcParamValue, Unknown};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, NAPTR, NS, SOA, SRV, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordSet, RecordType};
+use hickory_proto::serialize::binary::BinEncodable as _;
 use hickory_proto::serialize::txt::Parser;
 
 /// Time to live of records that are added without one, in seconds.
@@ -343,7 +344,8 @@ pub fn naptr(order: u16, preference: u16, flags: &str, services: &str, replaceme
     ))
 }
 
-/// A record as a line of a master file. NAPTR is written here, since its character strings need their quotes.
+/// A record as a line of a master file. NAPTR is written here, since its character strings need their quotes, and SVCB as data
+/// of an unknown type (RFC 3597 section 5), since older servers do not know all of its keys.
 fn master_line(record: &Record) -> String {
     let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
     let data = match &record.data {
@@ -362,12 +364,16 @@ fn master_line(record: &Record) -> String {
             .map(|part| format!("\"{}\"", text(part)))
             .collect::<Vec<_>>()
             .join(" "),
+        RData::SVCB(data) => {
+            let octets = data.to_bytes().unwrap_or_default();
+            let digits: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+            format!("\\# {} {digits}", octets.len())
+        }
         data => data.to_string(),
     };
-    format!(
-        "{} {} IN {} {data}",
-        record.name,
-        record.ttl,
-        record.record_type()
-    )
+    let record_type = match record.record_type() {
+        RecordType::SVCB => "TYPE64".to_owned(),
+        record_type => record_type.to_string(),
+    };
+    format!("{} {} IN {record_type} {data}", record.name, record.ttl)
 }

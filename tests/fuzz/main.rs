@@ -14,3 +14,4 @@ mod enrolment;
 mod finding;
 mod mutual;
 mod opaque;
+mod transports;

@@ -207,8 +207,8 @@ async fn faults_of_streams_of_doq_are_clear_errors() {
         .unwrap();
     keepalive[padding + 1] = 11;
     for (octets, expected) in [
-        (vec![], "a stream ended before a message began"),
-        (vec![0], "a stream ended before a message began"),
+        (vec![], "a stream ended within a message"),
+        (vec![0], "a stream ended within a message"),
         (vec![1, 0, 0, 0], "a stream ended within a message"),
         (
             framed(&answer, answer.len() + 1),

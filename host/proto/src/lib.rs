@@ -7,7 +7,7 @@
 //! * [`judgement`]: what a policy is asked, what it answers, and how answers combine;
 //! * [`certificate`]: certificates as facts, SRV-ID, the privacy extension, algorithm identifiers;
 //! * [`discovery`]: records and candidates, S-NAPTR and SRV;
-//! * [`message`], [`doh`], [`dtls`]: what transports read, without reading it from anywhere;
+//! * [`message`], [`doh`], [`doq`], [`dtls`]: what transports read, without reading it from anywhere;
 //! * [`session`]: the way from a domain name to a vetted server as a state machine;
 //! * `enrolment` (feature `enrolment`, off by default): how trust begins, EST, BRSKI and PAKE.
 #![no_std]
@@ -28,6 +28,7 @@ pub mod certificate;
 pub mod date;
 pub mod discovery;
 pub mod doh;
+pub mod doq;
 pub mod dtls;
 #[cfg(feature = "enrolment")]
 pub mod enrolment;

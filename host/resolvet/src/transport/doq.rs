@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use quinn::{ReadToEndError, RecvStream, SendStream, VarInt};
-use resolvet_proto::message::has_keepalive;
+use resolvet_proto::doq::{self, StreamError, code};
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
@@ -16,13 +16,10 @@ const PROTOCOL: Protocol = Protocol {
     alpn: b"doq",
     expected: "`doq` (RFC 9250 4.1.1)",
 };
-/// Octets of a message behind its length.
-const STREAM_OCTETS: usize = 2 + 65_535;
-
-/// Error codes of RFC 9250 section 4.3.
-const NO_ERROR: VarInt = VarInt::from_u32(0);
-const PROTOCOL_ERROR: VarInt = VarInt::from_u32(2);
-const REQUEST_CANCELLED: VarInt = VarInt::from_u32(3);
+/// Error codes as QUIC has them.
+const NO_ERROR: VarInt = VarInt::from_u32(code::NO_ERROR);
+const PROTOCOL_ERROR: VarInt = VarInt::from_u32(code::PROTOCOL_ERROR);
+const REQUEST_CANCELLED: VarInt = VarInt::from_u32(code::REQUEST_CANCELLED);
 
 /// A connection; clones share it.
 #[derive(Clone)]
@@ -58,17 +55,18 @@ impl Doq {
         let octets = query.len();
         let no_query = || ExchangeError::NoQuery { octets };
         let question = Question::of(query).ok_or_else(no_query)?;
-        let length = u16::try_from(octets).map_err(|_| no_query())?;
-        let (id, body) = query.split_first_chunk::<2>().ok_or_else(no_query)?;
+        let id = query.first_chunk::<2>().ok_or_else(no_query)?;
+        let frame = doq::query(query).ok_or_else(no_query)?;
         let _slot = self.slots.try_acquire().map_err(|_| ExchangeError::Busy)?;
-        // The identifier is 0 (RFC 9250 section 4.2.1).
-        let frame = [&length.to_be_bytes(), &[0, 0], body].concat();
         let exchange = async {
             let mut stream = Stream::open(&self.connection).await?;
             let received = stream.exchange(&frame).await?;
-            message(received).inspect_err(|_| {
-                // A stream that is malformed ends the connection (RFC 9250 section 4.3.3).
+            let answer = received
+                .as_deref()
+                .map_or(Err(StreamError::Long), doq::answer);
+            answer.map(<[u8]>::to_vec).map_err(|error| {
                 self.connection.close(PROTOCOL_ERROR, &[]);
+                ExchangeError::Protocol(error)
             })
         };
         let mut answer = timeout(within, exchange)
@@ -81,30 +79,6 @@ impl Doq {
             *first = *id;
         }
         Ok(answer)
-    }
-}
-
-/// The one message of a stream, without its length.
-fn message(received: Option<Vec<u8>>) -> Result<Vec<u8>, ExchangeError> {
-    let malformed = |what| Err(ExchangeError::Protocol(what));
-    let Some(received) = received else {
-        return malformed("more than one message on a stream (RFC 9250 4.2)");
-    };
-    let Some((length, message)) = received.split_first_chunk::<2>() else {
-        return malformed("a stream ended before a message began (RFC 9250 4.3.3)");
-    };
-    match message.len().cmp(&usize::from(u16::from_be_bytes(*length))) {
-        std::cmp::Ordering::Less => malformed("a stream ended within a message (RFC 9250 4.3.3)"),
-        std::cmp::Ordering::Greater => {
-            malformed("more than one message on a stream (RFC 9250 4.2)")
-        }
-        std::cmp::Ordering::Equal if message.first_chunk() != Some(&[0, 0]) => {
-            malformed("a message with an identifier (RFC 9250 4.2.1)")
-        }
-        std::cmp::Ordering::Equal if has_keepalive(message) => {
-            malformed("a message with edns-tcp-keepalive (RFC 9250 5.5.2)")
-        }
-        std::cmp::Ordering::Equal => Ok(message.to_vec()),
     }
 }
 
@@ -133,7 +107,7 @@ impl Stream {
         // A server that refuses the query says so on the other half, which is read in any case.
         let written = self.sending.write_all(frame).await;
         self.sent = written.is_ok() && self.sending.finish().is_ok();
-        let received = self.receiving.read_to_end(STREAM_OCTETS).await;
+        let received = self.receiving.read_to_end(doq::STREAM_OCTETS).await;
         self.received = received.is_ok();
         match received {
             Ok(received) => Ok(Some(received)),

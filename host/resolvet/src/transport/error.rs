@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use resolvet_proto::{doh::ReplyError, judgement::Transport};
+use resolvet_proto::{doh::ReplyError, doq::StreamError, judgement::Transport};
 use thiserror::Error;
 
 use super::{http::DohError, table::UNDER_WAY};
@@ -158,7 +158,7 @@ pub enum ExchangeError {
     },
     /// The server broke the protocol; the connection is closed.
     #[error("the server broke the protocol: {0}")]
-    Protocol(&'static str),
+    Protocol(#[from] StreamError),
     /// HTTP failed.
     #[error("HTTP exchange failed: {0}")]
     Http(String),

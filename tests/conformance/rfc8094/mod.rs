@@ -1,0 +1,3 @@
+//! DNS over DTLS.
+
+mod section_5;

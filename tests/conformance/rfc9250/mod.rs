@@ -1,0 +1,4 @@
+//! DNS over dedicated QUIC connections.
+
+mod section_4;
+mod section_5_5;

@@ -1,4 +1,4 @@
-//! From a domain name to a vetted server in the lab, and then a query over it.
+//! From a domain name to a vetted server in the lab, and then queries over it, by each transport of the same server.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -13,7 +13,7 @@ use hickory_proto::rr::RecordType;
 use resolvet::{Client, Policies, Recursive};
 use resolvet_engine::{Compiler, Engine, Options, PolicySet, Rule, compile_from_stdin};
 use resolvet_proto::{
-    judgement::{AnchorDatabase, AnchorSet, Role, UsageProfile},
+    judgement::{AnchorDatabase, AnchorSet, Role, Transport, UsageProfile},
     session::Config,
 };
 use resolvet_tests::lab::{Lab, Options as LabOptions};
@@ -31,15 +31,19 @@ fn main() -> ExitCode {
         return compile_from_stdin();
     }
     let mut criterion = Criterion::default().configure_from_args();
-    let lab = Lab::start(LabOptions::new().site(DOMAIN)).unwrap();
+    let options = LabOptions::new().site(DOMAIN).also(Client::transports());
+    let lab = Lab::start(options).unwrap();
     let client = client(&lab);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .unwrap();
-    attach(&mut criterion, &lab, &client, &runtime);
-    query(&mut criterion, &lab, &client, &runtime);
+    for transport in Client::transports() {
+        let client = client.clone().with_transports([transport.clone()]);
+        attach(&mut criterion, &lab, &client, &runtime, &transport);
+        query(&mut criterion, &lab, &client, &runtime, &transport);
+    }
     criterion.final_summary();
     ExitCode::SUCCESS
 }
@@ -80,11 +84,17 @@ fn config(lab: &Lab) -> Config {
     config
 }
 
-/// Eight lookups in three rounds, a selection, a TLS handshake with its validation, a privacy assessment.
-fn attach(criterion: &mut Criterion, lab: &Lab, client: &Client, runtime: &Runtime) {
+/// Lookups in three rounds, a selection, a handshake with its validation, a privacy assessment.
+fn attach(
+    criterion: &mut Criterion,
+    lab: &Lab,
+    client: &Client,
+    runtime: &Runtime,
+    transport: &Transport,
+) {
     let mut group = criterion.benchmark_group("discovery");
     group.sample_size(30);
-    group.bench_function("from nothing to vetted", |bencher| {
+    group.bench_function(format!("from nothing to vetted, {transport}"), |bencher| {
         bencher.iter(|| {
             runtime.block_on(async {
                 client.attach(config(lab)).unwrap().vetted().await.unwrap();
@@ -95,13 +105,19 @@ fn attach(criterion: &mut Criterion, lab: &Lab, client: &Client, runtime: &Runti
 }
 
 /// A query over a warm connection, one at a time and 64 at once.
-fn query(criterion: &mut Criterion, lab: &Lab, client: &Client, runtime: &Runtime) {
+fn query(
+    criterion: &mut Criterion,
+    lab: &Lab,
+    client: &Client,
+    runtime: &Runtime,
+    transport: &Transport,
+) {
     let attachment = runtime.block_on(async { client.attach(config(lab)).unwrap() });
     runtime.block_on(attachment.vetted()).unwrap();
     let mut group = criterion.benchmark_group("query");
     for at_once in [1_u64, 64] {
         group.throughput(criterion::Throughput::Elements(at_once));
-        group.bench_function(format!("{at_once} at once"), |bencher| {
+        group.bench_function(format!("{transport}, {at_once} at once"), |bencher| {
             bencher.iter(|| {
                 runtime.block_on(async {
                     let ask = |_| {

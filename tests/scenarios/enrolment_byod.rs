@@ -115,18 +115,6 @@ async fn a_person_is_told_each_step() {
 }
 
 #[tokio::test]
-async fn the_server_is_found_by_its_domain_too() {
-    let lab = lab();
-    let mut device = Device::new(&lab);
-    let found = device.enroller.find("example.net").await.unwrap();
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].endpoint.to_string(), device.url);
-    device.url = found[0].endpoint.to_string();
-    device.domain = Some("example.net".to_owned());
-    device.bootstrap().await.unwrap();
-}
-
-#[tokio::test]
 async fn every_layout_of_base64_is_read() {
     let lab = lab();
     for layout in Layout::EVERY {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use resolvet::Recursive;
 use resolvet::enrolment::{
     EnrolError, EnrolErrorKind, Enroller, Enrolment, EstLocation, NetworkName, Password, Person,
-    Place, Step, Store, User,
+    Place, Search, Step, Store, User,
 };
 use resolvet_engine::Rule;
 use resolvet_proto::enrolment::est::Operation;
@@ -53,11 +53,16 @@ impl Device {
     }
 
     pub(crate) fn with_rules(lab: &Lab, rules: Vec<Rule>) -> Self {
-        let recursive = Recursive::new(lab.resolver(), LOOKUP);
+        let search = Search::new(Recursive::new(lab.resolver(), LOOKUP));
+        Self::searching(lab, rules, search)
+    }
+
+    /// The same, which looks for servers so.
+    pub(crate) fn searching(lab: &Lab, rules: Vec<Rule>, search: Search) -> Self {
         let policies = policies(&UsageProfile::Strict, rules);
         let folder = tempfile::tempdir().unwrap();
         Self {
-            enroller: Enroller::new(policies, recursive),
+            enroller: Enroller::new(policies, search),
             url: format!("https://est.example.net:{}", lab.est().port()),
             user: USER.to_owned(),
             password: PASSWORD.to_owned(),
@@ -70,10 +75,19 @@ impl Device {
     }
 
     pub(crate) async fn bootstrap(&mut self) -> Result<Enrolment, EnrolError> {
+        let server = EstLocation::parse(&self.url).unwrap();
+        self.bootstrap_at(Some(server)).await
+    }
+
+    /// At this server, or at one that is found.
+    pub(crate) async fn bootstrap_at(
+        &mut self,
+        server: Option<EstLocation>,
+    ) -> Result<Enrolment, EnrolError> {
         let password = Password::new(self.password.as_bytes().to_vec().into()).unwrap();
         let person = Person {
             user: User::new(&self.user, password).unwrap(),
-            server: Some(EstLocation::parse(&self.url).unwrap()),
+            server,
             domain: self.domain.clone(),
         };
         let shown = &mut self.shown;

@@ -9,15 +9,20 @@ use std::time::Duration;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::{PTR, SRV};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use resolvet::enrolment::{EnrolError, EnrolErrorKind, EstLocation, Interfaces, Link, Search};
+use resolvet::enrolment::{
+    EnrolError, EnrolErrorKind, Enroller, EstLocation, Interfaces, Link, Search,
+};
 use resolvet::{Recursive, leases};
 use resolvet_proto::discovery::DomainName;
 use resolvet_proto::enrolment::journey::Service;
+use resolvet_proto::judgement::UsageProfile;
 use resolvet_tests::lab::Lab;
 use resolvet_tests::lab::dns::{Behaviour, Dns, TTL, When, Zone, absolute};
 use resolvet_tests::lab::mdns::Announcer;
 
-use crate::enrolment_desk::lab;
+use crate::enrolment_desk::{Device, lab};
+use crate::enrolment_iot::Thing;
+use crate::journey::{defaults, policies};
 
 const LOOKUP: Duration = Duration::from_millis(400);
 
@@ -75,6 +80,88 @@ async fn the_named_domain_is_asked_and_its_addresses_are_those_of_the_server() {
     addresses.sort();
     expected.sort();
     assert_eq!(addresses, expected);
+}
+
+#[tokio::test]
+async fn a_person_s_device_enrols_where_its_domain_says() {
+    let lab = lab();
+    let mut device = Device::new(&lab);
+    device.domain = Some("example.net".to_owned());
+    let enrolment = device.bootstrap_at(None).await.unwrap();
+    assert_eq!(vec![enrolment.est.endpoint.to_string()], est(&lab));
+}
+
+#[tokio::test]
+async fn a_person_s_device_enrols_where_dhcp_and_another_domain_say() {
+    let lab = lab();
+    lab.dns().responder().set_zone(listing("corp.example"));
+    for lease in ["DOMAINNAME=example.net\n", "DOMAINNAME=corp.example\n"] {
+        let root = leased(lease);
+        let search = by_leases(lab.dns(), root.path());
+        let mut device = Device::searching(&lab, defaults(), search);
+        let enrolment = device.bootstrap_at(None).await.unwrap();
+        let domain = enrolment.authentication_domain_name.as_deref();
+        assert_eq!(domain, Some("example.net"), "{lease}");
+    }
+}
+
+#[tokio::test]
+async fn why_no_server_was_found_is_told() {
+    let lab = lab();
+    let mut device = Device::new(&lab);
+    device.domain = Some("example.org".to_owned());
+    let error = device.bootstrap_at(None).await.unwrap_err();
+    assert_eq!(error.kind(), EnrolErrorKind::NotFound);
+    let text = error.to_string();
+    assert!(
+        text.contains("`_est._tcp.example.org` has no records"),
+        "{text}"
+    );
+    device.domain = Some("a b".to_owned());
+    let error = device.bootstrap_at(None).await.unwrap_err();
+    assert!(matches!(error, EnrolError::Domain { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_thing_joins_at_the_registrar_of_its_domain() {
+    let thing = Thing::new();
+    let enrolment = thing.join_at(None, Some("example.net")).await.unwrap();
+    let port = thing.lab.registrar().addresses()[0].port();
+    let expected = format!("https://registrar.example.net:{port}");
+    assert_eq!(enrolment.est.endpoint.to_string(), expected);
+    let error = thing.join_at(None, Some("example.org")).await.unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("`_brski-registrar._tcp.example.org`"),
+        "{text}"
+    );
+}
+
+/// Nothing but the link says where it is, under a name that no certificate has; the voucher says that it is the one. A proxy
+/// is as good as the registrar (RFC 8995 section 4.1).
+#[tokio::test]
+async fn a_thing_joins_at_a_registrar_of_the_link() {
+    for service in ["_brski-registrar._tcp", "_brski-proxy._tcp"] {
+        let mut thing = Thing::new();
+        let announcer = Announcer::start().unwrap();
+        let at = thing.lab.registrar().addresses()[0];
+        announcer
+            .announce(service, "Floor 1.5", "join-here", at)
+            .unwrap();
+        let link = Link::listen_at(Interfaces::Loopback, announcer.port()).unwrap();
+        let search = search(thing.lab.dns()).on_link(link);
+        let policies = policies(&UsageProfile::Strict, defaults());
+        thing.enroller = Enroller::new(policies, search);
+        let enrolment = thing.join_at(None, None).await.unwrap();
+        let expected = format!("https://join-here.local:{}", at.port());
+        assert_eq!(enrolment.est.endpoint.to_string(), expected);
+        let local = absolute("local").unwrap();
+        let asked = thing.lab.dns().journal().queries();
+        assert!(
+            asked.iter().all(|query| !local.zone_of(&query.name)),
+            "{asked:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ use crate::journey::{DOT, defaults, policies};
 /// A device in a lab with a registrar.
 pub(crate) struct Thing {
     pub(crate) lab: Lab,
-    enroller: Enroller,
+    pub(crate) enroller: Enroller,
     store: Store,
     network: NetworkName,
     description: BrskiDescription,
@@ -35,7 +35,7 @@ pub(crate) struct Thing {
 }
 
 impl Thing {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(MasaOptions::default())
     }
 
@@ -68,11 +68,20 @@ impl Thing {
 
     pub(crate) async fn join(&self) -> Result<Enrolment, EnrolError> {
         let registrar: Endpoint = self.description.registrar.clone().try_into().unwrap();
+        self.join_at(Some(registrar), None).await
+    }
+
+    /// At this registrar, or at one that is found.
+    pub(crate) async fn join_at(
+        &self,
+        registrar: Option<Endpoint>,
+        domain: Option<&str>,
+    ) -> Result<Enrolment, EnrolError> {
         let place = (&self.store, &self.network);
         let mut tell = |_: &Step| {};
         let joining = self
             .enroller
-            .join(registrar, &self.device, None, place, &mut tell);
+            .join(registrar, &self.device, domain, place, &mut tell);
         Ok(joining.await?.enrolment)
     }
 

@@ -175,8 +175,9 @@ pub(crate) struct Journey {
 /// What enrolling begins with.
 #[derive(Debug, Args)]
 pub(crate) struct Bootstrap {
-    /// The network's domain. Its EST server is looked for at `_est._tcp.DOMAIN`, and the DNS server's certificate must be of
-    /// this domain.
+    /// The network's domain. Its EST server is looked for at `_est._tcp.DOMAIN`, its registrar at
+    /// `_brski-registrar._tcp.DOMAIN`, and the DNS server's certificate must be of this domain. Default, where --network
+    /// names the network: the domains that DHCP proposes are looked in.
     pub(crate) domain: Option<String>,
     /// The EST server: `https://HOST[:PORT]`, also with the path `/.well-known/est/LABEL`.
     #[arg(long, value_name = "URL")]
@@ -188,12 +189,19 @@ pub(crate) struct Bootstrap {
     #[arg(long, value_name = "N")]
     pub(crate) password_fd: Option<u32>,
     /// Enrol a thing by its manufacturer's certificate and voucher (BRSKI, RFC 8995) instead of a password.
-    #[arg(long, requires_all = ["registrar", "idevid", "idevid_key", "manufacturer_anchors", "network"],
+    #[arg(long, requires_all = ["idevid", "idevid_key", "manufacturer_anchors", "network"],
           conflicts_with_all = ["est", "user", "password_fd"])]
     pub(crate) brski: bool,
-    /// The registrar: `https://HOST[:PORT]`.
+    /// The registrar: `https://HOST[:PORT]`. Default: one that is found by DNS-SD or on the link.
     #[arg(long, value_name = "URL", requires = "brski")]
     pub(crate) registrar: Option<String>,
+    /// Look on the link too, by multicast DNS: on `all` interfaces, on one, or on `none`. Default: `all` for --brski without
+    /// --registrar and for a network without DOMAIN, otherwise `none`.
+    #[arg(long, value_name = "INTERFACE|all|none")]
+    pub(crate) link: Option<String>,
+    /// Folder below which DHCP clients keep their leases (run/, var/, etc/).
+    #[arg(long, value_name = "FOLDER", default_value = "/")]
+    pub(crate) leases: PathBuf,
     /// The device's certificate (IDevID), PEM or DER, and what leads from it to the manufacturer.
     #[arg(long, value_name = "FILE", requires = "brski")]
     pub(crate) idevid: Option<PathBuf>,

@@ -22,7 +22,7 @@ use crate::{
     exit::UsageError,
     keys,
     output::Output,
-    policies, servers,
+    places, policies, servers,
 };
 
 /// How long one lookup of discovery may take, retransmissions included.
@@ -107,7 +107,7 @@ pub(crate) fn prepare(
     let policies = Policies::new(&engine, set);
     let client = client(&config.network, policies.clone(), recursive)?.with_limits(limits);
     let keys = keys::store(&config.keys, &TokenArguments::default(), None)?;
-    let mut enroller = Enroller::new(policies, recursive).with_keys(keys);
+    let mut enroller = Enroller::new(policies, places::known(recursive)).with_keys(keys);
 
     let mut session = match domain {
         Some(domain) => session::Config::new(domain, random()?),

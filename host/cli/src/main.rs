@@ -14,6 +14,7 @@ mod mend;
 mod output;
 mod password;
 mod pem;
+mod places;
 mod policies;
 mod report;
 mod servers;

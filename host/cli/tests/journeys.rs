@@ -179,6 +179,14 @@ fn all_candidates_are_judged_when_asked_for() {
 }
 
 #[test]
+fn an_interface_that_is_not_there_cannot_be_asked() {
+    let bench = Bench::new(Options::new().site(DOMAIN));
+    let output = bench.run(DOMAIN, &["discover", DOMAIN, "--interface", "nowhere"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("interface `nowhere` has no address"));
+}
+
+#[test]
 fn colour_is_for_terminals_only() {
     let bench = Bench::new(Options::new().site(DOMAIN));
     let plain = bench.run(DOMAIN, &["discover", DOMAIN]);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use resolvet::{
-    Policies, Recursive, anchors,
+    Policies, anchors,
     enrolment::{
         Device, EnrolError, Enrolled, Enroller, EstLocation, KeyLocation, KeyStore, Person, Place,
         Step, Store, User, in_words,
@@ -26,10 +26,11 @@ use crate::{
     consent::{self, Consent, Wanted},
     enrolled,
     exit::{Exit, UsageError},
-    journey::{self, LOOKUP},
-    keys,
+    journey, keys,
     output::{Output, Tone, tinted},
-    password, policies,
+    password,
+    places::Places,
+    policies,
     report::VERSION,
 };
 
@@ -59,6 +60,7 @@ struct Plan {
     trusted: bool,
     resolver: SocketAddr,
     lookups: Vec<String>,
+    link: Option<String>,
     est: Option<String>,
     steps: Vec<&'static str>,
     folder: PathBuf,
@@ -88,9 +90,9 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     let Bootstrap { domain, est, .. } = &arguments;
     let location = est.as_deref().map(EstLocation::parse).transpose();
     let location = location.map_err(|error| UsageError(format!("--est: {error}")))?;
-    if domain.is_none() && location.is_none() && !arguments.brski {
-        let text = "give the DOMAIN of the network, or its EST server with --est URL: a network's own word for either is \
-                    not enough to begin trusting it";
+    if domain.is_none() && location.is_none() && arguments.network.is_none() {
+        let text = "give the DOMAIN of the network, its EST server with --est URL, or the name that you give it with \
+                    --network NAME: a network's own word is not enough to begin trusting it";
         return Err(UsageError(text.into()).into());
     }
     let mut config = match &arguments.config {
@@ -100,8 +102,9 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     config.policies.folder = arguments.policies.clone().or(config.policies.folder);
     let resolver = journey::resolver(arguments.resolver, config.network.resolver.as_deref())?;
     let folder = enrolled::folder(arguments.store.as_deref())?;
+    let places = Places::of(&arguments, domain.as_deref(), resolver)?;
     if arguments.dry_run {
-        return plan(&arguments, location, resolver, folder, output);
+        return plan(&arguments, location, &places, folder, output);
     }
     let named = arguments.network.as_deref().map(enrolled::network_name);
     let mut named = named.transpose()?;
@@ -125,15 +128,21 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     let mut consent = Consent::to_enrol(&store, wanted, output)?;
     named = named.or_else(|| consent.network.clone());
     let domain = &domain.clone().or_else(|| consent.domain.clone());
+    // A trusted network may say the domain that the arguments do not.
+    let places = Places::of(&arguments, domain.as_deref(), resolver)?;
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
-    let recursive = Recursive::new(resolver, LOOKUP);
-    let mut enroller = Enroller::new(Policies::new(&engine, set), recursive)
+    let mut enroller = Enroller::new(Policies::new(&engine, set), places.search())
         .with_keys(keys)
         .with_network_identity(consent.identity.clone());
     let place = match &named {
         Some(network) => Place::named(&store, network),
         None => Place::by_domain(&store),
     };
+    if location.is_none() && arguments.registrar.is_none() {
+        for line in places.told() {
+            step(output, &format!("looking for {line}"));
+        }
+    }
     let mut tell = |progress: &Step| tell(output, progress);
     if let (Some((registrar, device)), Some(network)) = (device, &named) {
         let place = (&store, network);
@@ -146,12 +155,6 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
         && let Ok(system) = anchors::from_system()
     {
         enroller = enroller.with_implicit_anchors(Arc::new(system));
-    }
-    if let (None, Some(domain)) = (&location, domain) {
-        step(
-            output,
-            &format!("looking for an EST server at _est._tcp.{domain} by {resolver}"),
-        );
     }
     let name = name.unwrap_or_default();
     let password = password::read(name, arguments.password_fd)?;
@@ -166,9 +169,12 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
 }
 
 /// The registrar and what the manufacturer gave the device, where it is to join by a voucher.
-fn device(arguments: &Bootstrap, keys: &KeyStore) -> anyhow::Result<Option<(Endpoint, Device)>> {
+fn device(
+    arguments: &Bootstrap,
+    keys: &KeyStore,
+) -> anyhow::Result<Option<(Option<Endpoint>, Device)>> {
     let Bootstrap {
-        registrar: Some(registrar),
+        registrar,
         idevid: Some(idevid),
         idevid_key: Some(key),
         manufacturer_anchors: Some(manufacturer),
@@ -177,8 +183,9 @@ fn device(arguments: &Bootstrap, keys: &KeyStore) -> anyhow::Result<Option<(Endp
     else {
         return Ok(None);
     };
-    let (registrar, _) =
-        Endpoint::parse(registrar).map_err(|error| UsageError(format!("--registrar: {error}")))?;
+    let registrar = registrar.as_deref().map(Endpoint::parse).transpose();
+    let registrar = registrar.map_err(|error| UsageError(format!("--registrar: {error}")))?;
+    let registrar = registrar.map(|(endpoint, _)| endpoint);
     let certificates = |option: &str, path: &Path| {
         anchors::certificates(path).map_err(|error| UsageError(format!("{option}: {error}")))
     };
@@ -256,18 +263,15 @@ pub(super) fn step(output: &Output, text: &str) {
 fn plan(
     arguments: &Bootstrap,
     location: Option<EstLocation>,
-    resolver: SocketAddr,
+    places: &Places,
     folder: PathBuf,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    let lookups = match (&location, &arguments.domain) {
-        _ if arguments.brski => vec!["A and AAAA of the registrar's host".into()],
+    let resolver = places.resolver();
+    let lookups = match (&location, &arguments.registrar) {
+        (_, Some(_)) => vec!["A and AAAA of the registrar's host".into()],
         (Some(location), _) => vec![format!("A and AAAA of {}", location.endpoint.host())],
-        (None, Some(domain)) => vec![
-            format!("PTR of _est._tcp.{domain}"),
-            "SRV of each instance, A and AAAA of the best one's host".into(),
-        ],
-        (None, None) => Vec::new(),
+        (None, None) => places.lookups(),
     };
     let named = arguments.network.as_deref().map(enrolled::network_name);
     let named = named.transpose()?;
@@ -277,11 +281,14 @@ fn plan(
         trust: arguments.trust_network,
     };
     let store = enrolled::existing(arguments.store.as_deref())?;
+    let is_named = location.is_some() || arguments.registrar.is_some();
+    let link = places.link().filter(|_| !is_named);
     let plan = Plan {
         version: VERSION,
         trusted: consent::is_given(store.as_ref(), wanted)?,
         resolver,
         lookups,
+        link: link.map(str::to_owned),
         est: match &arguments.registrar {
             Some(registrar) => Some(registrar.clone()),
             None => location.map(|location| location.endpoint.to_string()),
@@ -303,10 +310,17 @@ fn plan(
     for lookup in &plan.lookups {
         output.line(&format!("  ask {resolver}, in clear text: {lookup}"))?;
     }
-    let est = plan
-        .est
-        .as_deref()
-        .unwrap_or("the EST server that was found");
+    if let Some(link) = &plan.link {
+        let names = places.names();
+        output.line(&format!(
+            "  ask everybody on {link} by multicast DNS: {names}"
+        ))?;
+    }
+    let found = match arguments.brski {
+        true => "the registrar that is found",
+        false => "the EST server that is found",
+    };
+    let est = plan.est.as_deref().unwrap_or(found);
     output.line(&format!("  at {est}:"))?;
     for step in &plan.steps {
         output.line(&format!("    {step}"))?;

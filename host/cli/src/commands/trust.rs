@@ -29,7 +29,7 @@ use crate::{
     keys,
     output::{Output, Tone, tinted},
     pem::pem,
-    policies,
+    places, policies,
     report::VERSION,
 };
 
@@ -157,7 +157,8 @@ async fn renew(
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
     let recursive = Recursive::new(resolver, LOOKUP);
     let keys = keys::store(&config.keys, &token, None)?;
-    let mut enroller = Enroller::new(Policies::new(&engine, set), recursive).with_keys(keys);
+    let mut enroller =
+        Enroller::new(Policies::new(&engine, set), places::known(recursive)).with_keys(keys);
     if found.enrolment.database == AnchorDatabase::Implicit {
         enroller = enroller.with_implicit_anchors(Arc::new(anchors::from_system()?));
     }

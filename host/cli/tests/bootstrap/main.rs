@@ -7,6 +7,7 @@
 )]
 
 mod device;
+mod found;
 mod later;
 mod network;
 mod person;

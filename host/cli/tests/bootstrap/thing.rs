@@ -12,7 +12,7 @@ use resolvet_tests::lab::{
 use crate::device::{DOMAIN, Device, json, text};
 
 /// A lab with a registrar and a manufacturer, and a thing of its making.
-fn thing() -> Device {
+pub(crate) fn thing() -> Device {
     let options = Options::new()
         .site(DOMAIN)
         .brski(EstOptions::new(DOMAIN), MasaOptions::default());
@@ -34,16 +34,20 @@ fn thing() -> Device {
 
 impl Device {
     fn join(&self, words: &[&str]) -> Output {
+        let registrar = self.lab.registrar().url();
+        self.join_at(&[&["--registrar", registrar.as_str()], words].concat())
+    }
+
+    /// At a registrar that the words name, or at one that is found.
+    pub(crate) fn join_at(&self, words: &[&str]) -> Output {
         let file = |name: &str| self.folder.path().join(name).to_str().unwrap().to_owned();
         let (idevid, key) = (file("idevid.pem"), file("idevid.key"));
-        let (manufacturer, registrar) = (file("manufacturer.pem"), self.lab.registrar().url());
+        let manufacturer = file("manufacturer.pem");
         let resolver = self.resolver();
         let own = [
             "bootstrap",
             "--brski",
             "--trust-network",
-            "--registrar",
-            &registrar,
             "--idevid",
             &idevid,
             "--idevid-key",

@@ -25,7 +25,6 @@ use super::{
     channel::ChannelError,
     connection::{Connection, Target},
     keys::KeyRing,
-    locate::Search,
     random,
     trust::Trust,
 };
@@ -281,25 +280,20 @@ impl<'a> Driver<'a> {
         }))
     }
 
-    /// That nothing is announced is no end: a journey may know a server by itself.
+    /// That nothing is found is no end: a journey may know a server by itself. If it does not, the reason is the better error.
     async fn find(&mut self, service: Service) -> Vec<Endpoint> {
-        let Some(Ok(search)) = self
-            .domain
-            .as_deref()
-            .map(|name| self.enroller.search(name))
-        else {
-            return Vec::new();
+        let found = match self.enroller.search(self.domain.as_deref()) {
+            Ok(search) => search.find(service).await,
+            Err(error) => Err(error),
         };
-        match search.find(service).await {
-            Ok(found) => found
-                .into_iter()
-                .map(|location| location.endpoint)
-                .collect(),
-            Err(error) => {
-                self.not_found = Some(error);
-                Vec::new()
-            }
-        }
+        let found = found.unwrap_or_else(|error| {
+            self.not_found = Some(error);
+            Vec::new()
+        });
+        found
+            .into_iter()
+            .map(|location| location.endpoint)
+            .collect()
     }
 
     async fn connect(
@@ -360,8 +354,9 @@ impl<'a> Driver<'a> {
             Some((handle, chain)) => Some(self.keys()?.certified(&handle, &chain).await?),
             None => None,
         };
-        let (recursive, within) = self.enroller.network();
-        let addresses = Search::new(recursive).addresses(&endpoint).await?;
+        let within = self.enroller.within();
+        let search = self.enroller.search(None)?;
+        let addresses = search.addresses(&endpoint).await?;
         Connection::open(Target {
             endpoint,
             addresses,

@@ -10,7 +10,7 @@ use resolvet_proto::{
         est::{CaLabel, Endpoint},
         journey::{
             AnchorChoice, Byod, ByodConfig, Event, Pledge, PledgeConfig, Profile, Reattachment,
-            ReattachmentConfig, Service, Step,
+            ReattachmentConfig, Step,
         },
         mutual::User,
     },
@@ -23,7 +23,7 @@ use super::{
     driver::{Driver, Place},
     locate::{EstLocation, Search},
 };
-use crate::{Policies, Recursive, clock};
+use crate::{Policies, clock};
 
 /// How long a handshake or an exchange with an EST server may take.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ const DEVICE_KEY: &str = "idevid";
 #[derive(Clone)]
 pub struct Enroller {
     policies: Policies,
-    recursive: Recursive,
+    search: Search,
     anchors: AnchorChoice,
     network_identity: NetworkIdentity,
     clock: Option<Clock>,
@@ -51,7 +51,8 @@ pub struct Person {
     pub user: User,
     /// The EST server, where it need not be looked for.
     pub server: Option<EstLocation>,
-    /// The network's domain: the EST server is looked for in it, and the DNS server must be of it.
+    /// The network's domain: the EST server is looked for in it, and the DNS server must be of it. Without it, the server is
+    /// looked for wherever the search looks.
     pub domain: Option<String>,
 }
 
@@ -77,13 +78,13 @@ pub struct Enrolled {
 }
 
 impl Enroller {
-    /// Enrols with these policies, and looks names up at this resolver. The Implicit trust anchor database is disabled,
-    /// `/crls` is asked, and the network is one that the user named.
+    /// Enrols with these policies, and looks for servers and their addresses so; a [`crate::Recursive`] will do. The Implicit
+    /// trust anchor database is disabled, `/crls` is asked, and the network is one that the user named.
     #[must_use]
-    pub fn new(policies: Policies, recursive: Recursive) -> Self {
+    pub fn new(policies: Policies, search: impl Into<Search>) -> Self {
         Self {
             policies,
-            recursive,
+            search: search.into(),
             anchors: AnchorChoice::Explicit,
             network_identity: NetworkIdentity::Named,
             clock: None,
@@ -151,9 +152,9 @@ impl Enroller {
         &self.policies
     }
 
-    /// Where names are looked up, and how long a handshake or exchange may take.
-    pub(super) const fn network(&self) -> (Recursive, Duration) {
-        (self.recursive, self.within)
+    /// How long a handshake or exchange may take.
+    pub(super) const fn within(&self) -> Duration {
+        self.within
     }
 
     pub(super) const fn network_identity(&self) -> &NetworkIdentity {
@@ -174,20 +175,16 @@ impl Enroller {
         }
     }
 
-    /// The EST servers that a domain announces (the draft's section 8), best first.
-    ///
-    /// # Errors
-    /// There is none, or the resolver does not answer.
-    pub async fn find(&self, domain: &str) -> Result<Vec<EstLocation>, EnrolError> {
-        self.search(domain)?.find(Service::Est).await
-    }
-
-    /// Where the servers of a domain are looked for.
-    pub(super) fn search(&self, domain: &str) -> Result<Search, EnrolError> {
-        let name = DomainName::parse(domain).map_err(|_| EnrolError::NotFound {
+    /// Where servers are looked for: in this domain, or, where none is named, in those that the search knows.
+    pub(super) fn search(&self, domain: Option<&str>) -> Result<Search, EnrolError> {
+        let Some(domain) = domain else {
+            return Ok(self.search.clone());
+        };
+        let name = DomainName::parse(domain).map_err(|problem| EnrolError::Domain {
             domain: domain.to_owned(),
+            problem,
         })?;
-        Ok(Search::new(self.recursive).in_domain(name))
+        Ok(self.search.clone().in_domain(name))
     }
 
     /// Enrols a device that knows nothing of the network but a user's password (the draft's section 4): provisional TLS, a
@@ -216,15 +213,15 @@ impl Enroller {
         enrolled(&driver, journey.enrolment())
     }
 
-    /// Enrols a device by its manufacturer's voucher at this registrar (the draft's section 5, RFC 8995): the domain's
-    /// certificates as Explicit anchors, the DNS server's certificates, and a certificate of the device's own whose key stays
+    /// Enrols a device by its manufacturer's voucher (the draft's section 5, RFC 8995) at this registrar, or, where none is
+    /// named, at one that is looked for in the domain and wherever else the search looks: the domain's certificates as Explicit anchors, the DNS server's certificates, and a certificate of the device's own whose key stays
     /// in the store's folder.
     ///
     /// # Errors
     /// See [`EnrolError`]; nothing is stored then.
     pub async fn join(
         &self,
-        registrar: Endpoint,
+        registrar: Option<Endpoint>,
         device: &Device,
         domain: Option<&str>,
         (store, network): (&Store, &NetworkName),
@@ -236,7 +233,7 @@ impl Enroller {
         profile.domain = domain.map(str::to_owned);
         let mut journey = Pledge::new(PledgeConfig {
             profile,
-            endpoint: Some(registrar),
+            endpoint: registrar,
             device: IDevId::new(certificate)?,
             device_chain: device.chain.get(1..).unwrap_or_default().to_vec(),
             device_key: DEVICE_KEY.into(),
@@ -249,6 +246,7 @@ impl Enroller {
                 .all,
         })?;
         let mut driver = Driver::new(self, Place::named(store, network))?;
+        driver.domain = domain.map(str::to_owned);
         driver.add_key(DEVICE_KEY, &device.key);
         driver.run(&mut journey, Event::Start, progress).await?;
         enrolled(&driver, journey.enrolment())

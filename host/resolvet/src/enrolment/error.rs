@@ -29,13 +29,13 @@ pub enum EnrolError {
     /// A lookup failed.
     #[error(transparent)]
     Lookup(#[from] LookupError),
-    /// No EST server was found.
-    #[error(
-        "no EST server was found at `_est._tcp.{domain}` (draft-reddy-dprive-bootstrap-dns-server-04 8)"
-    )]
-    NotFound {
-        /// Where it was looked for.
+    /// The domain that was named is none.
+    #[error("domain `{}` {problem}", .domain.escape_debug())]
+    Domain {
+        /// What was named.
         domain: String,
+        /// What is wrong with it.
+        problem: &'static str,
     },
     /// No server was found in any of the places where it was looked for.
     #[error("no {service} was found: {} (draft-reddy-dprive-bootstrap-dns-server-04 8, RFC 8995 4.1)", .told.join("; "))]
@@ -120,9 +120,7 @@ impl EnrolError {
     #[must_use]
     pub fn kind(&self) -> EnrolErrorKind {
         match self {
-            Self::NotFound { .. } | Self::NothingFound { .. } | Self::NoAddress { .. } => {
-                EnrolErrorKind::NotFound
-            }
+            Self::NothingFound { .. } | Self::NoAddress { .. } => EnrolErrorKind::NotFound,
             Self::Journey(failure) => kind(&failure.error),
             Self::Channel(ChannelError::Refused { judgement, .. }) => refused(judgement),
             Self::Channel(ChannelError::ProofOfPossession { .. }) => {

@@ -81,20 +81,31 @@ impl Interfaces {
 #[error("multicast DNS cannot be spoken on this machine: {0}")]
 pub struct LinkError(#[from] mdns_sd::Error);
 
-/// Listens on the link from its beginning until it is dropped, and keeps what is announced for as long as the announcement
-/// says. Copies listen together.
+/// Listens on the link until it is dropped, and keeps what is announced for as long as the announcement says. Copies listen
+/// together.
 #[derive(Clone)]
 pub struct Link(Arc<Listener>);
 
 struct Listener {
     interfaces: Interfaces,
     port: u16,
-    /// One search at a time: the library has one listener for each service.
-    daemon: Mutex<ServiceDaemon>,
+    /// One search at a time: the library has one listener for each service. Nobody listens before the first one unless that
+    /// was asked for.
+    daemon: Mutex<Option<ServiceDaemon>>,
 }
 
 impl Link {
-    /// Begins to listen.
+    /// Begins to listen when something is looked for.
+    #[must_use]
+    pub fn when_needed(interfaces: Interfaces) -> Self {
+        Self(Arc::new(Listener {
+            interfaces,
+            port: PORT,
+            daemon: Mutex::new(None),
+        }))
+    }
+
+    /// Begins to listen, so that what is announced from now on is known when it is looked for.
     ///
     /// # Errors
     /// The system gives no thread or no socket.
@@ -107,7 +118,7 @@ impl Link {
     /// # Errors
     /// As [`Self::listen`].
     pub fn listen_at(interfaces: Interfaces, port: u16) -> Result<Self, LinkError> {
-        let daemon = Mutex::new(start(&interfaces, port)?);
+        let daemon = Mutex::new(Some(start(&interfaces, port)?));
         Ok(Self(Arc::new(Listener {
             interfaces,
             port,
@@ -123,15 +134,12 @@ impl Link {
         seed: u64,
         enough: &mut oneshot::Receiver<()>,
     ) -> Vec<Instance> {
-        let mut daemon = self.0.daemon.lock().await;
-        if is_crowded(&daemon).await
-            && let Ok(fresh) = start(&self.0.interfaces, self.0.port)
-        {
-            let _ended = daemon.shutdown();
-            *daemon = fresh;
-        }
-        let heard = hear(&daemon, services, enough).await;
-        drop(daemon);
+        let mut kept = self.0.daemon.lock().await;
+        let Some(daemon) = self.0.daemon(&mut kept).await else {
+            return Vec::new();
+        };
+        let heard = hear(daemon, services, enough).await;
+        drop(kept);
         let mut instances: Vec<Instance> = heard.iter().filter_map(Heard::instance).collect();
         // With one server there is no order to be had.
         if heard.len() > 1 || heard.len() > instances.len() {
@@ -178,7 +186,10 @@ impl Link {
 
     /// The addresses of a host of the link; those of IPv6 first. It takes 2.5 seconds when nobody answers.
     pub(super) async fn addresses(&self, host: &DomainName, port: u16) -> Vec<SocketAddr> {
-        let daemon = self.0.daemon.lock().await;
+        let mut kept = self.0.daemon.lock().await;
+        let Some(daemon) = self.0.daemon(&mut kept).await else {
+            return Vec::new();
+        };
         let within = u64::try_from(WINDOW.as_millis()).ok();
         let Ok(events) = daemon.resolve_hostname(host.as_str(), within) else {
             return Vec::new();
@@ -214,9 +225,27 @@ impl fmt::Debug for Link {
     }
 }
 
+impl Listener {
+    /// Whoever listens; somebody else when everybody on the link has filled his memory. `None`: the system does not let us.
+    async fn daemon<'a>(&self, kept: &'a mut Option<ServiceDaemon>) -> Option<&'a ServiceDaemon> {
+        if let Some(daemon) = kept
+            && is_crowded(daemon).await
+        {
+            let _ended = daemon.shutdown();
+            *kept = None;
+        }
+        if kept.is_none() {
+            *kept = start(&self.interfaces, self.port).ok();
+        }
+        kept.as_ref()
+    }
+}
+
 impl Drop for Listener {
     fn drop(&mut self) {
-        let _ended = self.daemon.get_mut().shutdown();
+        if let Some(daemon) = self.daemon.get_mut() {
+            let _ended = daemon.shutdown();
+        }
     }
 }
 

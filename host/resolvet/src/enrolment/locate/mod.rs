@@ -73,6 +73,8 @@ pub struct Search {
     domains: Vec<DomainName>,
     networks: Vec<(Ipv4Addr, u8)>,
     link: Option<Link>,
+    /// Whether servers are looked for there, or only addresses.
+    browses: bool,
 }
 
 impl Search {
@@ -84,6 +86,7 @@ impl Search {
             domains: Vec::new(),
             networks: Vec::new(),
             link: None,
+            browses: false,
         }
     }
 
@@ -107,10 +110,19 @@ impl Search {
         self
     }
 
-    /// Listens on the link as well.
+    /// Looks for servers on the link as well, and for the addresses of its hosts (`local`, RFC 6762).
     #[must_use]
     pub fn on_link(mut self, link: Link) -> Self {
         self.link = Some(link);
+        self.browses = true;
+        self
+    }
+
+    /// Looks on the link for the addresses of its hosts alone, where a name is known from before.
+    #[must_use]
+    pub fn with_names_of_link(mut self, link: Link) -> Self {
+        self.link = Some(link);
+        self.browses = false;
         self
     }
 
@@ -138,8 +150,9 @@ impl Search {
             let _ended = enough.send(());
             (asked, None)
         };
+        let browsed = self.link.as_ref().filter(|_| self.browses);
         let listening = async {
-            match &self.link {
+            match browsed {
                 Some(link) => link.browse(names.multicast, seed, &mut wait).await,
                 None => Vec::new(),
             }
@@ -160,7 +173,7 @@ impl Search {
         if let Some(error) = asked.failure {
             return Err(error.into());
         }
-        if self.link.is_some() {
+        if browsed.is_some() {
             let names = names.multicast.join("`, `");
             asked
                 .told
@@ -207,6 +220,12 @@ impl Search {
             return Err(nothing());
         }
         Ok(found)
+    }
+}
+
+impl From<Recursive> for Search {
+    fn from(recursive: Recursive) -> Self {
+        Self::new(recursive)
     }
 }
 

@@ -109,12 +109,13 @@ async fn announcements_are_kept_for_their_time() {
     // The announcement lies in the socket or has been read; what the library does comes after it.
     let kept = async {
         loop {
-            let daemon = link.0.daemon.lock().await;
+            let kept = link.0.daemon.lock().await;
+            let daemon = kept.as_ref().unwrap();
             let metrics = daemon.get_metrics().unwrap().recv_async().await.unwrap();
             if metrics.get("cached-srv").is_some_and(|count| *count > 0) {
                 break;
             }
-            drop(daemon);
+            drop(kept);
             tokio::task::yield_now().await;
         }
     };

@@ -11,6 +11,7 @@
 
 mod designated;
 mod encrypted;
+mod dot1x;
 mod est_openssl;
 mod est_strongswan;
 mod journey;

@@ -10,7 +10,10 @@ use resolvet_proto::{
 };
 use serde::Serialize;
 
-use crate::args::{Command, TrustCommand};
+use crate::{
+    args::{Command, TrustCommand},
+    exit::enrolment_error,
+};
 
 /// What a command was about, as far as its arguments say.
 #[derive(Debug, Clone, Default)]
@@ -154,7 +157,7 @@ impl Subject {
 
 /// How a journey of enrolment ended, where it was one that did.
 fn journey_failure(error: &anyhow::Error) -> Option<&Failure> {
-    match error.downcast_ref::<EnrolError>()? {
+    match enrolment_error(error)? {
         EnrolError::Journey(failure) => Some(failure),
         _ => None,
     }

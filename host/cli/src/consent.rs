@@ -112,6 +112,17 @@ impl Consent {
     }
 }
 
+/// How a network is known whose enrolment is used: whoever uses it has named it.
+pub(crate) fn of_enrolled(
+    store: &Store,
+    network: &NetworkName,
+) -> Result<NetworkIdentity, StoreError> {
+    let trusted = store.trust_in(network)?;
+    let link = trusted.as_ref().and_then(|_| System::default().link(None));
+    let known = trusted.and_then(|trusted| identity(&trusted, link.as_ref()));
+    Ok(known.unwrap_or(NetworkIdentity::Named))
+}
+
 /// Whether there is consent already, for `--dry-run`.
 pub(crate) fn is_given(store: Option<&Store>, wanted: Wanted<'_>) -> anyhow::Result<bool> {
     let Some(store) = store else {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use resolvet::{
     AttachError, QueryError,
-    enrolment::{EnrolError, EnrolErrorKind},
+    enrolment::{EnrolError, EnrolErrorKind, ReattachError},
 };
 use resolvet_proto::session::FailureKind;
 
@@ -64,7 +64,7 @@ impl Exit {
         if error.is::<UsageError>() {
             return Self::Usage;
         }
-        if let Some(error) = error.downcast_ref::<EnrolError>() {
+        if let Some(error) = enrolment_error(error) {
             return match error.kind() {
                 EnrolErrorKind::NotFound => Self::NothingDiscovered,
                 EnrolErrorKind::NotAuthenticated => Self::NotAuthenticated,
@@ -85,4 +85,14 @@ impl Exit {
             _ => Self::Failed,
         }
     }
+}
+
+/// The error of enrolling or of coming back to a network, where it is one.
+pub(crate) fn enrolment_error(error: &anyhow::Error) -> Option<&EnrolError> {
+    error
+        .downcast_ref::<EnrolError>()
+        .or_else(|| match error.downcast_ref::<ReattachError>() {
+            Some(ReattachError::Enrolment(error)) => Some(error),
+            _ => None,
+        })
 }

@@ -18,6 +18,7 @@ use resolvet_proto::{
 use crate::{
     args::{Journey, Profile, TokenArguments, socket_address},
     config::{Config, DohMethod, Network},
+    consent,
     enrolled::{self, Enrolled},
     exit::UsageError,
     keys,
@@ -108,6 +109,9 @@ pub(crate) fn prepare(
     let client = client(&config.network, policies.clone(), recursive)?.with_limits(limits);
     let keys = keys::store(&config.keys, &TokenArguments::default(), None)?;
     let mut enroller = Enroller::new(policies, places::known(recursive)).with_keys(keys);
+    if let Some(Enrolled { store, network, .. }) = &enrolled {
+        enroller = enroller.with_network_identity(consent::of_enrolled(store, network)?);
+    }
 
     let mut session = match domain {
         Some(domain) => session::Config::new(domain, random()?),

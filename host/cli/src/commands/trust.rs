@@ -22,6 +22,7 @@ use super::bootstrap::tell;
 use crate::{
     args::{Exported, TokenArguments, TrustCommand},
     config::Config,
+    consent,
     dates::{date, now},
     enrolled::{self, Enrolled},
     exit::{Exit, UsageError},
@@ -157,8 +158,10 @@ async fn renew(
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
     let recursive = Recursive::new(resolver, LOOKUP);
     let keys = keys::store(&config.keys, &token, None)?;
-    let mut enroller =
-        Enroller::new(Policies::new(&engine, set), places::known(recursive)).with_keys(keys);
+    let identity = consent::of_enrolled(&found.store, &found.network)?;
+    let mut enroller = Enroller::new(Policies::new(&engine, set), places::known(recursive))
+        .with_keys(keys)
+        .with_network_identity(identity);
     if found.enrolment.database == AnchorDatabase::Implicit {
         enroller = enroller.with_implicit_anchors(Arc::new(anchors::from_system()?));
     }

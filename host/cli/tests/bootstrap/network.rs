@@ -102,6 +102,11 @@ fn consent_that_is_given_with_the_command_is_kept() {
     // A password that is wrong does not take it back.
     let output = device.bootstrap_as(&[DOMAIN], "wrong");
     device.is_refused(&output, 5, "the password is wrong");
+    let anew = "enrol anew: `resolvet bootstrap example.net --user NAME`";
+    assert!(text(&output).contains(anew), "{}", text(&output));
+    let output = device.bootstrap_as(&[DOMAIN, "--format", "json"], "wrong");
+    let choices = &json(&output)["choices"];
+    assert_eq!(choices[0]["choice"], "enrol-anew", "{choices:#}");
     let output = device.bootstrap_without_consent(&[DOMAIN]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
 

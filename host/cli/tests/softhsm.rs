@@ -17,9 +17,10 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use base64::Engine as _;
 use resolvet_tests::lab::{
     Lab, Options,
-    ca::{Algorithm, Identity, pem},
+    ca::{Algorithm, Identity, Requested, pem},
     est::EstOptions,
     masa::MasaOptions,
 };
@@ -309,6 +310,30 @@ fn a_key_of_rsa_signs_too() {
     assert_eq!(told[0].client.as_deref(), Some(thing.idevid.end_entity()));
     // The network's own key is in a file, since nothing else was said.
     assert!(thing.handle().starts_with("ldevid-"), "{}", thing.handle());
+}
+
+/// A DNS server's key may be in a token too: it signs the request for its certificate.
+#[test]
+fn a_servers_key_in_a_token_signs_its_request() {
+    let thing = Thing::new(Algorithm::EcP256);
+    thing.write("pin", PIN);
+    let pin = thing.path("pin");
+    let key = uri(";object=idevid") + &format!("&pin-source=file:{}", pin.display());
+    let output = Command::new(env!("CARGO_BIN_EXE_resolvet"))
+        .args(["publish", "certificate-request", DOMAIN, "--key", &key])
+        .args(["--format", "json"])
+        .env("SOFTHSM2_CONF", thing.path("softhsm2.conf"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["key"], Value::Null);
+    let lines = report["request"].as_str().unwrap().lines();
+    let digits: String = lines.filter(|line| !line.starts_with('-')).collect();
+    let request = base64::engine::general_purpose::STANDARD.decode(digits);
+    // Reading it verifies its signature.
+    let request = Requested::read(&request.unwrap()).unwrap();
+    assert_eq!(request.subject(), "CN=example.net");
 }
 
 #[test]

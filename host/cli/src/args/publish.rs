@@ -5,6 +5,8 @@ use std::{net::IpAddr, path::PathBuf};
 use clap::{Args, Subcommand};
 use resolvet_proto::{certificate::privacy::DEFAULT_OID, discovery::DomainName};
 
+use super::TokenArguments;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum PublishCommand {
     /// The zone's records for DNS over TLS servers, and for the EST server that devices enrol at.
@@ -50,9 +52,12 @@ pub(crate) struct Zone {
 pub(crate) struct CertificateRequest {
     /// The domain: the authentication domain name.
     pub(crate) domain: String,
-    /// The server's key, which there is already: PEM, ECDSA on P-256 or RSA.
-    #[arg(long, value_name = "FILE", conflicts_with = "new_key")]
-    pub(crate) key: Option<PathBuf>,
+    /// The server's key, which there is already, ECDSA on P-256 or RSA: a file of mode 0600, PEM, or a key in a token (RFC
+    /// 7512).
+    #[arg(long, value_name = "FILE|pkcs11:URI", conflicts_with = "new_key")]
+    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) token: TokenArguments,
     /// Where to write a new key (P-256, PKCS #8), readable by you alone; a file that is there is left alone. Default:
     /// DOMAIN.key in this folder.
     #[arg(long, value_name = "FILE")]

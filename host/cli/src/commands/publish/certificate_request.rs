@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use resolvet::enrolment::{DeviceKey, server_key, server_request};
+use resolvet::enrolment::{KeyLocation, server_key, server_request};
 use resolvet_proto::{
     certificate::{SrvId, privacy::PrivacyStatement},
     discovery::DomainName,
@@ -20,7 +20,9 @@ use zeroize::Zeroizing;
 use super::statement;
 use crate::{
     args::CertificateRequest,
+    config,
     exit::{Exit, UsageError},
+    keys,
     output::Output,
     pem::pem,
     report::VERSION,
@@ -38,7 +40,8 @@ struct RequestReport {
     ip_ids: Vec<std::net::IpAddr>,
     privacy: Option<PrivacyStatement>,
     privacy_oid: Option<String>,
-    key: PathBuf,
+    /// The key's file; none for one in a token.
+    key: Option<PathBuf>,
     key_is_new: bool,
 }
 
@@ -58,10 +61,18 @@ pub(super) fn run(arguments: &CertificateRequest, output: &Output) -> anyhow::Re
         names = names.stating(&arguments.privacy_oid, statement.clone());
     }
     let (request, key) = match &arguments.key {
-        Some(file) => {
-            let key =
-                DeviceKey::read(file).map_err(|error| UsageError(format!("--key: {error}")))?;
-            (server_request(&names, &key)?, file.clone())
+        Some(key) => {
+            let keys = keys::store(&config::Keys::default(), &arguments.token, None)?;
+            let location: KeyLocation = key
+                .parse()
+                .map_err(|error| UsageError(format!("--key: {error}")))?;
+            let opened = keys.open(&location);
+            let key = opened.map_err(|error| UsageError(format!("--key: {error}")))?;
+            let file = match location {
+                KeyLocation::File(file) => Some(file),
+                _ => None,
+            };
+            (server_request(&names, &key)?, file)
         }
         None => {
             let file = arguments.new_key.clone();
@@ -70,7 +81,7 @@ pub(super) fn run(arguments: &CertificateRequest, output: &Output) -> anyhow::Re
             // A request that cannot be made leaves no key behind.
             let request = server_request(&names, &key)?;
             keep(&file, &pkcs8)?;
-            (request, file)
+            (request, Some(file))
         }
     };
     let request = pem("CERTIFICATE REQUEST", request.der());
@@ -90,7 +101,7 @@ pub(super) fn run(arguments: &CertificateRequest, output: &Output) -> anyhow::Re
         return Ok(Exit::Done);
     }
     output.line(&request)?;
-    if arguments.key.is_none() {
+    if let (None, Some(key)) = (&arguments.key, key) {
         output.remark(&format!(
             "the key is in `{}`: whoever has it can stand in for the server",
             key.display()

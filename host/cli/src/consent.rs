@@ -92,8 +92,10 @@ impl Consent {
             network: name,
             unkept: Some(trusted),
         };
-        if let Some(name) = consent.network.clone() {
-            consent.keep(store, &name)?;
+        if let Some(name) = &consent.network
+            && let Some(trusted) = consent.unkept.take()
+        {
+            store.trust(name, &trusted)?;
         }
         Ok(consent)
     }

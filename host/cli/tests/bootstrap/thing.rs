@@ -127,6 +127,10 @@ fn a_thing_joins_by_its_manufacturers_voucher() {
     ] {
         assert!(table.contains(said), "expected `{said}`: {table}");
     }
+    // The network was trusted by a word that is no domain, so for any domain.
+    let listed = json(&thing.run(&["network", "list", "--format", "json"], ""));
+    assert_eq!(listed["networks"][0]["network"], "factory", "{listed:#}");
+    assert!(listed["networks"][0]["domain"].is_null(), "{listed:#}");
     let removed = thing.run(&["trust", "remove", "factory"], "");
     assert_eq!(removed.status.code(), Some(0), "{}", text(&removed));
     assert!(thing.keys().is_empty(), "the key goes with the enrolment");

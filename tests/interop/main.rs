@@ -10,8 +10,8 @@
 )]
 
 mod designated;
-mod encrypted;
 mod dot1x;
+mod encrypted;
 mod est_openssl;
 mod est_strongswan;
 mod journey;

@@ -27,8 +27,8 @@ use crate::journey::{DOT, defaults, policies};
 pub(crate) struct Thing {
     pub(crate) lab: Lab,
     pub(crate) enroller: Enroller,
-    store: Store,
-    network: NetworkName,
+    pub(crate) store: Store,
+    pub(crate) network: NetworkName,
     description: BrskiDescription,
     device: Device,
     folder: TempDir,
@@ -67,8 +67,12 @@ impl Thing {
     }
 
     pub(crate) async fn join(&self) -> Result<Enrolment, EnrolError> {
+        Ok(self.join_and_tell().await?.0)
+    }
+
+    pub(crate) async fn join_and_tell(&self) -> Result<(Enrolment, Vec<Step>), EnrolError> {
         let registrar: Endpoint = self.description.registrar.clone().try_into().unwrap();
-        self.join_at(Some(registrar), None).await
+        self.join_told(Some(registrar), None).await
     }
 
     /// At this registrar, or at one that is found.
@@ -77,12 +81,27 @@ impl Thing {
         registrar: Option<Endpoint>,
         domain: Option<&str>,
     ) -> Result<Enrolment, EnrolError> {
+        Ok(self.join_told(registrar, domain).await?.0)
+    }
+
+    async fn join_told(
+        &self,
+        registrar: Option<Endpoint>,
+        domain: Option<&str>,
+    ) -> Result<(Enrolment, Vec<Step>), EnrolError> {
         let place = (&self.store, &self.network);
-        let mut tell = |_: &Step| {};
+        let mut story = Vec::new();
+        let mut tell = |step: &Step| story.push(step.clone());
         let joining = self
             .enroller
             .join(registrar, &self.device, domain, place, &mut tell);
-        Ok(joining.await?.enrolment)
+        let enrolled = joining.await?;
+        Ok((enrolled.enrolment, story))
+    }
+
+    /// What a program that begins anew has: nothing but what is on the disk.
+    pub(crate) fn restart(&mut self) {
+        self.store = Store::open(self.store.folder()).unwrap();
     }
 
     /// The error of a join, after which nothing is stored.

@@ -78,7 +78,7 @@ pub(super) fn pkcs7(certificates: &[Der]) -> HttpReply {
     )
 }
 
-fn config(anchors: AnchorChoice) -> ByodConfig {
+pub(super) fn config(anchors: AnchorChoice) -> ByodConfig {
     ByodConfig {
         profile: Profile::new(anchors, NetworkIdentity::Named),
         endpoint: Some(endpoint(EST)),

@@ -7,5 +7,6 @@
 mod byod;
 mod reattachment;
 mod section_2;
+mod section_2_places;
 mod section_3;
 mod section_4;

@@ -45,6 +45,7 @@ fn journey(enrolment: Enrolment) -> Reattachment {
         profile: Profile::new(AnchorChoice::Explicit, NetworkIdentity::Named),
         enrolment,
         device: None,
+        subject: None,
     })
     .unwrap()
 }
@@ -207,6 +208,7 @@ fn another_est_server_is_refused() {
         profile: Profile::new(AnchorChoice::Explicit, NetworkIdentity::Named),
         enrolment: nameless,
         device: None,
+        subject: None,
     };
     assert_eq!(
         Reattachment::new(config).unwrap_err(),

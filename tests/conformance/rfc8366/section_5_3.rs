@@ -76,6 +76,7 @@ fn what_a_voucher_says_is_told_wherever_its_domain_is_judged() {
             profile: Profile::new(AnchorChoice::Explicit, NetworkIdentity::Named),
             enrolment,
             device: None,
+            subject: None,
         })
         .unwrap();
         assert_eq!(driver.begin(&mut back, Event::Renew), State::Done);

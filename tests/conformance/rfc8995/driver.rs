@@ -8,7 +8,7 @@ use resolvet_policy_pkix::validate;
 use resolvet_proto::{
     discovery::Timestamp,
     enrolment::{
-        Enrolment,
+        Enrolment, PendingVoucher,
         est::{Endpoint, HttpReply, HttpRequest},
         journey::{Action, Event, Failure, Journey, State, Step, Trust},
     },
@@ -49,6 +49,8 @@ pub(crate) struct Driver<'a> {
     /// What was judged.
     pub(crate) judged: Vec<Request>,
     pub(crate) stored: Vec<Enrolment>,
+    /// The voucher request that is remembered.
+    pub(crate) remembered: Option<PendingVoucher>,
     pub(crate) failure: Option<Failure>,
     /// What the certificates were that connections were to present again.
     pub(crate) identities: Vec<Option<String>>,
@@ -95,6 +97,7 @@ impl<'a> Driver<'a> {
             sent: Vec::new(),
             judged: Vec::new(),
             stored: Vec::new(),
+            remembered: None,
             failure: None,
             identities: Vec::new(),
             keys: BTreeMap::new(),
@@ -121,6 +124,16 @@ impl<'a> Driver<'a> {
     }
 
     pub(crate) fn begin(&mut self, journey: &mut dyn Journey, first: Event) -> State {
+        self.run_until(journey, first, &|_| false)
+    }
+
+    /// As [`Self::begin`], and ends before, as a loss of power does, when this holds.
+    pub(crate) fn run_until(
+        &mut self,
+        journey: &mut dyn Journey,
+        first: Event,
+        stop: &dyn Fn(&Self) -> bool,
+    ) -> State {
         let mut events = VecDeque::from([first]);
         for _ in 0..20_000 {
             let event = match events.pop_front() {
@@ -145,6 +158,9 @@ impl<'a> Driver<'a> {
             journey.handle(&event, self.now);
             while let Some(action) = journey.next_action() {
                 events.extend((self.intercept)(&action).or_else(|| self.perform(action)));
+            }
+            if stop(self) {
+                return journey.state();
             }
         }
         panic!("the journey does not end");
@@ -223,6 +239,17 @@ impl<'a> Driver<'a> {
                 );
                 self.stored.push(*enrolment);
                 Some(Event::Stored { id, problem: None })
+            }
+            Action::Remember { pending } => {
+                self.remembered = pending.map(|pending| {
+                    let text = serde_json::to_string(&pending).unwrap();
+                    assert_eq!(
+                        serde_json::from_str::<PendingVoucher>(&text).unwrap(),
+                        *pending
+                    );
+                    *pending
+                });
+                None
             }
             Action::WaitUntil { until } => {
                 self.timer = Some(until);

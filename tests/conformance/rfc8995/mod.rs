@@ -7,6 +7,7 @@
 mod appendix_c;
 pub(crate) mod driver;
 pub(crate) mod manufacturer;
+mod restart;
 mod section_3;
 mod section_5_6;
 mod section_5_7;

@@ -38,6 +38,7 @@ pub(crate) fn config(m: &Manufacturer) -> PledgeConfig {
         manufacturer: vec![m.anchor()],
         nonceless: false,
         base64: false,
+        pending: None,
         subject: None,
         algorithms: ALGORITHMS,
     }

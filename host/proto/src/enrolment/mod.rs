@@ -12,7 +12,9 @@ pub mod opaque;
 mod signed_data;
 mod stored;
 
-pub use stored::{Anchor, AnchorSource, Enrolment, EstServer, LocalIdentity, Pending};
+pub use stored::{
+    Anchor, AnchorSource, Enrolment, EstServer, LocalIdentity, Pending, PendingVoucher,
+};
 
 pub use crate::judgement::ServerAuthentication;
 

@@ -101,6 +101,48 @@ pub struct Pending {
     pub not_before: u64,
 }
 
+/// A voucher request that a registrar has not decided yet (RFC 8995 section 5.6): it is sent again as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PendingVoucher {
+    version: Version,
+    /// The registrar.
+    pub endpoint: Endpoint,
+    /// Where the request goes there.
+    pub path: String,
+    /// What the registrar presented, DER: the request names it.
+    pub registrar: Vec<Der>,
+    /// The request, CMS.
+    pub request: Der,
+    /// The nonce of the request.
+    pub nonce: String,
+    /// When it was sent first, seconds since 1970.
+    pub since: u64,
+    /// When it may be sent again, seconds since 1970.
+    pub not_before: u64,
+}
+
+impl PendingVoucher {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        path: String,
+        registrar: Vec<Der>,
+        (request, nonce): (Der, String),
+        (since, not_before): (u64, u64),
+    ) -> Self {
+        Self {
+            version: Version,
+            endpoint,
+            path,
+            registrar,
+            request,
+            nonce,
+            since,
+            not_before,
+        }
+    }
+}
+
 /// What an enrolment left behind. In JSON it carries the number of its form, and another number is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

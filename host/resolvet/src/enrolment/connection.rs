@@ -16,7 +16,7 @@ use rustls::sign::CertifiedKey;
 use super::{
     EnrolError, ProofError,
     channel::{Channel, ChannelError},
-    random,
+    login, random,
     trust::Trust,
 };
 use crate::clock;
@@ -81,22 +81,30 @@ impl Connection {
         let enrol = Operation::SimpleEnroll;
         let content_type = enrol.content_type().unwrap_or_default();
         let asked = HttpRequest::post(path(enrol), enrol.accept(), content_type, Vec::new());
-        match self.exchange(&wanted).await {
+        match self.exchange(&wanted, None).await {
             Err(ProofError::Mutual(mutual::Error::NotAsked { status: 200..=299 })) => {
-                self.exchange(&asked).await?
+                self.exchange(&asked, None).await?
             }
             believed => believed?,
         };
         Ok(ServerAuthentication::HttpMutual)
     }
 
-    /// A response: over a connection whose peer proves a password, one that is proved, too.
+    /// A response: over a connection whose peer proves a password, one that is proved, too. Where the policies accepted the
+    /// peer, `login` answers if it asks who is there.
     pub(super) async fn exchange(
         &mut self,
         request: &HttpRequest,
+        login: Option<&User>,
     ) -> Result<HttpReply, ProofError> {
         let Some(mut client) = self.mutual.take() else {
-            return self.send(request, None).await;
+            let reply = self.send(request, None).await?;
+            let asks = reply.status == 401 && matches!(self.target.trust, Trust::Judged { .. });
+            let answer = login.filter(|_| asks);
+            return match answer.and_then(|user| login::answer(user, &reply, request)) {
+                Some(answer) => self.send(request, Some(&answer)).await,
+                None => Ok(reply),
+            };
         };
         let mut authorization = client.begin(clock::now().boot / 1_000);
         for _ in 0..SEQUENCE {

@@ -212,8 +212,8 @@ impl<'a> Driver<'a> {
                 id,
                 connection,
                 request,
-                ..
-            } => self.exchange(id, connection, &request).await,
+                authorized,
+            } => self.exchange(id, connection, &request, authorized).await,
             Action::Judge { id, request, .. } => {
                 let judge = self.enroller.policies().judge().clone();
                 let judging = tokio::task::spawn_blocking(move || judge.validate(&request));
@@ -266,6 +266,13 @@ impl<'a> Driver<'a> {
             } => {
                 let name = authentication_domain_name;
                 self.discover(id, name, conveyed, anchors, crls).await?
+            }
+            Action::Remember { pending } => {
+                if let Some(network) = self.place.network {
+                    // A request that is not kept is made anew after a restart: no reason to end the journey.
+                    let _kept = self.place.store.keep_voucher(network, pending.as_deref());
+                }
+                return Ok(None);
             }
             Action::Close { connection } => {
                 self.connections.remove(&connection);
@@ -397,12 +404,19 @@ impl<'a> Driver<'a> {
         }
     }
 
-    async fn exchange(&mut self, id: u32, connection: u32, request: &HttpRequest) -> Event {
+    async fn exchange(
+        &mut self,
+        id: u32,
+        connection: u32,
+        request: &HttpRequest,
+        authorized: bool,
+    ) -> Event {
         let failed = |detail| Event::ExchangeFailed { id, detail };
         let Some(opened) = self.connections.get_mut(&connection) else {
             return failed("the connection is closed".into());
         };
-        match opened.exchange(request).await {
+        let login = self.enroller.login().filter(|_| authorized);
+        match opened.exchange(request, login).await {
             Ok(reply) => Event::Replied { id, reply },
             Err(error) => match error.refusal() {
                 None => failed(error.to_string()),

@@ -7,7 +7,7 @@ use resolvet_proto::{
     enrolment::{
         Enrolment,
         brski::IDevId,
-        est::{CaLabel, Endpoint},
+        est::{CaLabel, Endpoint, Subject},
         journey::{
             AnchorChoice, Byod, ByodConfig, Event, Pledge, PledgeConfig, Profile, Reattachment,
             ReattachmentConfig, Step,
@@ -39,7 +39,10 @@ pub struct Enroller {
     network_identity: NetworkIdentity,
     clock: Option<Clock>,
     crls: bool,
+    pal: bool,
     label: Option<CaLabel>,
+    subject: Option<Subject>,
+    login: Option<User>,
     keys: KeyStore,
     within: Duration,
 }
@@ -89,7 +92,10 @@ impl Enroller {
             network_identity: NetworkIdentity::Named,
             clock: None,
             crls: true,
+            pal: false,
             label: None,
+            subject: None,
+            login: None,
             keys: KeyStore::new(),
             within: WITHIN,
         }
@@ -130,6 +136,28 @@ impl Enroller {
         self
     }
 
+    /// Whether the server is asked where it has what (RFC 8295 section 2).
+    #[must_use]
+    pub const fn with_pal(mut self, pal: bool) -> Self {
+        self.pal = pal;
+        self
+    }
+
+    /// Asks for a certificate of the device's own with this subject, at a known EST server, where there is none yet.
+    #[must_use]
+    pub fn with_subject(mut self, subject: Subject) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
+    /// Answers to HTTP Basic and Digest as this user, where an EST server asks that the policies have accepted, and nowhere else
+    /// (RFC 7030 section 3.2.3).
+    #[must_use]
+    pub fn with_login(mut self, user: User) -> Self {
+        self.login = Some(user);
+        self
+    }
+
     /// Makes and opens keys of the device's own certificates there. By default they are files beside the enrolments.
     #[must_use]
     pub fn with_keys(mut self, keys: KeyStore) -> Self {
@@ -142,6 +170,10 @@ impl Enroller {
     pub const fn with_limit(mut self, within: Duration) -> Self {
         self.within = within;
         self
+    }
+
+    pub(super) const fn login(&self) -> Option<&User> {
+        self.login.as_ref()
     }
 
     pub(super) const fn keys(&self) -> &KeyStore {
@@ -169,6 +201,7 @@ impl Enroller {
         Profile {
             label: self.label.clone(),
             crls: self.crls,
+            pal: self.pal,
             clock: self.clock.clone().unwrap_or_else(clock::known),
             generation: self.policies.judge().generation(),
             ..Profile::new(self.anchors.clone(), self.network_identity.clone())
@@ -217,6 +250,9 @@ impl Enroller {
     /// named, at one that is looked for in the domain and wherever else the search looks: the domain's certificates as Explicit anchors, the DNS server's certificates, and a certificate of the device's own whose key stays
     /// in the store's folder.
     ///
+    /// What an earlier run asked for and was not decided goes on: the voucher request as it was signed (RFC 8995 section 5.6),
+    /// or the request for the certificate (RFC 7030 section 4.2.3).
+    ///
     /// # Errors
     /// See [`EnrolError`]; nothing is stored then.
     pub async fn join(
@@ -227,6 +263,14 @@ impl Enroller {
         (store, network): (&Store, &NetworkName),
         progress: &mut (dyn FnMut(&Step) + Send),
     ) -> Result<Enrolled, EnrolError> {
+        if let Some(stored) = store.load(network)?
+            && stored.pending.is_some()
+            && registrar
+                .as_ref()
+                .is_none_or(|registrar| *registrar == stored.est.endpoint)
+        {
+            return self.go_on(stored, device, (store, network), progress).await;
+        }
         let certificate = device.chain.first().map(|der| &**der).unwrap_or_default();
         let mut profile = self.profile();
         profile.anchors = AnchorChoice::Explicit;
@@ -240,6 +284,7 @@ impl Enroller {
             manufacturer: device.manufacturer.clone(),
             nonceless: false,
             base64: false,
+            pending: store.pending_voucher(network)?,
             subject: None,
             algorithms: aws_lc_rs::default_provider()
                 .signature_verification_algorithms
@@ -250,6 +295,35 @@ impl Enroller {
         driver.add_key(DEVICE_KEY, &device.key);
         driver.run(&mut journey, Event::Start, progress).await?;
         enrolled(&driver, journey.enrolment())
+    }
+
+    /// A device that has everything but its certificate, which the registrar has not decided yet.
+    async fn go_on(
+        &self,
+        mut enrolment: Enrolment,
+        device: &Device,
+        (store, network): (&Store, &NetworkName),
+        progress: &mut (dyn FnMut(&Step) + Send),
+    ) -> Result<Enrolled, EnrolError> {
+        while let Some(pending) = &enrolment.pending {
+            let wait = pending.not_before.saturating_sub(clock::now().unix);
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+            let enroller = self.of(&enrolment);
+            let mut journey = Reattachment::new(ReattachmentConfig {
+                profile: enroller.profile(),
+                enrolment,
+                device: Some((DEVICE_KEY.into(), device.chain.clone())),
+                subject: None,
+            })?;
+            let mut driver = Driver::new(&enroller, Place::named(store, network))?;
+            driver.add_key(DEVICE_KEY, &device.key);
+            driver.run(&mut journey, Event::Renew, progress).await?;
+            enrolment = journey.enrolment().clone();
+        }
+        Ok(Enrolled {
+            network: network.clone(),
+            enrolment,
+        })
     }
 
     /// Asks the EST server of a stored enrolment again (the draft's section 9): known by its anchors and its reference
@@ -290,6 +364,7 @@ impl Enroller {
             profile: self.profile(),
             enrolment,
             device: None,
+            subject: self.subject.clone(),
         })?)
     }
 }

@@ -21,6 +21,7 @@ mod enroller;
 mod error;
 mod keys;
 mod locate;
+mod login;
 mod random;
 mod reattach;
 mod server_request;

@@ -3,6 +3,7 @@
 //! It certifies by the lab's authority, conveys the certificates of the lab's DNS servers by `/eecerts`, and speaks OPAQUE
 //! (RFC 9807) and HTTP Mutual (RFC 8120) for people's devices and HTTP Basic for clients of others.
 
+mod digest;
 mod fault;
 mod guesses;
 mod layout;
@@ -57,6 +58,8 @@ pub struct EstOptions {
     pub versions: Versions,
     /// What people's devices are asked for, the best liked first.
     pub schemes: Vec<Scheme>,
+    /// Whether HTTP Digest is offered beside Basic, to everybody who has to say who is there.
+    pub digest: bool,
     /// Algorithms of HTTP Mutual, the best liked first.
     pub algorithms: Vec<Algorithm>,
     /// Operations that everybody may ask for.
@@ -79,6 +82,7 @@ impl EstOptions {
             reads: Reads::default(),
             versions: Versions::default(),
             schemes: Scheme::ALL.to_vec(),
+            digest: false,
             algorithms: Algorithm::ALL.to_vec(),
             open: vec![
                 Operation::CaCerts,

@@ -46,6 +46,8 @@ pub(super) struct State {
     pub(super) faults: Vec<(Option<Operation>, EstFault)>,
     pub(super) journal: Vec<Entry>,
     pub(super) issued: Vec<CertificateDer<'static>>,
+    /// Requests that were answered with 202, DER.
+    pending: Vec<Vec<u8>>,
     proved: Option<Response>,
     ke2: Option<String>,
 }
@@ -142,6 +144,11 @@ impl Operations {
             Operation::SimpleEnroll | Operation::SimpleReenroll
         );
         if let (true, Some(EstFault::Pending { retry_after, .. })) = (enrols, fault) {
+            // Whoever sends it again may come over another connection: what binds it to this one is verified now.
+            match self.requested(connection, request) {
+                Ok((_, der)) => lock(&self.state).pending.push(der),
+                Err(error) => return Response::text(400, &format!("{error:#}")),
+            }
             return Response::text(202, "somebody has to look at it")
                 .with("retry-after", retry_after.clone());
         }
@@ -207,17 +214,21 @@ impl Operations {
         Ok(certs_only(&ders(&certificates), &[])?)
     }
 
-    fn enrol(
+    /// A request, with its DER, and bound to this connection unless it was seen before.
+    fn requested(
         &self,
-        operation: Operation,
         connection: &Connection,
         request: &Request,
-    ) -> Result<Vec<u8>> {
+    ) -> Result<(Requested, Vec<u8>)> {
         let media_type = request.header("content-type").unwrap_or_default();
         if !media_type.starts_with("application/pkcs10") {
             bail!("content type `{media_type}`, expected `application/pkcs10` (RFC 7030 4.2.1)");
         }
-        let requested = Requested::read(&decode(&request.body, REQUEST_OCTETS)?)?;
+        let der = decode(&request.body, REQUEST_OCTETS)?;
+        let requested = Requested::read(&der)?;
+        if lock(&self.state).pending.contains(&der) {
+            return Ok((requested, der));
+        }
         match requested.challenge_password() {
             None if self.options.demands_binding => {
                 bail!("the request has no challengePassword (RFC 7030 3.5)")
@@ -232,6 +243,16 @@ impl Operations {
                 }
             }
         }
+        Ok((requested, der))
+    }
+
+    fn enrol(
+        &self,
+        operation: Operation,
+        connection: &Connection,
+        request: &Request,
+    ) -> Result<Vec<u8>> {
+        let (requested, _) = self.requested(connection, request)?;
         if operation == Operation::SimpleReenroll {
             let old = connection
                 .client_certificates

@@ -13,10 +13,10 @@ use precis_profiles::{OpaqueString, UsernameCasePreserved};
 use resolvet_proto::enrolment::authentication::Scheme;
 use resolvet_proto::enrolment::{mutual, opaque};
 
-use super::EstOptions;
 use super::guesses::Guesses;
 use super::mutual::MutualServers;
 use super::opaque::OpaqueServer;
+use super::{EstOptions, digest};
 use crate::lab::https::{Connection, Request, Response};
 
 /// The realm.
@@ -34,7 +34,7 @@ pub(crate) enum Access {
 /// How somebody who may ask was recognised.
 #[derive(Debug, Default)]
 pub(crate) struct Granted {
-    /// `opaque`, `mutual`, `basic`, `certificate`, or empty for what everybody may ask.
+    /// `opaque`, `mutual`, `basic`, `digest`, `certificate`, or empty for what everybody may ask.
     pub(crate) scheme: &'static str,
     /// The user.
     pub(crate) user: Option<String>,
@@ -46,6 +46,7 @@ pub(crate) struct Granted {
 pub(crate) struct Users {
     passwords: HashMap<String, String>,
     schemes: Vec<Scheme>,
+    digest: bool,
     began: Instant,
     guesses: Mutex<Guesses>,
     opaque: OpaqueServer,
@@ -78,6 +79,7 @@ impl Users {
         Ok(Self {
             passwords,
             schemes: options.schemes.clone(),
+            digest: options.digest,
             began: Instant::now(),
             guesses: Mutex::default(),
             opaque: OpaqueServer::new()?,
@@ -91,6 +93,19 @@ impl Users {
         let scheme = authorization.split(' ').next().unwrap_or_default();
         if scheme.eq_ignore_ascii_case("basic") {
             return self.basic(authorization);
+        }
+        if scheme.eq_ignore_ascii_case("digest") && self.digest {
+            return match digest::user(request, &self.passwords) {
+                Some(user) => Access::Granted(Granted {
+                    scheme: "digest",
+                    user: Some(user),
+                    authentication_info: None,
+                }),
+                None => {
+                    let why = "wrong user or password (Digest)".to_owned();
+                    refused(vec![digest::challenge()], why, false)
+                }
+            };
         }
         for (name, of) in [("opaque", Scheme::Opaque), ("mutual", Scheme::Mutual)] {
             if scheme.eq_ignore_ascii_case(name) && self.schemes.contains(&of) {
@@ -156,6 +171,7 @@ impl Users {
             }
         }
         all.push(basic());
+        all.extend(self.digest.then(digest::challenge));
         refused(all, why, false)
     }
 

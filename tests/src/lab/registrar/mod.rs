@@ -48,6 +48,8 @@ pub enum RegistrarFault {
     Replays,
     /// The voucher is sent as base64, as some registrars do.
     Base64,
+    /// Whoever asks for a voucher is asked for a password (HTTP Basic).
+    AsksForAPassword,
 }
 
 /// What a pledge told (RFC 8995 sections 5.7 and 5.9.4).
@@ -90,6 +92,7 @@ struct State {
     requests: Vec<Vec<u8>>,
     refusals: Vec<String>,
     told: Vec<Told>,
+    authorizations: Vec<String>,
 }
 
 impl Registrar {
@@ -174,6 +177,12 @@ impl Registrar {
         lock(&self.desk.state).refusals.clone()
     }
 
+    /// The values of Authorization that came with requests for vouchers.
+    #[must_use]
+    pub fn authorizations(&self) -> Vec<String> {
+        lock(&self.desk.state).authorizations.clone()
+    }
+
     /// What pledges told, in order.
     #[must_use]
     pub fn told(&self) -> Vec<Told> {
@@ -208,6 +217,12 @@ impl Desk {
                 }
                 Ok(Some(response))
             }
+            RegistrarFault::AsksForAPassword => {
+                let response = Response::text(401, "who is there?");
+                Ok(Some(
+                    response.with("www-authenticate", "Basic realm=\"registrar\""),
+                ))
+            }
             RegistrarFault::ChangesCertificate => {
                 state.fault = RegistrarFault::None;
                 let presenter = self.presenter.get().context("the server has not begun")?;
@@ -223,6 +238,8 @@ impl Desk {
             .client_certificates
             .first()
             .context("the pledge showed no certificate (RFC 8995 5.1)")?;
+        let authorization = request.header("authorization").map(str::to_owned);
+        lock(&self.state).authorizations.extend(authorization);
         lock(&self.state).requests.push(request.body.clone());
         if let Some(response) = self.instead()? {
             return Ok(response);

@@ -84,6 +84,13 @@ impl User {
         &self.name
     }
 
+    /// The password itself, for HTTP Basic and Digest alone: only a server that is authorized already may get it (RFC 7030
+    /// section 3.2.3).
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        core::str::from_utf8(&self.password.0).unwrap_or_default()
+    }
+
     pub(in crate::enrolment) const fn password(&self) -> &Password {
         &self.password
     }

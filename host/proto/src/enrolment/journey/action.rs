@@ -8,7 +8,7 @@ use super::Failure;
 use crate::{
     discovery::Timestamp,
     enrolment::{
-        Enrolment,
+        Enrolment, PendingVoucher,
         est::{Endpoint, HttpRequest, KeyType},
     },
     judgement::{AnchorSet, Conveyed, Der, Request},
@@ -124,6 +124,12 @@ pub enum Action {
         id: u32,
         /// The enrolment.
         enrolment: Box<Enrolment>,
+    },
+    /// Keep a voucher request over a restart of the program, in place of the one before; with none, forget it. Not answered: a
+    /// store that fails costs no more than a request that is made anew.
+    Remember {
+        /// The request.
+        pending: Option<Box<PendingVoucher>>,
     },
     /// Run a [`crate::session::Session`] for this domain. Answered by [`super::Event::Served`] or
     /// [`super::Event::NotServed`].

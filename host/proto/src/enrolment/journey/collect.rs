@@ -6,6 +6,7 @@ use alloc::{collections::VecDeque, string::String, sync::Arc, vec::Vec};
 use super::{
     Action, Event, JourneyError, Profile, Step,
     desk::{Desk, without},
+    limits,
     profile::{Facts, Known, explicit},
 };
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
         Anchor, AnchorSource,
         est::{
             self, Answer, CaCertificates, DnsServerIdentity, EndEntityError, Endpoint, HttpRequest,
-            Operation, Outcome,
+            Operation, Outcome, PackageType, Pal,
         },
     },
     judgement::{
@@ -55,18 +56,37 @@ impl Asked {
     ) -> Self {
         let path = operation.path(label);
         let request = match (operation.content_type(), body) {
-            (Some(content_type), Some(der)) => HttpRequest::post(
-                path,
-                operation.accept(),
-                content_type,
-                est::encode(der).into_bytes(),
-            ),
+            (Some(content_type), Some(der)) => {
+                let mut text = est::encode(der);
+                // The final line feed is for clients; there are servers that do not decode it.
+                text.pop();
+                HttpRequest::post(path, operation.accept(), content_type, text.into_bytes())
+            }
             _ => HttpRequest::get(path, operation.accept()),
         };
         let mut asked = Self {
             id: 0,
             operation,
             request,
+            redirects: 0,
+            folded: false,
+        };
+        asked.send(peer, desk, now);
+        asked
+    }
+
+    /// Asks for what is at a path of the peer's.
+    fn at(
+        operation: Operation,
+        path: String,
+        peer: &Peer,
+        desk: &mut Desk,
+        now: Timestamp,
+    ) -> Self {
+        let mut asked = Self {
+            id: 0,
+            operation,
+            request: HttpRequest::get(path, operation.accept()),
             redirects: 0,
             folded: false,
         };
@@ -178,18 +198,28 @@ pub(super) struct Collect {
     known: Known,
     fallback: Fallback,
     found: Collected,
+    /// Where a package availability list has revocation lists and certificates of peers.
+    places: Places,
     stage: Stage,
+}
+
+/// Paths at the server, in its order.
+#[derive(Debug, Clone, Default)]
+struct Places {
+    crls: VecDeque<String>,
+    end_entities: VecDeque<String>,
 }
 
 #[derive(Debug, Clone)]
 enum Stage {
     CaCerts(Asked),
+    Pal(Asked),
     Crls(Asked),
     Server {
         id: u32,
         request: Arc<Request>,
     },
-    EeCerts(Asked),
+    EeCerts(Asked, Vec<Der>),
     EndEntity {
         id: u32,
         request: Arc<Request>,
@@ -224,6 +254,7 @@ impl Collect {
                 crls: Vec::new(),
                 dns: None,
             },
+            places: Places::default(),
             stage: Stage::Done,
         };
         if asks_ca {
@@ -238,6 +269,20 @@ impl Collect {
     fn ask(&self, operation: Operation, desk: &mut Desk, now: Timestamp) -> Asked {
         let label = self.profile.label.as_ref();
         Asked::begin(operation, label, None, &self.peer, desk, now)
+    }
+
+    /// As [`Self::ask`], at the place that the server named, if it did.
+    fn ask_at(
+        &self,
+        operation: Operation,
+        place: Option<String>,
+        desk: &mut Desk,
+        now: Timestamp,
+    ) -> Asked {
+        match place {
+            Some(path) => Asked::at(operation, path, &self.peer, desk, now),
+            None => self.ask(operation, desk, now),
+        }
     }
 
     /// Takes an event; the result when everything is there.
@@ -267,30 +312,60 @@ impl Collect {
                     self.after_anchors(desk, now)?;
                 }
             }
+            Stage::Pal(asked) => {
+                if let Some(outcome) = asked.handle(event, &self.peer, desk, now) {
+                    match outcome {
+                        Ok(Outcome::Answer(Answer::Pal(pal))) => self.places(&pal, desk, now),
+                        // Without a list everything is where it always is.
+                        Ok(_) => desk.tell(now, without("pal", &"the server has none")),
+                        Err(error) => desk.tell(now, without("pal", &error)),
+                    }
+                    self.ask_crls(desk, now)?;
+                }
+            }
             Stage::Crls(asked) => {
                 if let Some(outcome) = asked.handle(event, &self.peer, desk, now) {
                     // Whether a path may be valid without revocation lists is for policies to say.
                     match outcome {
                         Ok(Outcome::Answer(Answer::Crls(crls))) => {
                             desk.tell(now, Step::Crls(crls.len()));
-                            self.found.crls = crls;
+                            self.found.crls.extend(crls);
                         }
                         Ok(_) => desk.tell(now, without("crls", &"the server has none")),
                         Err(error) => desk.tell(now, without("crls", &error)),
                     }
-                    self.judge_server(desk, now)?;
+                    match self.places.crls.pop_front() {
+                        Some(path) => {
+                            let asked = Asked::at(Operation::Crls, path, &self.peer, desk, now);
+                            self.stage = Stage::Crls(asked);
+                        }
+                        None => self.judge_server(desk, now)?,
+                    }
                 }
             }
             Stage::Server { id, request } => {
                 if let Some(judgement) = judged(event, *id) {
                     let request = Arc::clone(request);
                     desk.accepts(&request, self.profile.generation, judgement, now)?;
-                    self.stage = Stage::EeCerts(self.ask(Operation::EeCerts, desk, now));
+                    let place = self.places.end_entities.pop_front();
+                    let asked = self.ask_at(Operation::EeCerts, place, desk, now);
+                    self.stage = Stage::EeCerts(asked, Vec::new());
                 }
             }
-            Stage::EeCerts(asked) => {
+            Stage::EeCerts(asked, found) => {
                 if let Some(outcome) = asked.handle(event, &self.peer, desk, now) {
-                    return self.end_entities(outcome?, desk, now);
+                    if let Outcome::Answer(Answer::Certificates(certificates)) = outcome? {
+                        found.extend(certificates);
+                    }
+                    match self.places.end_entities.pop_front() {
+                        Some(path) => {
+                            *asked = Asked::at(Operation::EeCerts, path, &self.peer, desk, now);
+                        }
+                        None => {
+                            let certificates = core::mem::take(found);
+                            return self.end_entities(&certificates, desk, now);
+                        }
+                    }
                 }
             }
             Stage::EndEntity {
@@ -371,11 +446,43 @@ impl Collect {
     }
 
     fn after_anchors(&mut self, desk: &mut Desk, now: Timestamp) -> Result<(), JourneyError> {
+        if self.profile.pal {
+            self.stage = Stage::Pal(self.ask(Operation::Pal, desk, now));
+            return Ok(());
+        }
+        self.ask_crls(desk, now)
+    }
+
+    fn ask_crls(&mut self, desk: &mut Desk, now: Timestamp) -> Result<(), JourneyError> {
         if self.profile.crls {
-            self.stage = Stage::Crls(self.ask(Operation::Crls, desk, now));
+            let place = self.places.crls.pop_front();
+            self.stage = Stage::Crls(self.ask_at(Operation::Crls, place, desk, now));
             return Ok(());
         }
         self.judge_server(desk, now)
+    }
+
+    /// Keeps what a list says about this server; another one needs the user's consent (RFC 7030 section 3.2.1).
+    fn places(&mut self, pal: &Pal, desk: &mut Desk, now: Timestamp) {
+        let Places { crls, end_entities } = &mut self.places;
+        for (kind, places) in [
+            (PackageType::EndEntityCertificate, end_entities),
+            (PackageType::Crl, crls),
+        ] {
+            for uri in pal.uris(&kind) {
+                match self.peer.endpoint.resolve(uri) {
+                    Ok((endpoint, path)) if endpoint == self.peer.endpoint => {
+                        places.push_back(path)
+                    }
+                    Ok((endpoint, _)) => {
+                        let reason = alloc::format!("it is at another server, `{endpoint}`");
+                        desk.tell(now, without("a package", &reason));
+                    }
+                    Err(error) => desk.tell(now, without("a package", &error)),
+                }
+            }
+            places.truncate(limits::PACKAGES);
+        }
     }
 
     fn judge_server(&mut self, desk: &mut Desk, now: Timestamp) -> Result<(), JourneyError> {
@@ -396,16 +503,12 @@ impl Collect {
 
     fn end_entities(
         &mut self,
-        outcome: Outcome,
+        certificates: &[Der],
         desk: &mut Desk,
         now: Timestamp,
     ) -> Result<bool, JourneyError> {
-        let certificates = match outcome {
-            Outcome::Answer(Answer::Certificates(certificates)) => certificates,
-            _ => Vec::new(),
-        };
         desk.tell(now, Step::EndEntities(certificates.len()));
-        let dns = match est::dns_server(&certificates, self.profile.domain.as_deref()) {
+        let dns = match est::dns_server(certificates, self.profile.domain.as_deref()) {
             Ok(dns) => dns,
             Err(error @ EndEntityError::NoSrvId { .. }) if self.profile.anchors_suffice => {
                 desk.tell(now, without("eecerts", &error));

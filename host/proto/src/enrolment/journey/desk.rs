@@ -12,7 +12,7 @@ use super::{Action, Choice, Entry, Failure, JourneyError, Step, limits};
 use crate::{
     certificate,
     discovery::Timestamp,
-    enrolment::est::Endpoint,
+    enrolment::{PendingVoucher, est::Endpoint},
     judgement::{Digest, Judgement, Purpose, Request, Stage, Verdict},
     session::ConnectionFailure,
 };
@@ -58,6 +58,10 @@ impl Desk {
     pub(super) fn act_within(&mut self, action: Action, milliseconds: u64, now: Timestamp) {
         self.deadline = Some(now.elapsed(milliseconds));
         self.actions.push_back(action);
+    }
+
+    pub(super) fn remember(&mut self, pending: Option<Box<PendingVoucher>>) {
+        self.actions.push_back(Action::Remember { pending });
     }
 
     pub(super) fn close(&mut self, connection: u32) {

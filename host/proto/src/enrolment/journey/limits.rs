@@ -5,6 +5,8 @@
 pub const PATIENCE_MILLISECONDS: u64 = 60_000;
 /// How long a person may take to type a password, milliseconds.
 pub const PASSWORD_MILLISECONDS: u64 = 300_000;
+/// Packages of one kind that are fetched where a list has several places for it.
+pub const PACKAGES: usize = 8;
 /// Servers that one journey tries.
 pub const SERVERS: usize = 8;
 /// The longest that a certification request may be pending, seconds: seven days.

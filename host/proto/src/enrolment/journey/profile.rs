@@ -57,6 +57,9 @@ pub struct Profile {
     /// Whether `/crls` is asked.
     #[serde(default)]
     pub crls: bool,
+    /// Whether `/pal` is asked, which says where certificates and revocation lists are (RFC 8295 section 2).
+    #[serde(default)]
+    pub pal: bool,
     /// The label of the certification authority, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<CaLabel>,
@@ -96,6 +99,7 @@ impl Profile {
             domain: None,
             anchors_suffice: false,
             crls: false,
+            pal: false,
             label: None,
             clock: Clock::Synchronized,
             network_identity,

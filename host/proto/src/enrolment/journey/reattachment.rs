@@ -7,14 +7,17 @@ use super::{
     Trust,
     byod::adopt,
     collect::{Collect, Collected, Fallback, Peer},
-    desk::{Desk, overdue},
+    desk::{Desk, overdue, without},
     enrol::{Enrol, Enrolled, Want},
     limits,
     profile::{Facts, Known},
 };
 use crate::{
     discovery::Timestamp,
-    enrolment::{Enrolment, ServerAuthentication, est::Endpoint},
+    enrolment::{
+        Enrolment, ServerAuthentication,
+        est::{Endpoint, Subject},
+    },
     judgement::{AnchorDatabase, Der, Digest, Presented, Purpose, Request},
     session::FailureKind,
 };
@@ -28,6 +31,8 @@ pub struct ReattachmentConfig {
     pub enrolment: Enrolment,
     /// The handle of the device's first key and its certificates, while it has no certificate of this network.
     pub device: Option<(String, Vec<Der>)>,
+    /// Where the device has no certificate of its own, one with this subject is asked for.
+    pub subject: Option<Subject>,
 }
 
 /// The draft's section 9: discover with the stored name, connect, validate; where that fails, ask the EST server without a
@@ -38,6 +43,7 @@ pub struct Reattachment {
     profile: Profile,
     enrolment: Enrolment,
     device: Option<(String, Vec<Der>)>,
+    subject: Option<Subject>,
     desk: Desk,
     phase: Phase,
     /// Why the EST server is asked; absent when it is a renewal.
@@ -126,6 +132,7 @@ impl Reattachment {
             profile,
             enrolment,
             device,
+            subject,
         } = config;
         profile.check()?;
         // A registrar may be known by id-kp-cmcRA, which counts under Explicit anchors alone (RFC 7030 section 3.6.1).
@@ -143,6 +150,7 @@ impl Reattachment {
             },
             enrolment,
             device,
+            subject,
             phase: Phase::New,
             trouble: None,
             renewed: false,
@@ -286,16 +294,27 @@ impl Reattachment {
                 },
                 event,
             ) => {
-                match enrol.handle(event, &mut self.desk, now)? {
-                    None => return Ok(()),
-                    Some(Enrolled::Issued(identity)) => {
+                match enrol.handle(event, &mut self.desk, now) {
+                    Ok(None) => return Ok(()),
+                    // What was asked for is given up, and asked for anew at the next renewal.
+                    Err(error @ JourneyError::PendingTooLong { .. }) => {
+                        self.desk
+                            .tell(now, without("a certificate of the device's own", &error));
+                        enrolment.pending = None;
+                    }
+                    Err(error) => return Err(error),
+                    Ok(Some(Enrolled::Issued(mut identity))) => {
+                        // What leads from it to an anchor came before (RFC 7030 section 4.2.3).
+                        if identity.chain.is_empty() {
+                            identity.chain.clone_from(&enrolment.intermediates);
+                        }
                         let certificate = Digest::of(&identity.certificate);
                         self.desk.tell(now, Step::Issued { certificate });
                         enrolment.identity = Some(identity);
                         enrolment.pending = None;
                     }
                     // It is asked again at the next renewal, which `Enrolment::renew_at` names.
-                    Some(Enrolled::Pending(pending)) => enrolment.pending = Some(pending),
+                    Ok(Some(Enrolled::Pending(pending))) => enrolment.pending = Some(pending),
                 }
                 let (connection, enrolment) = (peer.connection, enrolment.clone());
                 self.desk.close(connection);
@@ -491,13 +510,17 @@ impl Reattachment {
         }
         let label = enrolment.est.label.clone();
         let desk = &mut self.desk;
-        let enrol = match (enrolment.pending.clone(), &enrolment.identity) {
-            (Some(pending), _) if pending.not_before <= now.unix => {
+        let subject = self.subject.clone();
+        let enrol = match (enrolment.pending.clone(), &enrolment.identity, subject) {
+            (Some(pending), ..) if pending.not_before <= now.unix => {
                 Enrol::resume(pending, label, peer.clone(), desk, now)?
             }
-            (None, Some(identity)) if identity.is_due(now.unix) => {
+            (None, Some(identity), _) if identity.is_due(now.unix) => {
                 let want = Want::Renewal(identity.certificate.clone());
                 Enrol::begin(want, label, peer.clone(), desk, now)
+            }
+            (None, None, Some(subject)) => {
+                Enrol::begin(Want::First(subject), label, peer.clone(), desk, now)
             }
             _ => {
                 self.desk.close(peer.connection);

@@ -17,7 +17,7 @@ use std::{
     str::FromStr,
 };
 
-use resolvet_proto::enrolment::Enrolment;
+use resolvet_proto::enrolment::{Enrolment, PendingVoucher};
 use rustix::fs::OFlags;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
@@ -31,6 +31,8 @@ const FILE_OCTETS: u64 = 64 << 20;
 const ENDING: &str = ".json";
 /// The ending of a key's file.
 const KEY_ENDING: &str = ".key";
+/// The ending of the file of a voucher request that is not decided.
+const VOUCHER_ENDING: &str = ".voucher";
 /// Held while something is written, so that two programs do not write at once.
 const LOCK: &str = ".lock";
 
@@ -220,6 +222,33 @@ impl Store {
         self.write(&self.path(network), enrolment)
     }
 
+    /// The voucher request that was sent in this network and is not decided yet, if there is one.
+    ///
+    /// # Errors
+    /// The file is not this user's alone, or its content is none of ours.
+    pub fn pending_voucher(
+        &self,
+        network: &NetworkName,
+    ) -> Result<Option<PendingVoucher>, StoreError> {
+        read(&self.voucher_path(network))
+    }
+
+    /// Keeps a voucher request over a restart, or forgets the one that was kept.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub(super) fn keep_voucher(
+        &self,
+        network: &NetworkName,
+        pending: Option<&PendingVoucher>,
+    ) -> Result<(), StoreError> {
+        let path = self.voucher_path(network);
+        match pending {
+            Some(pending) => self.write(&path, pending),
+            None => removed(&path),
+        }
+    }
+
     /// Writes a file of ours in place of the one before.
     fn write(&self, path: &Path, content: &impl Serialize) -> Result<(), StoreError> {
         let octets = serde_json::to_vec_pretty(content);
@@ -267,13 +296,7 @@ impl Store {
     /// # Errors
     /// It cannot be removed.
     pub(super) fn remove_key(&self, handle: &str) -> Result<(), StoreError> {
-        let path = self.key_path(handle);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(failed("removing", &path)(error))
-            }
-            _ => Ok(()),
-        }
+        removed(&self.key_path(handle))
     }
 
     /// Handles of our own making are names of files; another one is never one that leads elsewhere.
@@ -289,6 +312,10 @@ impl Store {
             })
             .collect();
         self.folder.join(format!("{name}{KEY_ENDING}"))
+    }
+
+    fn voucher_path(&self, network: &NetworkName) -> PathBuf {
+        self.folder.join(format!("{network}{VOUCHER_ENDING}"))
     }
 
     fn path(&self, network: &NetworkName) -> PathBuf {
@@ -307,6 +334,16 @@ impl Store {
             .map_err(failed("opening", &path))?;
         file.lock().map_err(failed("locking", &path))?;
         Ok(file)
+    }
+}
+
+/// Removes a file; one that is not there is removed already.
+fn removed(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(failed("removing", path)(error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -6,21 +6,88 @@ use super::{Imprint, Join, Phase, Pledge};
 use crate::{
     discovery::Timestamp,
     enrolment::{
-        ServerAuthentication,
+        PendingVoucher, ServerAuthentication,
         brski::{self, ContentKind, Expected, ToSign, Voucher, VoucherRequestError},
         est::{self, Class, Endpoint, HttpReply, HttpRequest, ReplyError, class},
         journey::{
-            Action, JourneyError, Step, Trust,
+            Action, JourneyError, Service, Step, Trust,
             collect::{Peer, judge},
             limits,
             profile::{Facts, Known, explicit},
         },
         quoted,
     },
-    judgement::{Clock, Der, Digest, Purpose},
+    judgement::{Clock, Der, Digest, Presented, Purpose},
 };
 
 impl Pledge {
+    /// Begins with nothing but what the configuration says.
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.config.pending = None;
+        match self.config.endpoint.clone() {
+            Some(endpoint) => self.begin_at(endpoint, now),
+            None => {
+                let id = self.desk.id();
+                let service = Service::Brski;
+                self.desk.act(Action::Find { id, service }, now);
+                self.phase = Phase::Finding { id };
+            }
+        }
+    }
+
+    /// What an earlier run asked for and was not decided, unless it is for another registrar.
+    pub(super) fn resumable(&self, now: Timestamp) -> Option<(Box<Join>, u64)> {
+        let pending = self.config.pending.clone()?;
+        let configured = self.config.endpoint.as_ref();
+        if configured.is_some_and(|endpoint| *endpoint != pending.endpoint) {
+            return None;
+        }
+        // The clock that counts through suspend began anew with the system: only the wall's spans both runs.
+        let before = now.unix.saturating_sub(pending.since);
+        let since = Timestamp {
+            unix: pending.since,
+            ..now
+        };
+        let wait = pending.not_before.saturating_sub(now.unix);
+        let join = Join {
+            peer: Peer {
+                // No connection of this run has this name: the first thing that is done is to connect.
+                connection: u32::MAX,
+                endpoint: pending.endpoint,
+                server: None,
+                presented: Presented {
+                    certificates: pending.registrar,
+                    ocsp_response: None,
+                },
+                binding: None,
+            },
+            nonce: pending.nonce,
+            request: pending.request,
+            since,
+            before,
+            redirects: 0,
+            path: pending.path,
+            id: 0,
+            waited: true,
+        };
+        let wait = wait.min(limits::VOUCHER_WAIT_SECONDS);
+        Some((Box::new(join), wait))
+    }
+
+    /// Waits, then sends the same voucher request again.
+    pub(super) fn await_voucher(&mut self, (join, seconds): (Box<Join>, u64), now: Timestamp) {
+        let reason = "the registrar has no voucher yet";
+        self.desk.wait(seconds, reason, now);
+        self.phase = Phase::Waiting(join);
+    }
+
+    /// A voucher request is of no use any more.
+    pub(super) fn forget(&mut self) {
+        if core::mem::take(&mut self.remembered) {
+            self.desk.remember(None);
+        }
+    }
+
     /// Begins at another registrar.
     pub(super) fn begin_at(&mut self, endpoint: Endpoint, now: Timestamp) {
         self.redirected = 0;
@@ -161,6 +228,7 @@ impl Pledge {
             Class::Success => self.imprint(join, reply, now),
             Class::Pending { seconds } => {
                 let waited = now.boot.saturating_sub(join.since.boot) / 1_000;
+                let waited = waited.saturating_add(join.before);
                 if waited >= limits::VOUCHER_SECONDS {
                     return Err(JourneyError::PendingTooLong {
                         path: join.path,
@@ -170,10 +238,16 @@ impl Pledge {
                     });
                 }
                 let seconds = seconds.min(limits::VOUCHER_WAIT_SECONDS);
-                self.desk
-                    .wait(seconds, "the registrar has no voucher yet", now);
                 join.waited = true;
-                self.phase = Phase::Waiting(Box::new(join));
+                self.remembered = true;
+                self.desk.remember(Some(Box::new(PendingVoucher::new(
+                    endpoint,
+                    join.path.clone(),
+                    join.peer.presented.certificates.clone(),
+                    (join.request.clone(), join.nonce.clone()),
+                    (join.since.unix, now.unix.saturating_add(seconds)),
+                ))));
+                self.await_voucher((Box::new(join), seconds), now);
                 Ok(())
             }
             Class::Redirect { endpoint: to, path } => {
@@ -255,6 +329,8 @@ impl Pledge {
                 return Err(error);
             }
         };
+        self.config.pending = None;
+        self.forget();
         self.desk.tell(
             now,
             Step::Voucher {

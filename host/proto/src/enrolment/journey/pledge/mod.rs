@@ -18,7 +18,7 @@ use super::{
 use crate::{
     discovery::Timestamp,
     enrolment::{
-        Enrolment,
+        Enrolment, PendingVoucher,
         brski::{Accepted, Algorithms, IDevId, ToSign},
         est::{Endpoint, Subject},
     },
@@ -44,6 +44,8 @@ pub struct PledgeConfig {
     pub nonceless: bool,
     /// Whether voucher requests go as base64, which some registrars want against RFC 8995 section 6.
     pub base64: bool,
+    /// A voucher request of an earlier run that was not decided; of another registrar, it is not used.
+    pub pending: Option<PendingVoucher>,
     /// The subject of the certificate that is asked for; absent: the device's own.
     pub subject: Option<Subject>,
     /// What verifies signatures.
@@ -71,6 +73,8 @@ pub struct Pledge {
     last: Option<JourneyError>,
     /// The connection in use.
     connection: Option<u32>,
+    /// Whether a voucher request of this or an earlier run is remembered.
+    remembered: bool,
     /// How often the registrar under way sent elsewhere.
     redirected: u32,
     /// Where the next voucher request goes.
@@ -85,6 +89,8 @@ struct Join {
     nonce: String,
     request: Der,
     since: Timestamp,
+    /// How long was waited in an earlier run, seconds.
+    before: u64,
     redirects: u32,
     path: String,
     /// The exchange under way.
@@ -218,14 +224,15 @@ impl Pledge {
         config.profile.check()?;
         Ok(Self {
             desk: Desk::new(config.profile.previous_failures),
-            config,
             phase: Phase::New,
             servers: VecDeque::new(),
             last: None,
             connection: None,
+            remembered: config.pending.is_some(),
             redirected: 0,
             path: String::new(),
             enrolment: None,
+            config,
         })
     }
 
@@ -300,8 +307,15 @@ impl Pledge {
         ) {
             self.servers.clear();
         }
-        if !self.servers.is_empty() {
+        let resumed = self.config.pending.take().is_some();
+        if !self.servers.is_empty() || resumed {
             self.desk.tell(now, Step::Failed(alloc::format!("{error}")));
+        }
+        self.forget();
+        if resumed {
+            // What an earlier run asked for leads nowhere: a device begins anew then (RFC 8995 section 5.6).
+            self.begin(now);
+            return;
         }
         self.last = Some(error);
         self.next_server(now);

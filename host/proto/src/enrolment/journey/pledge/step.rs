@@ -6,7 +6,7 @@ use crate::{
     enrolment::{
         brski::{self, VoucherRequestError},
         journey::{
-            Action, Event, JourneyError, Service, Step,
+            Event, JourneyError, Step,
             collect::{Peer, judged},
             desk::without,
             enrol::keys,
@@ -21,14 +21,9 @@ impl Pledge {
         let phase = core::mem::replace(&mut self.phase, Phase::New);
         match (phase, event) {
             (Phase::New, Event::Start) => {
-                match self.config.endpoint.clone() {
-                    Some(endpoint) => self.begin_at(endpoint, now),
-                    None => {
-                        let id = self.desk.id();
-                        let service = Service::Brski;
-                        self.desk.act(Action::Find { id, service }, now);
-                        self.phase = Phase::Finding { id };
-                    }
+                match self.resumable(now) {
+                    Some(join) => self.await_voucher(join, now),
+                    None => self.begin(now),
                 }
                 Ok(())
             }
@@ -103,6 +98,7 @@ impl Pledge {
                     nonce,
                     request: cms.into(),
                     since: now,
+                    before: 0,
                     redirects: 0,
                     path: self.path.clone(),
                     id: 0,

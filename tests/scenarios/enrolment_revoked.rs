@@ -1,0 +1,101 @@
+//! Revocation as an enrolment knows it: lists by `/crls`, and what a server staples.
+
+use std::time::Duration;
+
+use resolvet::enrolment::{Attached, Step, reattach};
+use resolvet::{AttachError, Client, Recursive};
+use resolvet_proto::judgement::{Judgement, Purpose, UsageProfile, Verdict};
+use resolvet_proto::session::{Config, FailureKind};
+use resolvet_tests::lab::Lab;
+use resolvet_tests::lab::ca::Leaf;
+use resolvet_tests::lab::est::EstOptions;
+
+use crate::enrolment_desk::{Device, certificates, lab};
+use crate::journey::{defaults, policies};
+
+/// The codes of all findings.
+fn codes(judgement: &Judgement<Verdict>) -> Vec<&str> {
+    let evaluations = judgement.evaluations.iter();
+    let verdicts = evaluations.filter_map(|evaluation| evaluation.result.as_ref().ok());
+    let findings = verdicts.flat_map(|verdict| &verdict.findings);
+    findings.map(|finding| finding.code.as_str()).collect()
+}
+
+/// The codes of what was found about certificates for this purpose.
+fn found<'a>(steps: &'a [Step], wanted: &Purpose) -> Vec<&'a str> {
+    let judged = steps.iter().filter_map(|step| match step {
+        Step::Judged {
+            purpose, judgement, ..
+        } if purpose == wanted => Some(codes(judgement)),
+        _ => None,
+    });
+    judged.flatten().collect()
+}
+
+async fn come_back(lab: &Lab, device: &Device) -> Attached {
+    let recursive = Recursive::new(lab.resolver(), Duration::from_millis(400));
+    let client = Client::new(policies(&UsageProfile::Strict, defaults()), recursive);
+    let session = Config::new("example.net".to_owned(), 7);
+    let place = (&device.store, &device.network);
+    reattach(&device.enroller, &client, place, session, &mut |_| {})
+        .await
+        .unwrap()
+}
+
+/// The revoked certificate is not stored again, the server that still presents it is refused at the next attachment, and that
+/// leads to the EST server once more.
+#[tokio::test]
+async fn a_dns_server_that_was_revoked_is_refused_and_est_is_asked_again() {
+    let lab = lab();
+    let mut device = Device::new(&lab);
+    let enrolment = device.bootstrap().await.unwrap();
+    assert_eq!(
+        enrolment.crls.len(),
+        2,
+        "by the root and by the intermediate"
+    );
+
+    let server = &lab.site().servers()[0];
+    let new = lab.authority().issue(&Leaf::good("example.net")).unwrap();
+    let both = [&server.identity, &new].map(|identity| identity.conveyed().clone());
+    lab.est().convey(both.into());
+    let crls = lab.authority().crls(&[&server.identity]).unwrap();
+    lab.est().publish_crls(crls.into());
+    device.shown.clear();
+    let renewed = device.renew().await.unwrap();
+    assert_eq!(
+        found(&device.shown, &Purpose::ConveyedEndEntity),
+        ["revoked"]
+    );
+    let [kept] = certificates(&renewed).try_into().unwrap();
+    assert_eq!(*kept, *new.end_entity());
+
+    let asked = lab.est().journal().len();
+    let attached = come_back(&lab, &device).await;
+    let Err(AttachError::Failed(failure)) = attached.attachment.vetted().await else {
+        panic!("a revoked server serves")
+    };
+    assert_eq!(failure.kind, FailureKind::ValidationRefused);
+    let journal = lab.est().journal();
+    let again = journal[asked..]
+        .iter()
+        .any(|entry| entry.path.ends_with("/crls"));
+    assert!(again, "EST is asked again: {journal:?}");
+
+    server.dot.present(&new).unwrap();
+    let attached = come_back(&lab, &device).await;
+    assert!(attached.attachment.vetted().await.is_ok());
+}
+
+/// A response that nobody can read is a warning of `pkix`: it came as far as that.
+#[tokio::test]
+async fn what_an_est_server_staples_is_judged() {
+    let lab = lab();
+    let leaf = EstOptions::new("example.net").leaf();
+    let est = lab.authority().issue(&leaf).unwrap();
+    let est = est.stapling(b"no response".to_vec());
+    lab.est().present(&est).unwrap();
+    let mut device = Device::new(&lab);
+    device.bootstrap().await.unwrap();
+    assert_eq!(found(&device.shown, &Purpose::EstServer), ["ocsp-unusable"]);
+}

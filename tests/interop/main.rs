@@ -12,6 +12,7 @@
 mod designated;
 mod dot1x;
 mod encrypted;
+mod est_ca;
 mod est_openssl;
 mod est_strongswan;
 mod journey;

@@ -31,6 +31,18 @@ pub(crate) fn all() -> Result<()> {
         "warnings",
     ];
     run(cargo(&root, &lint))?;
+    // A server that others wrote, for the tests of interoperation: a workspace of its own.
+    run(cargo(
+        &root,
+        &[
+            "build",
+            "--locked",
+            "--manifest-path",
+            "tests/est-ca/Cargo.toml",
+            "--target-dir",
+            "target/est-ca",
+        ],
+    ))?;
     // Tests run the programs that stand beside them: these must be of today.
     run(cargo(
         &root,

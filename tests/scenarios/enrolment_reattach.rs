@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_proto::rr::RecordType;
-use resolvet::enrolment::{Attached, EnrolError, Enrolment, Renewal, reattach};
+use resolvet::enrolment::{Attached, EnrolError, Enrolment, Membership, Renewal, reattach};
 use resolvet::{Client, Recursive};
 use resolvet_proto::enrolment::est::Operation;
 use resolvet_proto::enrolment::journey::JourneyError;
 use resolvet_proto::judgement::{Purpose, UsageProfile};
 use resolvet_proto::session::Config;
 use resolvet_tests::lab::ca::{Fault, Leaf};
+use resolvet_tests::lab::dot::DotFault;
 use resolvet_tests::lab::est::{EstFault, EstOptions};
 use resolvet_tests::lab::{Lab, Options};
 
@@ -40,14 +41,17 @@ impl Known {
     }
 
     async fn come_back(&self) -> Attached {
-        let Device { store, network, .. } = &self.device;
-        let session = Config::new("example.net".to_owned(), 7);
-        let enroller = &self.device.enroller;
-        reattach(
+        let Device {
             enroller,
-            &self.client,
-            (store, network),
-            session,
+            store,
+            network,
+            ..
+        } = &self.device;
+        reattach(
+            enroller.clone(),
+            self.client.clone(),
+            (store.clone(), network.clone()),
+            Config::new("example.net".to_owned(), 7),
             &mut |_| {},
         )
         .await
@@ -197,4 +201,51 @@ async fn a_replaced_domain_is_followed() {
         .await
         .unwrap();
     assert_eq!(answer.server.port, new.servers()[0].dot.port());
+}
+
+/// The draft's section 9 while a client runs: certificate and domain of the DNS server are replaced under it.
+#[tokio::test]
+async fn a_client_that_runs_follows_its_network() {
+    let options = Options::new()
+        .site("example.net")
+        .site("example.com")
+        .est(EstOptions::new("example.net"));
+    let lab = Lab::start(options).unwrap();
+    let [old, new] = lab.sites() else {
+        panic!("two sites")
+    };
+    old.servers()[0].dot.fail(DotFault::ClosesAfter {
+        answers: 1,
+        abrupt: false,
+    });
+    let Known { device, client } = Known::new(&lab).await;
+    let membership = Membership::begin(
+        device.enroller.clone(),
+        client,
+        (device.store.clone(), device.network.clone()),
+        Config::new("example.net".to_owned(), 7),
+    )
+    .await
+    .unwrap();
+    let answer = membership.query(ASKED, RecordType::A).await.unwrap();
+    assert_eq!(answer.server.port, old.servers()[0].dot.port());
+
+    let gone = Leaf::good("example.net").with(Fault::Expired);
+    let gone = lab.authority().issue(&gone).unwrap();
+    old.servers()[0].dot.present(&gone).unwrap();
+    lab.est()
+        .convey(vec![new.servers()[0].identity.conveyed().clone()]);
+    // The next query needs a connection, which is refused; nothing is sent.
+    let (refused, present) = tokio::join!(
+        membership.query(ASKED, RecordType::A),
+        membership.replaced()
+    );
+    assert!(refused.is_err(), "{refused:?}");
+    let enrolment = present.unwrap().enrolment;
+    let domain = enrolment.authentication_domain_name.as_deref();
+    assert_eq!(domain, Some("example.com"));
+    let answer = membership.query(ASKED, RecordType::A).await.unwrap();
+    assert_eq!(answer.server.port, new.servers()[0].dot.port());
+    let stored = device.store.load(&device.network).unwrap().unwrap();
+    assert_eq!(stored, *enrolment);
 }

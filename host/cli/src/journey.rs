@@ -210,9 +210,9 @@ impl Prepared {
             }
         };
         let attached = reattach(
-            &self.enroller,
-            &self.client,
-            (store, network),
+            self.enroller.clone(),
+            self.client.clone(),
+            (store.clone(), network.clone()),
             self.session,
             &mut tell,
         );

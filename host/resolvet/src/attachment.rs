@@ -144,6 +144,19 @@ impl Attachment {
         }
     }
 
+    /// Waits until the session has ended without a server, at once or after it had one, and says why.
+    pub async fn failed(&self) -> AttachError {
+        let mut state = self.state.clone();
+        loop {
+            if let State::Failed(failure) = &*state.borrow_and_update() {
+                return AttachError::Failed(failure.clone());
+            }
+            if state.changed().await.is_err() {
+                return AttachError::Ended;
+            }
+        }
+    }
+
     async fn serving(&self) -> Result<Arc<Serving>, AttachError> {
         let mut state = self.state.clone();
         loop {

@@ -31,33 +31,33 @@ use super::{
 use crate::{AttachError, Attachment, Client, clock};
 
 /// Where an enrolment is kept.
-#[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
-    store: &'a Store,
-    network: Option<&'a NetworkName>,
+#[derive(Debug, Clone)]
+pub struct Place {
+    store: Store,
+    network: Option<NetworkName>,
 }
 
-impl<'a> Place<'a> {
+impl Place {
     /// In this store, under this name.
     #[must_use]
-    pub const fn named(store: &'a Store, network: &'a NetworkName) -> Self {
+    pub fn named(store: &Store, network: &NetworkName) -> Self {
         Self {
-            store,
-            network: Some(network),
+            store: store.clone(),
+            network: Some(network.clone()),
         }
     }
 
     /// In this store, under the authentication domain name that the enrolment gives.
     #[must_use]
-    pub const fn by_domain(store: &'a Store) -> Self {
+    pub fn by_domain(store: &Store) -> Self {
         Self {
-            store,
+            store: store.clone(),
             network: None,
         }
     }
 
     fn save(&self, enrolment: &Enrolment) -> Result<NetworkName, String> {
-        let network = match (self.network, &enrolment.authentication_domain_name) {
+        let network = match (&self.network, &enrolment.authentication_domain_name) {
             (Some(network), _) => network.clone(),
             (None, Some(domain)) => domain
                 .parse()
@@ -73,15 +73,15 @@ impl<'a> Place<'a> {
 }
 
 /// What a journey is driven with.
-pub(super) struct Driver<'a> {
-    enroller: &'a Enroller,
-    place: Place<'a>,
+pub(super) struct Driver {
+    enroller: Enroller,
+    place: Place,
     /// Where servers are looked for.
     pub(super) domain: Option<String>,
     /// Who proves a password.
     pub(super) user: Option<User>,
     /// What attaches, and everything that an enrolment does not say. Without it a journey ends where it would attach.
-    pub(super) session: Option<(&'a Client, session::Config)>,
+    pub(super) session: Option<(Client, session::Config)>,
     /// Keys of the device's own certificates, where the network has a name already.
     keys: Option<KeyRing>,
     connections: HashMap<u32, Connection>,
@@ -92,10 +92,11 @@ pub(super) struct Driver<'a> {
     attachment: Option<Attachment>,
 }
 
-impl<'a> Driver<'a> {
-    pub(super) fn new(enroller: &'a Enroller, place: Place<'a>) -> Result<Self, EnrolError> {
-        let Place { store, network } = place;
-        let keys = network.map(|network| KeyRing::new((store, network), enroller.keys()));
+impl Driver {
+    pub(super) fn new(enroller: Enroller, place: Place) -> Result<Self, EnrolError> {
+        let Place { store, network } = &place;
+        let keys = network.as_ref();
+        let keys = keys.map(|network| KeyRing::new((store, network), enroller.keys()));
         Ok(Self {
             enroller,
             place,
@@ -437,7 +438,7 @@ impl<'a> Driver<'a> {
         anchors: Arc<AnchorSet>,
         crls: Vec<Der>,
     ) -> Result<Event, EnrolError> {
-        let Some((client, session)) = &self.session else {
+        let Some((client, session)) = self.session.clone() else {
             return Err(EnrolError::Ended("nothing attaches".into()));
         };
         let session = session::Config {
@@ -446,7 +447,7 @@ impl<'a> Driver<'a> {
             anchors,
             conveyed,
             crls,
-            ..session.clone()
+            ..session
         };
         let attachment = client.attach(session)?;
         let event = match attachment.vetted().await {

@@ -228,7 +228,7 @@ impl Enroller {
     pub async fn bootstrap(
         &self,
         person: Person,
-        place: Place<'_>,
+        place: Place,
         progress: &mut (dyn FnMut(&Step) + Send),
     ) -> Result<Enrolled, EnrolError> {
         let mut enroller = self.clone();
@@ -239,7 +239,7 @@ impl Enroller {
         let mut profile = enroller.profile();
         profile.domain = person.domain.clone();
         let mut journey = Byod::new(ByodConfig { profile, endpoint })?;
-        let mut driver = Driver::new(&enroller, place)?;
+        let mut driver = Driver::new(enroller, place)?;
         driver.domain = person.domain;
         driver.user = Some(person.user);
         driver.run(&mut journey, Event::Start, progress).await?;
@@ -290,7 +290,7 @@ impl Enroller {
                 .signature_verification_algorithms
                 .all,
         })?;
-        let mut driver = Driver::new(self, Place::named(store, network))?;
+        let mut driver = Driver::new(self.clone(), Place::named(store, network))?;
         driver.domain = domain.map(str::to_owned);
         driver.add_key(DEVICE_KEY, &device.key);
         driver.run(&mut journey, Event::Start, progress).await?;
@@ -344,7 +344,7 @@ impl Enroller {
         })?;
         let enroller = self.of(&stored);
         let mut journey = enroller.returning(stored)?;
-        let mut driver = Driver::new(&enroller, Place::named(store, network))?;
+        let mut driver = Driver::new(enroller, Place::named(store, network))?;
         driver.domain = journey.enrolment().authentication_domain_name.clone();
         driver.run(&mut journey, Event::Renew, progress).await?;
         Ok(journey.enrolment().clone())
@@ -369,7 +369,7 @@ impl Enroller {
     }
 }
 
-fn enrolled(driver: &Driver<'_>, enrolment: Option<&Enrolment>) -> Result<Enrolled, EnrolError> {
+fn enrolled(driver: &Driver, enrolment: Option<&Enrolment>) -> Result<Enrolled, EnrolError> {
     match (driver.stored(), enrolment) {
         (Some(network), Some(enrolment)) => Ok(Enrolled {
             network: network.clone(),

@@ -22,6 +22,7 @@ mod error;
 mod keys;
 mod locate;
 mod login;
+mod membership;
 mod random;
 mod reattach;
 mod server_request;
@@ -38,6 +39,7 @@ pub use keys::{
     TokenUriError,
 };
 pub use locate::{EstLocation, Interfaces, Link, LinkError, Search};
+pub use membership::{Membership, Present};
 pub use reattach::{Attached, ReattachError, Renewal, reattach};
 pub use resolvet_proto::enrolment::{
     Enrolment,

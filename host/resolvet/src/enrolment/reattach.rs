@@ -68,38 +68,34 @@ pub enum ReattachError {
 /// # Errors
 /// There is nothing to attach with. That no server was vetted is no error: the attachment says so.
 pub async fn reattach(
-    enroller: &Enroller,
-    client: &Client,
-    (store, network): (&Store, &NetworkName),
+    enroller: Enroller,
+    client: Client,
+    (store, network): (Store, NetworkName),
     session: session::Config,
     progress: &mut (dyn FnMut(&Step) + Send),
 ) -> Result<Attached, ReattachError> {
-    let stored = store.load(network)?;
+    let stored = store.load(&network)?;
     let mut stored = stored.ok_or_else(|| ReattachError::NotEnrolled {
         network: network.clone(),
     })?;
     let enroller = enroller.of(&stored);
-    let place = Place::named(store, network);
-    let mut attempt = async |stored: &Enrolment, first| -> Result<Ended, ReattachError> {
-        let mut journey = enroller.returning(stored.clone())?;
-        let mut driver = Driver::new(&enroller, place)?;
-        driver.domain = stored.authentication_domain_name.clone();
-        driver.session = Some((client, session.clone()));
-        let outcome = driver.run(&mut journey, first, progress).await;
-        let attachment = driver.take_attachment();
-        Ok((journey, attachment, outcome))
+    let attempt = Attempt {
+        enroller,
+        client,
+        place: Place::named(&store, &network),
+        session,
     };
     let now = clock::now().unix;
     let is_due = stored.renew_at().is_some_and(|moment| moment <= now);
     let may_ask = stored.retry_after.is_none_or(|moment| moment <= now);
     if is_due && may_ask {
-        let ended = attempt(&stored, Event::Renew).await?;
+        let ended = attempt.make(&stored, Event::Renew, progress).await?;
         match ended {
             // What is stored may serve for a while yet.
             (_, None, Err(EnrolError::Journey(failure))) => {
                 stored.retry_after = Some(now.saturating_add(failure.retry_after));
-                store.save(network, &stored)?;
-                let begun = attempt(&stored, Event::Start).await?;
+                store.save(&network, &stored)?;
+                let begun = attempt.make(&stored, Event::Start, progress).await?;
                 let mut attached = attached(&stored, begun)?;
                 if matches!(attached.renewal, Renewal::NotNeeded) {
                     attached.renewal = Renewal::Failed(EnrolError::Journey(failure));
@@ -109,8 +105,33 @@ pub async fn reattach(
             ended => return attached(&stored, ended),
         }
     }
-    let ended = attempt(&stored, Event::Start).await?;
+    let ended = attempt.make(&stored, Event::Start, progress).await?;
     attached(&stored, ended)
+}
+
+/// What a journey back is made with.
+struct Attempt {
+    enroller: Enroller,
+    client: Client,
+    place: Place,
+    session: session::Config,
+}
+
+impl Attempt {
+    async fn make(
+        &self,
+        stored: &Enrolment,
+        first: Event,
+        progress: &mut (dyn FnMut(&Step) + Send),
+    ) -> Result<Ended, ReattachError> {
+        let mut journey = self.enroller.returning(stored.clone())?;
+        let mut driver = Driver::new(self.enroller.clone(), self.place.clone())?;
+        driver.domain = stored.authentication_domain_name.clone();
+        driver.session = Some((self.client.clone(), self.session.clone()));
+        let outcome = driver.run(&mut journey, first, progress).await;
+        let attachment = driver.take_attachment();
+        Ok((journey, attachment, outcome))
+    }
 }
 
 /// How a journey ended.

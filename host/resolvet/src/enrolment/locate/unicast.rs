@@ -54,7 +54,11 @@ pub(super) async fn find(
                 dns_sd::browse_domains_of_network(*address, *prefix)
             }));
     let lookups: Vec<Lookup> = lookups.collect();
-    let answers = stream::iter(&lookups).map(|lookup| ask(recursive, lookup));
+    let asking: Vec<_> = lookups
+        .iter()
+        .map(|lookup| ask(recursive, lookup))
+        .collect();
+    let answers = stream::iter(asking);
     let answers: Vec<_> = answers.buffered(AT_ONCE).collect().await;
     let mut more: Vec<DomainName> = Vec::new();
     for answer in answers.iter().flatten() {
@@ -82,13 +86,14 @@ async fn browse(
     let places = domains
         .iter()
         .flat_map(|domain| services.iter().map(move |service| (*service, domain)));
-    let browsing = stream::iter(places)
+    // Futures that were made beforehand: of closures the compiler cannot tell that what they make may go to another thread.
+    let browsing: Vec<_> = places
         .map(|(service, domain)| async move {
             let place = format!("{service}.{}", domain.without_dot());
             (place, browse_one(recursive, service, domain, seed).await)
         })
-        .buffered(AT_ONCE);
-    let all: Vec<_> = browsing.collect().await;
+        .collect();
+    let all: Vec<_> = stream::iter(browsing).buffered(AT_ONCE).collect().await;
     let mut answered = false;
     for (place, came) in all {
         match came {
@@ -132,7 +137,11 @@ async fn browse_one(
         lookups.push(lookup);
         listed += 1;
     }
-    let answers = stream::iter(&lookups).map(|lookup| ask(recursive, lookup));
+    let asking: Vec<_> = lookups
+        .iter()
+        .map(|lookup| ask(recursive, lookup))
+        .collect();
+    let answers = stream::iter(asking);
     let answers: Vec<_> = answers.buffered(AT_ONCE).collect().await;
     for (lookup, answer) in lookups.iter().zip(answers) {
         if let Ok(answer) = answer {

@@ -48,9 +48,9 @@ impl Known {
             ..
         } = &self.device;
         reattach(
-            enroller.clone(),
-            self.client.clone(),
-            (store.clone(), network.clone()),
+            enroller,
+            &self.client,
+            (store, network),
             Config::new("example.net".to_owned(), 7),
             &mut |_| {},
         )

@@ -211,6 +211,10 @@ pub(crate) struct Bootstrap {
     /// The manufacturer's trust anchors: a voucher's signer must lead to one of them.
     #[arg(long, value_name = "FILE", requires = "brski")]
     pub(crate) manufacturer_anchors: Option<PathBuf>,
+    /// Have the EST server make a key and a certificate for this device too (RFC 7030 section 4.4). Whoever makes a key
+    /// knows it: only for devices that cannot make a good one.
+    #[arg(long, conflicts_with = "brski")]
+    pub(crate) server_key: bool,
     /// Where the key of the network's own certificate (LDevID) is made: `folder` is a file beside the enrolment, a token
     /// never gives it away. Default: where the network's key is already, else `folder`.
     #[arg(long, value_name = "folder|pkcs11:URI", requires = "brski")]

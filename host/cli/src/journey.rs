@@ -210,9 +210,9 @@ impl Prepared {
             }
         };
         let attached = reattach(
-            self.enroller.clone(),
-            self.client.clone(),
-            (store.clone(), network.clone()),
+            &self.enroller,
+            &self.client,
+            (store, network),
             self.session,
             &mut tell,
         );

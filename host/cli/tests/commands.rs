@@ -183,6 +183,26 @@ fn the_template_passes_its_own_check() {
 }
 
 #[test]
+fn a_place_of_keys_that_is_none_does_not_pass_the_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("resolvet.toml");
+    for (store, said) in [
+        ("cellar", "`cellar` is neither `folder` nor a token"),
+        ("pkcs11:token=a?pin-value=1", "`pin-value` is refused"),
+    ] {
+        let text = format!("version = \"v1\"\n[keys]\nstore = \"{store}\"\n");
+        fs::write(&file, text).unwrap();
+        let output = run(&["config", "check", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            error.contains("`keys.store`") && error.contains(said),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn a_policy_folder_that_others_may_write_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -18,10 +18,11 @@ use std::{
 };
 
 use base64::Engine as _;
+use resolvet_proto::enrolment::est::Operation;
 use resolvet_tests::lab::{
     Lab, Options,
     ca::{Algorithm, Identity, Requested, pem},
-    est::EstOptions,
+    est::{EstFault, EstOptions},
     masa::MasaOptions,
 };
 use serde_json::Value;
@@ -284,6 +285,39 @@ fn a_thing_joins_with_keys_that_never_leave_their_token() {
         before - 2,
         "the manufacturer's is left"
     );
+}
+
+#[test]
+fn a_certificate_is_renewed_by_its_key_in_the_token() {
+    let thing = Thing::new(Algorithm::EcP256);
+    let registrar = thing.lab.registrar();
+    registrar.fail_at(Operation::SimpleEnroll, EstFault::EndsSoon);
+    let place = uri("");
+    let words = ["--key-store", place.as_str(), "--pin-fd", "0"];
+    let output = thing.join(&uri(";object=idevid"), &words, PIN);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let first = thing.handle();
+
+    // Nothing is said of the place: the new key is made where the old one is.
+    let resolver = thing.lab.resolver().to_string();
+    let renew = ["trust", "renew", "factory", "--resolver", &resolver];
+    let words = [renew.as_slice(), &["--pin-fd", "0"]].concat();
+    let wrong = thing.run(&words, "0000");
+    assert_eq!(wrong.status.code(), Some(1), "{}", text(&wrong));
+    assert!(text(&wrong).contains("it was tried once"));
+    assert_eq!(thing.handle(), first);
+    let output = thing.run(&words, PIN);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    // The registrar takes a renewal over a connection with the old certificate alone.
+    let journal = registrar.journal();
+    let asked = journal
+        .iter()
+        .filter(|e| e.path.ends_with("/simplereenroll"));
+    assert_eq!(asked.map(|e| e.status).collect::<Vec<_>>(), [200]);
+    assert_eq!(registrar.issued().len(), 2);
+    assert_ne!(thing.handle(), first);
+    assert!(thing.handle().starts_with("pkcs11:token=lab;"));
+    assert_eq!(thing.made().len(), 1, "the old key is destroyed");
 }
 
 #[test]

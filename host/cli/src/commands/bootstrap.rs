@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::Context as _;
 use resolvet::{
     Policies, anchors,
     enrolment::{
@@ -158,13 +159,28 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     }
     let name = name.unwrap_or_default();
     let password = password::read(name, arguments.password_fd)?;
+    let user = User::new(name, password).map_err(|error| UsageError(error.to_string()))?;
     let person = Person {
-        user: User::new(name, password).map_err(|error| UsageError(error.to_string()))?,
+        user: user.clone(),
         server: location,
         domain: domain.clone(),
     };
     let enrolled = enroller.bootstrap(person, place, &mut tell).await?;
     consent.keep(&store, &enrolled.network)?;
+    if arguments.server_key {
+        let place = (&store, &enrolled.network);
+        let own = enroller.server_key(place, Some(user)).await;
+        own.with_context(|| {
+            format!(
+                "enrolled in network {}, but without a key and certificate that its server makes",
+                enrolled.network
+            )
+        })?;
+        step(
+            output,
+            "the server made a key for this device and certified it",
+        );
+    }
     finish(&store, &enrolled, &consent, output)
 }
 

@@ -7,9 +7,10 @@ use resolvet_proto::judgement::UsageProfile;
 use serde::Serialize;
 
 use crate::{
-    args::{ConfigCommand, Profile, socket_address},
+    args::{ConfigCommand, Profile, TokenArguments, socket_address},
     config::{Config, TEMPLATE},
     exit::{Exit, UsageError},
+    keys,
     output::{Output, Tone, tinted},
     policies,
     report::VERSION,
@@ -56,6 +57,7 @@ fn check(file: &Path, output: &Output) -> anyhow::Result<()> {
         anchors::certificates(path)
             .map_err(|e| UsageError(format!("`network.end-entity`: {e}")))?;
     }
+    keys::store(&config.keys, &TokenArguments::default(), None)?;
     let (_, set) = policies::load(&config, &profile, output)?;
     let names: Vec<String> = set
         .rules()

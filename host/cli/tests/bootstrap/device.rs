@@ -111,6 +111,16 @@ impl Device {
         assert_eq!(self.networks(), 0, "nothing was stored");
     }
 
+    /// Files of keys in the store.
+    pub(crate) fn keys(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(self.store())
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        files
+            .filter(|path| path.extension().is_some_and(|ending| ending == "key"))
+            .collect()
+    }
+
     /// How many enrolments there are.
     pub(crate) fn networks(&self) -> usize {
         let files = fs::read_dir(self.store()).map(|files| {

@@ -296,3 +296,63 @@ fn what_is_wrong_is_said_before_a_password_is_asked_for() {
     device.refused(&[DOMAIN], 1, "has mode 0755, expected 0700");
     assert_eq!(device.lab.est().connections(), 0);
 }
+
+#[test]
+fn a_key_of_the_server_s_making_is_kept_as_an_own_one() {
+    let device = Device::new();
+    let output = device.bootstrap(&[DOMAIN, "--server-key"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let issued = device.lab.est().issued();
+    let [certificate] = issued.as_slice() else {
+        panic!("{issued:?}")
+    };
+    let keys = device.keys();
+    let [file] = keys.as_slice() else {
+        panic!("{keys:?}")
+    };
+    let mode = fs::metadata(file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let key = aws_lc_rs::signature::EcdsaKeyPair::from_pkcs8(
+        &aws_lc_rs::signature::ECDSA_P256_SHA256_ASN1_SIGNING,
+        &fs::read(file).unwrap(),
+    );
+    let public = aws_lc_rs::signature::KeyPair::public_key(&key.unwrap())
+        .as_ref()
+        .to_vec();
+    let certified = certificate.windows(public.len()).any(|w| w == public);
+    assert!(certified, "the certificate is for another key");
+    let stored = fs::read(device.store().join("example.net.json")).unwrap();
+    let stored: serde_json::Value = serde_json::from_slice(&stored).unwrap();
+    let handle = stored["identity"]["key"].as_str().unwrap();
+    assert_eq!(file.file_stem().unwrap().to_str(), Some(handle));
+    // It was asked for by who proved the password.
+    let journal = device.lab.est().journal();
+    let asked = journal.iter().find(|e| e.path.ends_with("/serverkeygen"));
+    assert_eq!(asked.unwrap().user.as_deref(), Some(USER));
+}
+
+#[test]
+fn a_key_that_cannot_be_used_leaves_the_enrolment_without_one() {
+    for (fault, said) in [
+        (EstFault::EncryptedKey, "EnvelopedData"),
+        (EstFault::OtherKey, "not the one of the certificate"),
+        (EstFault::Status(404), "status 404"),
+        (EstFault::Status(500), "status 500"),
+    ] {
+        let device = Device::new();
+        device.lab.est().fail_at(Operation::ServerKeyGen, fault);
+        let output = device.bootstrap(&[DOMAIN, "--server-key"]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).contains(said), "{}", text(&output));
+        assert!(device.keys().is_empty());
+        assert_eq!(device.networks(), 1);
+    }
+}
+
+#[test]
+fn no_key_is_made_by_a_server_that_nobody_asked() {
+    let device = Device::new();
+    device.enrol();
+    let journal = device.lab.est().journal();
+    assert!(journal.iter().all(|e| !e.path.ends_with("/serverkeygen")));
+}

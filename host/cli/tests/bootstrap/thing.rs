@@ -1,6 +1,6 @@
 //! A thing, by its manufacturer's voucher.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Output};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Output};
 
 use resolvet_tests::lab::{
     Lab, Options,
@@ -60,16 +60,6 @@ impl Device {
             &resolver,
         ];
         self.run(&[&own, words].concat(), "")
-    }
-
-    /// Files of keys in the store.
-    fn keys(&self) -> Vec<PathBuf> {
-        let files = fs::read_dir(self.store())
-            .unwrap()
-            .map(|file| file.unwrap().path());
-        files
-            .filter(|path| path.extension().is_some_and(|ending| ending == "key"))
-            .collect()
     }
 }
 

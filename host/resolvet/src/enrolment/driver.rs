@@ -269,7 +269,7 @@ impl Driver {
                 self.discover(id, name, conveyed, anchors, crls).await?
             }
             Action::Remember { pending } => {
-                if let Some(network) = self.place.network {
+                if let Some(network) = &self.place.network {
                     // A request that is not kept is made anew after a restart: no reason to end the journey.
                     let _kept = self.place.store.keep_voucher(network, pending.as_deref());
                 }

@@ -315,7 +315,7 @@ impl Enroller {
                 device: Some((DEVICE_KEY.into(), device.chain.clone())),
                 subject: None,
             })?;
-            let mut driver = Driver::new(&enroller, Place::named(store, network))?;
+            let mut driver = Driver::new(enroller, Place::named(store, network))?;
             driver.add_key(DEVICE_KEY, &device.key);
             driver.run(&mut journey, Event::Renew, progress).await?;
             enrolment = journey.enrolment().clone();

@@ -12,6 +12,7 @@ use resolvet_proto::{
 use thiserror::Error;
 
 use super::{
+    ServerKeyError,
     channel::ChannelError,
     keys::KeyError,
     locate::LinkError,
@@ -63,6 +64,9 @@ pub enum EnrolError {
     /// The connection or an exchange over it failed, or policies refused the server's certificate.
     #[error(transparent)]
     Channel(#[from] ChannelError),
+    /// A key that the server makes.
+    #[error(transparent)]
+    ServerKey(#[from] ServerKeyError),
     /// A device's key.
     #[error(transparent)]
     Key(#[from] KeyError),

@@ -108,10 +108,10 @@ struct Device {
 
 impl Device {
     async fn attach(&self) -> Result<Present, ReattachError> {
-        let place = (self.store.clone(), self.network.clone());
-        let (enroller, client) = (self.enroller.clone(), self.client.clone());
+        let place = (&self.store, &self.network);
+        let session = self.session.clone();
         let mut tell = |_: &Step| {};
-        let attaching = reattach(enroller, client, place, self.session.clone(), &mut tell);
+        let attaching = reattach(&self.enroller, &self.client, place, session, &mut tell);
         let attached = attaching.await?;
         let Attached {
             attachment,

@@ -25,6 +25,7 @@ mod login;
 mod membership;
 mod random;
 mod reattach;
+mod server_key;
 mod server_request;
 mod store;
 mod trust;
@@ -46,6 +47,7 @@ pub use resolvet_proto::enrolment::{
     journey::{AnchorChoice, Step},
     mutual::{Password, User, UserError},
 };
+pub use server_key::ServerKeyError;
 pub use server_request::{ServerRequestError, server_key, server_request};
 pub use store::{NetworkName, NetworkNameError, Store, StoreError};
 pub use words::in_words;

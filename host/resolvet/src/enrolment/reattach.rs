@@ -68,21 +68,21 @@ pub enum ReattachError {
 /// # Errors
 /// There is nothing to attach with. That no server was vetted is no error: the attachment says so.
 pub async fn reattach(
-    enroller: Enroller,
-    client: Client,
-    (store, network): (Store, NetworkName),
+    enroller: &Enroller,
+    client: &Client,
+    (store, network): (&Store, &NetworkName),
     session: session::Config,
     progress: &mut (dyn FnMut(&Step) + Send),
 ) -> Result<Attached, ReattachError> {
-    let stored = store.load(&network)?;
+    let stored = store.load(network)?;
     let mut stored = stored.ok_or_else(|| ReattachError::NotEnrolled {
         network: network.clone(),
     })?;
     let enroller = enroller.of(&stored);
     let attempt = Attempt {
         enroller,
-        client,
-        place: Place::named(&store, &network),
+        client: client.clone(),
+        place: Place::named(store, network),
         session,
     };
     let now = clock::now().unix;
@@ -94,7 +94,7 @@ pub async fn reattach(
             // What is stored may serve for a while yet.
             (_, None, Err(EnrolError::Journey(failure))) => {
                 stored.retry_after = Some(now.saturating_add(failure.retry_after));
-                store.save(&network, &stored)?;
+                store.save(network, &stored)?;
                 let begun = attempt.make(&stored, Event::Start, progress).await?;
                 let mut attached = attached(&stored, begun)?;
                 if matches!(attached.renewal, Renewal::NotNeeded) {

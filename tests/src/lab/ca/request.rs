@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result, bail};
 use rcgen::{
     CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName, DnType, DnValue,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SerialNumber, SigningKey as _,
-    SubjectPublicKeyInfo,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PublicKeyData as _, SerialNumber,
+    SigningKey as _, SubjectPublicKeyInfo,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use x509_parser::certification_request::X509CertificationRequest;
@@ -115,8 +115,20 @@ impl Authority {
     /// # Errors
     /// When the key is of a kind that cannot be certified here.
     pub fn certify_request(&self, requested: &Requested) -> Result<CertificateDer<'static>> {
+        self.certify_request_for(requested, 365 * DAY)
+    }
+
+    /// The same for this long; the certificate began a day ago.
+    ///
+    /// # Errors
+    /// When the key is of a kind that cannot be certified here.
+    pub fn certify_request_for(
+        &self,
+        requested: &Requested,
+        lifetime: Duration,
+    ) -> Result<CertificateDer<'static>> {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        let mut params = end_entity(serial, 365 * DAY);
+        let mut params = end_entity(serial, lifetime);
         params.distinguished_name = requested.subject.clone();
         if !requested.has_usage {
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -125,6 +137,19 @@ impl Authority {
         let key = SubjectPublicKeyInfo::from_der(&requested.key)?;
         let certificate = params.signed_by(&key, &self.trusted.intermediate)?;
         Ok(certificate.into())
+    }
+
+    /// Makes a key in place of a request's own and certifies it (RFC 7030 section 4.4): the certificate, and the key in PKCS #8.
+    ///
+    /// # Errors
+    /// When key or certificate cannot be made.
+    pub fn generate_for(
+        &self,
+        mut requested: Requested,
+    ) -> Result<(CertificateDer<'static>, Vec<u8>)> {
+        let key = super::generate(Algorithm::EcP256)?;
+        requested.key = key.subject_public_key_info();
+        Ok((self.certify_request(&requested)?, key.serialize_der()))
     }
 
     /// The certificate and key of a client that bears this name, as an earlier enrolment would have given it.

@@ -44,6 +44,12 @@ pub enum EstFault {
     ReplayedKe2,
     /// Whatever is proved, the first proved response is sent again.
     Replayed,
+    /// A certificate began a day ago and ends in six hours: it is to be renewed at once.
+    EndsSoon,
+    /// A key that the server makes comes encrypted, as nobody asked it to.
+    EncryptedKey,
+    /// A key that the server makes is another than the one it certified.
+    OtherKey,
     /// What was asked for is served without any demand of authentication.
     NotAsked,
 }
@@ -52,7 +58,7 @@ impl FromStr for EstFault {
     type Err = anyhow::Error;
 
     /// Reads `pending`, `status-500`, `redirect:URI`, `truncated`, `huge`, `no-certificates`, `no-base64`, `not-anchored`,
-    /// `two-dns-servers`, `wrong-proof`, `altered-ke2`, `forged-ke2`, `replayed-ke2`, `replayed`, `not-asked`.
+    /// `two-dns-servers`, `wrong-proof`, `altered-ke2`, `forged-ke2`, `replayed-ke2`, `replayed`, `ends-soon`, `encrypted-key`, `other-key`, `not-asked`.
     fn from_str(word: &str) -> Result<Self> {
         if let Some(status) = word.strip_prefix("status-") {
             return Ok(Self::Status(status.parse()?));
@@ -76,6 +82,9 @@ impl FromStr for EstFault {
             "forged-ke2" => Self::ForgedKe2,
             "replayed-ke2" => Self::ReplayedKe2,
             "replayed" => Self::Replayed,
+            "ends-soon" => Self::EndsSoon,
+            "encrypted-key" => Self::EncryptedKey,
+            "other-key" => Self::OtherKey,
             "not-asked" => Self::NotAsked,
             _ => return None.with_context(|| format!("no fault of EST is called `{word}`")),
         };

@@ -1,6 +1,7 @@
 //! What an EST server does with a request: the operations of RFC 7030 and RFC 8295, and their faults.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use resolvet_proto::enrolment::est::{Method, Operation, certs_only, challenge_password, decode};
@@ -159,6 +160,10 @@ impl Operations {
         if let Some((_, body)) = given.find(|(of, _)| *of == operation) {
             return Response::ok(operation.accept(), body);
         }
+        if operation == Operation::ServerKeyGen {
+            let generated = self.generated(fault, connection, request);
+            return generated.unwrap_or_else(|error| Response::text(400, &format!("{error:#}")));
+        }
         let body = match operation {
             Operation::CsrAttrs => match &self.options.csr_attributes {
                 Some(attributes) => Ok(attributes.clone()),
@@ -168,7 +173,7 @@ impl Operations {
             Operation::EeCerts => self.end_entities(fault),
             Operation::Crls => certs_only(&[], &ders(&lock(&self.state).crls)).map_err(Into::into),
             Operation::SimpleEnroll | Operation::SimpleReenroll => {
-                self.enrol(operation, connection, request)
+                self.enrol(operation, fault, connection, request)
             }
             _ => return Response::text(501, "this server does not do that"),
         };
@@ -249,6 +254,7 @@ impl Operations {
     fn enrol(
         &self,
         operation: Operation,
+        fault: Option<&EstFault>,
         connection: &Connection,
         request: &Request,
     ) -> Result<Vec<u8>> {
@@ -265,9 +271,49 @@ impl Operations {
                 bail!("subject `{asked}`, expected `{subject}` (RFC 7030 4.2.2)");
             }
         }
-        let certificate = self.authority.certify_request(&requested)?;
+        let certificate = match fault {
+            Some(EstFault::EndsSoon) => {
+                let six_hours = Duration::from_secs(6 * 3_600);
+                self.authority.certify_request_for(&requested, six_hours)?
+            }
+            _ => self.authority.certify_request(&requested)?,
+        };
         lock(&self.state).issued.push(certificate.clone());
         Ok(certs_only(&ders(&[certificate]), &[])?)
+    }
+
+    /// A key that is made here, and its certificate, one part each (RFC 7030 section 4.4.2).
+    fn generated(
+        &self,
+        fault: Option<&EstFault>,
+        connection: &Connection,
+        request: &Request,
+    ) -> Result<Response> {
+        const BOUNDARY: &str = "lab-boundary";
+        let (requested, der) = self.requested(connection, request)?;
+        let (certificate, mut key) = self.authority.generate_for(requested)?;
+        if fault == Some(&EstFault::OtherKey) {
+            key = self.authority.generate_for(Requested::read(&der)?)?.1;
+        }
+        lock(&self.state).issued.push(certificate.clone());
+        let key_type = match fault {
+            Some(EstFault::EncryptedKey) => {
+                "application/pkcs7-mime; smime-type=server-generated-key"
+            }
+            _ => "application/pkcs8",
+        };
+        let certificates = certs_only(&ders(&[certificate]), &[])?;
+        let layout = lock(&self.state).layout;
+        let mut body = Vec::new();
+        for (media_type, der) in [(key_type, key), (CERTS_ONLY, certificates)] {
+            body.extend(format!("--{BOUNDARY}\r\nContent-Type: {media_type}\r\n").bytes());
+            body.extend(b"Content-Transfer-Encoding: base64\r\n\r\n");
+            body.extend(layout.write(&der));
+            body.extend(b"\r\n");
+        }
+        body.extend(format!("--{BOUNDARY}--\r\n").bytes());
+        let media_type = format!("multipart/mixed; boundary={BOUNDARY}");
+        Ok(Response::ok(&media_type, body))
     }
 
     /// Adds what proves the server, or spoils it.

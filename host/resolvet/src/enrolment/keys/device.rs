@@ -57,7 +57,7 @@ impl DeviceKey {
     }
 
     /// The key of these octets.
-    pub(super) fn from_pkcs8(octets: &[u8]) -> Result<Self, KeyError> {
+    pub(in crate::enrolment) fn from_pkcs8(octets: &[u8]) -> Result<Self, KeyError> {
         Self::new(&PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(octets)))
     }
 
@@ -98,7 +98,10 @@ impl DeviceKey {
     ///
     /// # Errors
     /// The first certificate is of another key, as far as the public part is to be had.
-    pub(super) fn certified(&self, chain: &[Der]) -> Result<Arc<CertifiedKey>, KeyError> {
+    pub(in crate::enrolment) fn certified(
+        &self,
+        chain: &[Der],
+    ) -> Result<Arc<CertifiedKey>, KeyError> {
         let chain = chain.iter().map(|der| CertificateDer::from(der.to_vec()));
         let certified = CertifiedKey::new(chain.collect(), Arc::clone(&self.0));
         match certified.keys_match() {

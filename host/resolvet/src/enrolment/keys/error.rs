@@ -161,6 +161,12 @@ pub enum KeyError {
         /// The token.
         token: String,
     },
+    /// A key that is there already shall be in a token.
+    #[error("networks' keys are made in `{uri}`, which takes in no key that was made elsewhere")]
+    MadeElsewhere {
+        /// The token.
+        uri: Box<TokenUri>,
+    },
     /// Something else that a token says.
     #[error("token `{token}`, {step}: {reason}")]
     Token {

@@ -177,7 +177,6 @@ impl KeyStore {
 
     /// Makes a key on P-256 for a network, whose key before has this handle.
     pub(super) fn make(&self, store: &Store, before: Option<&str>) -> Result<Made, EnrolError> {
-        let id = id()?;
         let place = match (
             &self.place,
             before.filter(|handle| TokenUri::is_meant(handle)),
@@ -192,10 +191,10 @@ impl KeyStore {
         match place {
             KeyPlace::Folder => {
                 let (key, pkcs8) = DeviceKey::generate()?;
-                Self::keep(store, key, &pkcs8, id)
+                write(store, key, &pkcs8)
             }
             KeyPlace::Token(uri) => {
-                let token = self.tokens.find(&uri)?;
+                let (token, id) = (self.tokens.find(&uri)?, id()?);
                 let (key, uri) = TokenKey::generate(token, &name(id), &id)?;
                 let key = DeviceKey::signing(Arc::new(key));
                 Ok(Made {
@@ -207,15 +206,34 @@ impl KeyStore {
         }
     }
 
-    fn keep(store: &Store, key: DeviceKey, pkcs8: &[u8], id: [u8; 8]) -> Result<Made, EnrolError> {
-        let handle = name(id);
-        store.save_key(&handle, pkcs8)?;
-        Ok(Made {
-            handle,
-            public: key.public()?,
-            key,
-        })
+    /// Keeps a key that somebody else made, in a file: no token takes in what it did not make.
+    pub(super) fn keep(
+        &self,
+        store: &Store,
+        key: DeviceKey,
+        pkcs8: &[u8],
+    ) -> Result<Made, EnrolError> {
+        self.takes()?;
+        write(store, key, pkcs8)
     }
+
+    /// Whether keys that somebody else made can be kept.
+    pub(super) fn takes(&self) -> Result<(), KeyError> {
+        match &self.place {
+            Some(KeyPlace::Token(uri)) => Err(KeyError::MadeElsewhere { uri: uri.clone() }),
+            None | Some(KeyPlace::Folder) => Ok(()),
+        }
+    }
+}
+
+fn write(store: &Store, key: DeviceKey, pkcs8: &[u8]) -> Result<Made, EnrolError> {
+    let handle = name(id()?);
+    store.save_key(&handle, pkcs8)?;
+    Ok(Made {
+        handle,
+        public: key.public()?,
+        key,
+    })
 }
 
 fn id() -> Result<[u8; 8], EnrolError> {

@@ -74,6 +74,18 @@ impl KeyRing {
         Ok((handle, public))
     }
 
+    /// Keeps a key that somebody else made: its handle.
+    pub(in crate::enrolment) fn keep(
+        &mut self,
+        key: DeviceKey,
+        pkcs8: &[u8],
+    ) -> Result<String, EnrolError> {
+        let Made { handle, key, .. } = self.keys.keep(&self.store, key, pkcs8)?;
+        self.fleeting.push(handle.clone());
+        self.open.insert(handle.clone(), key);
+        Ok(handle)
+    }
+
     /// Signs with SHA-256: the algorithm as DER AlgorithmIdentifier, and the signature.
     pub(in crate::enrolment) async fn sign(
         &mut self,

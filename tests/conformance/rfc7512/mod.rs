@@ -1,0 +1,3 @@
+//! PKCS #11 URIs.
+
+mod section_2_3;

@@ -1,6 +1,6 @@
 //! Each fault of an EST server ends the enrolment with an error of its own, and nothing is left.
 
-use resolvet::enrolment::EnrolErrorKind;
+use resolvet::enrolment::{EnrolErrorKind, Step};
 use resolvet_proto::enrolment::est::{BodyError, CmsError, EndEntityError, Operation, ReplyError};
 use resolvet_proto::enrolment::journey::{AuthenticationRefusal, JourneyError};
 use resolvet_proto::judgement::Purpose;
@@ -99,6 +99,20 @@ async fn a_proof_that_is_missing_later_is_refused_too() {
     let (refusal, detail) = not_authenticated(&mut Device::new(&lab)).await;
     assert_eq!(refusal, AuthenticationRefusal::Password);
     assert!(detail.contains("`vks` is wrong"), "{detail}");
+}
+
+/// An exchange that breaks off takes the proof with it from no later answer.
+#[tokio::test]
+async fn after_an_exchange_that_broke_off_answers_are_proved_as_before() {
+    let lab = faulty_lab(Operation::Crls, EstFault::Huge);
+    let mut device = Device::new(&lab);
+    device.bootstrap().await.unwrap();
+    let without = |step: &Step| matches!(step, Step::Without { what, .. } if what == "crls");
+    assert!(device.shown.iter().any(without), "{:?}", device.shown);
+    let journal = lab.est().journal();
+    let last = journal.last().unwrap();
+    assert!(last.path.ends_with("/eecerts"), "{journal:?}");
+    assert_eq!((last.scheme, last.status), ("mutual", 200), "{journal:?}");
 }
 
 #[tokio::test]

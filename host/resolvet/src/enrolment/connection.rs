@@ -1,6 +1,6 @@
 //! A server over as many connections as it takes, and the ways in which its answers are believed.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{mem, net::SocketAddr, sync::Arc, time::Duration};
 
 use resolvet_proto::{
     enrolment::{
@@ -39,8 +39,17 @@ pub(super) struct Target {
 pub(super) struct Connection {
     target: Target,
     channel: Channel,
-    /// On a provisional connection every answer is proved by the password.
-    mutual: Option<mutual::Client>,
+    proof: Proof,
+}
+
+/// By what answers are believed.
+enum Proof {
+    /// By the certificate, which the policies or a voucher judge.
+    Certificate,
+    /// Each by the password.
+    Password(Box<mutual::Client>),
+    /// By nothing any more: what would have proved them was lost.
+    Lost,
 }
 
 impl Connection {
@@ -54,7 +63,7 @@ impl Connection {
         Ok(Self {
             target,
             channel,
-            mutual: None,
+            proof: Proof::Certificate,
         })
     }
 
@@ -75,7 +84,8 @@ impl Connection {
     ) -> Result<ServerAuthentication, ProofError> {
         let binding = binding(self.channel.chain())?;
         let endpoint = self.target.endpoint.clone();
-        self.mutual = Some(mutual::Client::new(endpoint, user, binding));
+        let client = mutual::Client::new(endpoint, user, binding);
+        self.proof = Proof::Password(Box::new(client));
         let path = |operation: Operation| operation.path(label);
         let wanted = HttpRequest::get(path(Operation::EeCerts), Operation::EeCerts.accept());
         let enrol = Operation::SimpleEnroll;
@@ -97,7 +107,7 @@ impl Connection {
         request: &HttpRequest,
         login: Option<&User>,
     ) -> Result<HttpReply, ProofError> {
-        let Some(mut client) = self.mutual.take() else {
+        if matches!(self.proof, Proof::Certificate) {
             let reply = self.send(request, None).await?;
             let asks = reply.status == 401 && matches!(self.target.trust, Trust::Judged { .. });
             let answer = login.filter(|_| asks);
@@ -105,10 +115,20 @@ impl Connection {
                 Some(answer) => self.send(request, Some(&answer)).await,
                 None => Ok(reply),
             };
+        }
+        // Whatever ends this early leaves nothing behind that an answer could be believed by.
+        let Proof::Password(mut client) = mem::replace(&mut self.proof, Proof::Lost) else {
+            return Err(mutual::Error::OutOfSequence.into());
         };
         let mut authorization = client.begin(clock::now().boot / 1_000);
         for _ in 0..SEQUENCE {
-            let reply = self.send(request, authorization.as_deref()).await?;
+            let reply = match self.send(request, authorization.as_deref()).await {
+                Ok(reply) => reply,
+                Err(error) => {
+                    self.proof = Proof::Password(client);
+                    return Err(error);
+                }
+            };
             let binding = binding(self.channel.chain())?;
             let random = random::mutual()?;
             // A key exchange is work that would hold up the event loop.
@@ -125,11 +145,11 @@ impl Connection {
                     authorization = Some(next);
                 }
                 Ok(Step::Verified(reply)) => {
-                    self.mutual = Some(returned);
+                    self.proof = Proof::Password(returned);
                     return Ok(reply);
                 }
                 Err(error) => {
-                    self.mutual = Some(returned);
+                    self.proof = Proof::Password(returned);
                     return Err(error.into());
                 }
             }
@@ -138,7 +158,7 @@ impl Connection {
     }
 
     /// Sends and receives, over a new connection when the server has closed the old one. A request that is bound to its
-    /// connection is not sent over another.
+    /// connection is not sent over another, unless it answers a login.
     async fn send(
         &mut self,
         request: &HttpRequest,
@@ -159,7 +179,7 @@ fn receive(
     binding: &Binding,
     random: &Random,
 ) -> Result<Step<HttpReply>, mutual::Error> {
-    let headers = std::mem::take(&mut reply.headers);
+    let headers = mem::take(&mut reply.headers);
     let fields = |name: &str| -> Vec<&[u8]> {
         let fields = headers
             .iter()

@@ -256,18 +256,8 @@ impl Doh {
             config: Mutex::new(config(identity, &[b"h2"])?),
         });
         let serving = Arc::clone(&shared);
-        let running = Running::start("lab-doh", move || {
-            let mut listening = Vec::new();
-            for listener in listeners {
-                listening.push(tokio::net::TcpListener::from_std(listener)?);
-            }
-            Ok(async move {
-                let mut tasks = tokio::task::JoinSet::new();
-                for listener in listening {
-                    tasks.spawn(accept(listener, Arc::clone(&serving)));
-                }
-                tasks.join_all().await;
-            })
+        let running = Running::serving("lab-doh", listeners, move |stream| {
+            serve(stream, Arc::clone(&serving))
         })?;
         Ok(Self {
             addresses,
@@ -316,19 +306,6 @@ fn config(identity: &Identity, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>> {
 }
 
 /// Accepts connections for ever.
-async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            continue;
-        };
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            // How a connection ends is the client's affair; what matters stands in the journal.
-            let _ = serve(stream, shared).await;
-        });
-    }
-}
-
 /// One connection, from the handshake to its end.
 async fn serve(stream: TcpStream, shared: Arc<Shared>) -> Result<()> {
     stream.set_nodelay(true)?;

@@ -152,18 +152,10 @@ impl Dot {
             statistics: Mutex::default(),
         });
         let serving = Arc::clone(&shared);
-        let running = Running::start("lab-dot", move || {
-            let mut listening = Vec::new();
-            for listener in listeners {
-                listening.push(tokio::net::TcpListener::from_std(listener)?);
-            }
-            Ok(async move {
-                let mut tasks = tokio::task::JoinSet::new();
-                for listener in listening {
-                    tasks.spawn(accept(listener, Arc::clone(&serving)));
-                }
-                tasks.join_all().await;
-            })
+        let running = Running::serving("lab-dot", listeners, move |stream| {
+            lock(&serving.statistics).connections += 1;
+            let shared = Arc::clone(&serving);
+            async move { Ok(serve(stream, &shared).await?) }
         })?;
         Ok(Self {
             addresses,
@@ -273,20 +265,6 @@ fn config(identity: &Identity, versions: Versions) -> Result<Arc<ServerConfig>> 
 }
 
 /// Accepts connections for ever.
-async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            continue;
-        };
-        lock(&shared.statistics).connections += 1;
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            // How a connection ends is the client's affair; what matters stands in the statistics.
-            let _ = serve(stream, &shared).await;
-        });
-    }
-}
-
 /// One connection, from the handshake to its end.
 async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;

@@ -1,11 +1,14 @@
 //! A server's own thread, so that blocking tests, async tests and programs can all use the lab.
 
 use std::future::Future;
+use std::net::TcpListener;
 use std::sync::mpsc;
 use std::thread::{Builder, JoinHandle};
 
 use anyhow::{Context as _, Result};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 /// A thread that serves until this value is dropped.
 #[derive(Debug)]
@@ -56,6 +59,40 @@ impl Running {
             stop: Some(stop),
             thread: Some(thread),
         })
+    }
+
+    /// Starts a thread that has each connection to these listeners served. How a connection ends is the client's affair; what
+    /// matters stands in journals.
+    pub(crate) fn serving<S, F>(name: &str, listeners: Vec<TcpListener>, serve: S) -> Result<Self>
+    where
+        S: Fn(TcpStream) -> F + Clone + Send + 'static,
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        Self::start(name, move || {
+            let mut listening = Vec::new();
+            for listener in listeners {
+                listening.push(tokio::net::TcpListener::from_std(listener)?);
+            }
+            Ok(async move {
+                let mut tasks = JoinSet::new();
+                for listener in listening {
+                    tasks.spawn(accept(listener, serve.clone()));
+                }
+                tasks.join_all().await;
+            })
+        })
+    }
+}
+
+async fn accept<S, F>(listener: tokio::net::TcpListener, serve: S)
+where
+    S: Fn(TcpStream) -> F,
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    loop {
+        if let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve(stream));
+        }
     }
 }
 

@@ -108,18 +108,9 @@ impl Server {
             connections: AtomicUsize::new(0),
         });
         let serving = Arc::clone(&shared);
-        let running = Running::start(name, move || {
-            let mut listening = Vec::new();
-            for listener in listeners {
-                listening.push(tokio::net::TcpListener::from_std(listener)?);
-            }
-            Ok(async move {
-                let mut tasks = tokio::task::JoinSet::new();
-                for listener in listening {
-                    tasks.spawn(accept(listener, Arc::clone(&serving)));
-                }
-                tasks.join_all().await;
-            })
+        let running = Running::serving(name, listeners, move |stream| {
+            let shared = Arc::clone(&serving);
+            async move { serve(stream, &shared).await }
         })?;
         Ok(Self {
             addresses,
@@ -202,19 +193,6 @@ fn presented(
 }
 
 /// Accepts connections for ever.
-async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            continue;
-        };
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            // How a connection ends is the client's affair; what matters stands in the handler's journal.
-            let _ = serve(stream, &shared).await;
-        });
-    }
-}
-
 /// One connection, from the handshake to its end.
 async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
     stream.set_nodelay(true)?;

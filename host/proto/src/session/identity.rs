@@ -26,19 +26,21 @@ impl Session {
             usage_profile: self.profile(candidate),
             authentication_domain_name: name,
             reference_ids,
-            // An enrolment speaks of its own network's server, not of one that answers to another name.
-            conveyed: if is_foreign {
-                Conveyed::NotEnrolled
-            } else {
-                base.conveyed.clone()
-            },
-            anchors: if is_fallback {
-                self.config.fallback_anchors.clone()
-            } else {
-                base.anchors.clone()
-            },
-            ..base
+            ..self.believed(base, is_foreign, is_fallback)
         }
+    }
+
+    /// What a server may be believed by: an enrolment speaks of its own network's server, not of one that answers to another
+    /// name, and servers of the fallback have anchors of their own.
+    fn believed(&self, base: Request, is_foreign: bool, is_fallback: bool) -> Request {
+        let mut request = base;
+        if is_foreign {
+            request.conveyed = Conveyed::NotEnrolled;
+        }
+        if is_fallback {
+            request.anchors = self.config.fallback_anchors.clone();
+        }
+        request
     }
 
     /// The judgement context of a peer that is judged again: the facts of this moment, and what makes it this server.
@@ -56,17 +58,7 @@ impl Session {
             usage_profile: before.usage_profile.clone(),
             authentication_domain_name: before.authentication_domain_name.clone(),
             reference_ids: before.reference_ids.clone(),
-            conveyed: if is_foreign {
-                Conveyed::NotEnrolled
-            } else {
-                base.conveyed.clone()
-            },
-            anchors: if is_fallback {
-                self.config.fallback_anchors.clone()
-            } else {
-                base.anchors.clone()
-            },
-            ..base
+            ..self.believed(base, is_foreign, is_fallback)
         }
     }
 

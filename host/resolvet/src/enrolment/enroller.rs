@@ -247,8 +247,8 @@ impl Enroller {
     }
 
     /// Enrols a device by its manufacturer's voucher (the draft's section 5, RFC 8995) at this registrar, or, where none is
-    /// named, at one that is looked for in the domain and wherever else the search looks: the domain's certificates as Explicit anchors, the DNS server's certificates, and a certificate of the device's own whose key stays
-    /// in the store's folder.
+    /// named, at one that is looked for in the domain and wherever else the search looks: the domain's certificates as Explicit
+    /// anchors, the DNS server's certificates, and a certificate of the device's own whose key stays where keys are made.
     ///
     /// What an earlier run asked for and was not decided goes on: the voucher request as it was signed (RFC 8995 section 5.6),
     /// or the request for the certificate (RFC 7030 section 4.2.3).

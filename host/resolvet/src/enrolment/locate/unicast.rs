@@ -54,12 +54,8 @@ pub(super) async fn find(
                 dns_sd::browse_domains_of_network(*address, *prefix)
             }));
     let lookups: Vec<Lookup> = lookups.collect();
-    let asking: Vec<_> = lookups
-        .iter()
-        .map(|lookup| ask(recursive, lookup))
-        .collect();
-    let answers = stream::iter(asking);
-    let answers: Vec<_> = answers.buffered(AT_ONCE).collect().await;
+    let asking = lookups.iter().map(|lookup| ask(recursive, lookup));
+    let answers = at_once(asking.collect()).await;
     let mut more: Vec<DomainName> = Vec::new();
     for answer in answers.iter().flatten() {
         for domain in dns_sd::domains(answer) {
@@ -86,14 +82,11 @@ async fn browse(
     let places = domains
         .iter()
         .flat_map(|domain| services.iter().map(move |service| (*service, domain)));
-    // Futures that were made beforehand: of closures the compiler cannot tell that what they make may go to another thread.
-    let browsing: Vec<_> = places
-        .map(|(service, domain)| async move {
-            let place = format!("{service}.{}", domain.without_dot());
-            (place, browse_one(recursive, service, domain, seed).await)
-        })
-        .collect();
-    let all: Vec<_> = stream::iter(browsing).buffered(AT_ONCE).collect().await;
+    let browsing = places.map(|(service, domain)| async move {
+        let place = format!("{service}.{}", domain.without_dot());
+        (place, browse_one(recursive, service, domain, seed).await)
+    });
+    let all = at_once(browsing.collect()).await;
     let mut answered = false;
     for (place, came) in all {
         match came {
@@ -137,12 +130,8 @@ async fn browse_one(
         lookups.push(lookup);
         listed += 1;
     }
-    let asking: Vec<_> = lookups
-        .iter()
-        .map(|lookup| ask(recursive, lookup))
-        .collect();
-    let answers = stream::iter(asking);
-    let answers: Vec<_> = answers.buffered(AT_ONCE).collect().await;
+    let asking = lookups.iter().map(|lookup| ask(recursive, lookup));
+    let answers = at_once(asking.collect()).await;
     for (lookup, answer) in lookups.iter().zip(answers) {
         if let Ok(answer) = answer {
             browse.answered(lookup, answer);
@@ -199,6 +188,12 @@ pub(super) async fn addresses(
 /// No server has the unspecified address or one of a group.
 fn can_be_connected_to(address: IpAddr) -> bool {
     !address.is_unspecified() && !address.is_multicast()
+}
+
+/// What comes of all of these, in their order, a few under way at once. They are made beforehand: of futures that a closure
+/// makes one by one the compiler cannot tell that they may go to another thread.
+async fn at_once<F: Future>(work: Vec<F>) -> Vec<F::Output> {
+    stream::iter(work).buffered(AT_ONCE).collect().await
 }
 
 async fn ask(recursive: Recursive, lookup: &Lookup) -> Result<Answer, Nothing> {

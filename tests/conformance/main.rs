@@ -25,6 +25,7 @@ mod rfc7512;
 mod rfc8094;
 mod rfc8120;
 mod rfc8121;
+mod rfc8265;
 mod rfc8295;
 mod rfc8310;
 mod rfc8366;

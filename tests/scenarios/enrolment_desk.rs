@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use resolvet::Recursive;
 use resolvet::enrolment::{
-    EnrolError, EnrolErrorKind, Enroller, Enrolment, EstLocation, NetworkName, Password, Person,
-    Place, Search, Step, Store, User,
+    EnrolError, EnrolErrorKind, Enroller, Enrolment, EstLocation, NetworkName, Person, Place,
+    Scheme, Search, Step, Store, prepared,
 };
 use resolvet_engine::Rule;
 use resolvet_proto::enrolment::est::Operation;
@@ -23,6 +23,13 @@ const LOOKUP: Duration = Duration::from_secs(3);
 /// A lab with one good site and its EST server.
 pub(crate) fn lab() -> Lab {
     Lab::start(Options::new().est(EstOptions::new("example.net"))).unwrap()
+}
+
+/// The same where people's devices are asked for one scheme.
+pub(crate) fn lab_with(scheme: Scheme) -> Lab {
+    let mut options = EstOptions::new("example.net");
+    options.schemes = vec![scheme];
+    Lab::start(Options::new().est(options)).unwrap()
 }
 
 /// The same with a fault at one operation.
@@ -84,9 +91,9 @@ impl Device {
         &mut self,
         server: Option<EstLocation>,
     ) -> Result<Enrolment, EnrolError> {
-        let password = Password::new(self.password.as_bytes().to_vec().into()).unwrap();
+        let password = self.password.as_bytes().to_vec();
         let person = Person {
-            user: User::new(&self.user, password).unwrap(),
+            user: prepared(&self.user, password.into()).unwrap(),
             server,
             domain: self.domain.clone(),
         };

@@ -1,12 +1,12 @@
 //! Each fault of an EST server ends the enrolment with an error of its own, and nothing is left.
 
-use resolvet::enrolment::{EnrolErrorKind, Step};
+use resolvet::enrolment::{EnrolErrorKind, Scheme, Step};
 use resolvet_proto::enrolment::est::{BodyError, CmsError, EndEntityError, Operation, ReplyError};
 use resolvet_proto::enrolment::journey::{AuthenticationRefusal, JourneyError};
 use resolvet_proto::judgement::Purpose;
 use resolvet_tests::lab::est::{EstFault, EstOptions, Relay, USER};
 
-use crate::enrolment_desk::{Device, faulty_lab, lab};
+use crate::enrolment_desk::{Device, faulty_lab, lab, lab_with};
 use crate::journey::errors;
 
 /// The error of a bootstrap against this fault at one operation.
@@ -40,7 +40,7 @@ async fn not_authenticated(device: &mut Device) -> (AuthenticationRefusal, Strin
 
 #[tokio::test]
 async fn wrong_password_and_unknown_user_look_alike() {
-    let lab = lab();
+    let lab = lab_with(Scheme::Mutual);
     let mut said = Vec::new();
     for (user, password) in [(USER, "wrong"), ("mallory", "wrong")] {
         let mut device = Device::new(&lab);
@@ -56,7 +56,7 @@ async fn wrong_password_and_unknown_user_look_alike() {
 
 #[tokio::test]
 async fn a_man_in_the_middle_with_another_certificate_is_refused() {
-    let lab = lab();
+    let lab = lab_with(Scheme::Mutual);
     let leaf = EstOptions::new("example.net").leaf();
     // His certificate is even one of the right authority, for the right name: only the binding tells.
     let other = lab.authority().issue(&leaf).unwrap();
@@ -79,7 +79,7 @@ async fn a_man_in_the_middle_with_another_certificate_is_refused() {
 
 #[tokio::test]
 async fn wrong_and_replayed_proofs_are_refused() {
-    let lab = lab();
+    let lab = lab_with(Scheme::Mutual);
     Device::new(&lab).bootstrap().await.unwrap();
     lab.est().fail(EstFault::WrongProof);
     let (refusal, detail) = not_authenticated(&mut Device::new(&lab)).await;
@@ -94,7 +94,7 @@ async fn wrong_and_replayed_proofs_are_refused() {
 /// Every answer is proved, also after the password was.
 #[tokio::test]
 async fn a_proof_that_is_missing_later_is_refused_too() {
-    let lab = lab();
+    let lab = lab_with(Scheme::Mutual);
     lab.est().fail_at(Operation::CaCerts, EstFault::WrongProof);
     let (refusal, detail) = not_authenticated(&mut Device::new(&lab)).await;
     assert_eq!(refusal, AuthenticationRefusal::Password);
@@ -104,15 +104,18 @@ async fn a_proof_that_is_missing_later_is_refused_too() {
 /// An exchange that breaks off takes the proof with it from no later answer.
 #[tokio::test]
 async fn after_an_exchange_that_broke_off_answers_are_proved_as_before() {
-    let lab = faulty_lab(Operation::Crls, EstFault::Huge);
-    let mut device = Device::new(&lab);
-    device.bootstrap().await.unwrap();
-    let without = |step: &Step| matches!(step, Step::Without { what, .. } if what == "crls");
-    assert!(device.shown.iter().any(without), "{:?}", device.shown);
-    let journal = lab.est().journal();
-    let last = journal.last().unwrap();
-    assert!(last.path.ends_with("/eecerts"), "{journal:?}");
-    assert_eq!((last.scheme, last.status), ("mutual", 200), "{journal:?}");
+    for (scheme, name) in [(Scheme::Opaque, "opaque"), (Scheme::Mutual, "mutual")] {
+        let lab = lab_with(scheme);
+        lab.est().fail_at(Operation::Crls, EstFault::Huge);
+        let mut device = Device::new(&lab);
+        device.bootstrap().await.unwrap();
+        let without = |step: &Step| matches!(step, Step::Without { what, .. } if what == "crls");
+        assert!(device.shown.iter().any(without), "{:?}", device.shown);
+        let journal = lab.est().journal();
+        let last = journal.last().unwrap();
+        assert!(last.path.ends_with("/eecerts"), "{journal:?}");
+        assert_eq!((last.scheme, last.status), (name, 200), "{journal:?}");
+    }
 }
 
 #[tokio::test]

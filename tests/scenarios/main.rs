@@ -16,6 +16,7 @@ mod enrolment_found;
 mod enrolment_iot;
 mod enrolment_layouts;
 mod enrolment_login;
+mod enrolment_opaque;
 mod enrolment_pending;
 mod enrolment_reattach;
 mod enrolment_revoked;

@@ -6,6 +6,7 @@ mod publish;
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use resolvet::enrolment::Scheme;
 
 pub(crate) use network::{NetworkCommand, Trust};
 pub(crate) use publish::{CertificateRequest, Dnr, EstContent, NamedHost, PublishCommand, Zone};
@@ -110,8 +111,8 @@ pub(crate) enum Command {
     /// manufacturer's voucher.
     ///
     /// The network's EST server proves that it knows the user's password, and so does this device, over TLS whose
-    /// certificate nobody believes yet (HTTP Mutual authentication, RFC 8120). A wrong password, and anybody in between,
-    /// is refused. What it then conveys is judged by policies and stored; `discover`, `query` and `explain` use it.
+    /// certificate nobody believes yet (OPAQUE, RFC 9807, or HTTP Mutual authentication, RFC 8120). A wrong password, and
+    /// anybody in between, is refused. What it then conveys is judged by policies and stored; `discover`, `query` and `explain` use it.
     Bootstrap(Bootstrap),
     /// Say in which networks this device may enrol. In any other one nothing is bootstrapped.
     #[command(subcommand)]
@@ -188,9 +189,12 @@ pub(crate) struct Bootstrap {
     /// File descriptor whose first line is the password. Default: ask on the terminal.
     #[arg(long, value_name = "N")]
     pub(crate) password_fd: Option<u32>,
+    /// How the password may be proved. `any` prefers OPAQUE and takes HTTP Mutual where the server has nothing else.
+    #[arg(long, value_enum, default_value_t = Authentication::Any)]
+    pub(crate) authentication: Authentication,
     /// Enrol a thing by its manufacturer's certificate and voucher (BRSKI, RFC 8995) instead of a password.
     #[arg(long, requires_all = ["idevid", "idevid_key", "manufacturer_anchors", "network"],
-          conflicts_with_all = ["est", "user", "password_fd"])]
+          conflicts_with_all = ["est", "user", "password_fd", "authentication"])]
     pub(crate) brski: bool,
     /// The registrar: `https://HOST[:PORT]`. Default: one that is found by DNS-SD or on the link.
     #[arg(long, value_name = "URL", requires = "brski")]
@@ -316,6 +320,24 @@ pub(crate) enum TrustCommand {
 pub(crate) enum Exported {
     Anchors,
     EndEntities,
+}
+
+/// By which schemes a password is proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Authentication {
+    Any,
+    Opaque,
+    Mutual,
+}
+
+impl Authentication {
+    pub(crate) const fn schemes(self) -> &'static [Scheme] {
+        match self {
+            Self::Any => &Scheme::ALL,
+            Self::Opaque => &[Scheme::Opaque],
+            Self::Mutual => &[Scheme::Mutual],
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]

@@ -11,19 +11,16 @@ use std::{
 };
 
 use anyhow::Context as _;
-use resolvet::enrolment::{Password, Pin, PinEntry, PinError};
+use resolvet::enrolment::{Pin, PinEntry, PinError};
 use zeroize::Zeroizing;
-
-use crate::exit::UsageError;
 
 /// Octets that are read from a file descriptor: more than a password may have.
 const OCTETS: usize = 2_048;
 
 /// Reads the password of this user.
-pub(crate) fn read(user: &str, descriptor: Option<u32>) -> anyhow::Result<Password> {
+pub(crate) fn read(user: &str, descriptor: Option<u32>) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     let prompt = format!("password of {}: ", user.escape_debug());
-    let octets = secret(&prompt, "--password-fd", descriptor)?;
-    Password::new(octets).map_err(|error| UsageError(error.to_string()).into())
+    secret(&prompt, "--password-fd", descriptor)
 }
 
 /// Who reads the PIN of a token. A file descriptor has one PIN, for one token.

@@ -12,7 +12,7 @@ use resolvet::{
     Policies, anchors,
     enrolment::{
         Device, EnrolError, Enrolled, Enroller, EstLocation, KeyLocation, KeyStore, Person, Place,
-        Step, Store, User, in_words,
+        Step, Store, in_words, prepared,
     },
 };
 use resolvet_proto::{
@@ -70,7 +70,7 @@ struct Plan {
 /// What happens at an EST server, in order.
 const STEPS: [&str; 6] = [
     "connect by TLS without believing the certificate; verify only that the server has its key",
-    "prove to one another that both know the password, bound to the certificate (HTTP Mutual, RFC 8120); nothing else is sent",
+    "prove to one another that both know the password: by OPAQUE (RFC 9807), bound to the connection, or by HTTP Mutual (RFC 8120), bound to the certificate; nothing else is sent",
     "GET /cacerts: trust anchors",
     "GET /eecerts: certificates of the network's DNS server",
     "have policies judge the EST server's certificate and every conveyed one",
@@ -159,7 +159,8 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     }
     let name = name.unwrap_or_default();
     let password = password::read(name, arguments.password_fd)?;
-    let user = User::new(name, password).map_err(|error| UsageError(error.to_string()))?;
+    let user = prepared(name, password).map_err(|error| UsageError(error.to_string()))?;
+    let enroller = enroller.with_schemes(arguments.authentication.schemes());
     let person = Person {
         user: user.clone(),
         server: location,

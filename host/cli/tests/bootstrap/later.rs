@@ -94,7 +94,7 @@ fn trust_is_shown_exported_and_removed() {
     let shown = json(&device.run(&["trust", "show", "--format", "json"], ""));
     let network = &shown["networks"][0];
     assert_eq!(network["network"], DOMAIN);
-    assert_eq!(network["authentication"], "http-mutual");
+    assert_eq!(network["authentication"], "opaque");
     assert_eq!(network["state"], "good");
     let table = text(&device.run(&["trust", "show"], ""));
     assert!(table.contains(" days"), "{table}");

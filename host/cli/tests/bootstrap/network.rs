@@ -101,7 +101,7 @@ fn consent_that_is_given_with_the_command_is_kept() {
     let device = Device::new();
     // A password that is wrong does not take it back.
     let output = device.bootstrap_as(&[DOMAIN], "wrong");
-    device.is_refused(&output, 5, "the password is wrong");
+    device.is_refused(&output, 5, "the password of user `alice` is wrong");
     let anew = "enrol anew: `resolvet bootstrap example.net --user NAME`";
     assert!(text(&output).contains(anew), "{}", text(&output));
     let output = device.bootstrap_as(&[DOMAIN, "--format", "json"], "wrong");

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use resolvet_proto::enrolment::{est::Operation, mutual::Algorithm};
+use resolvet_proto::enrolment::{authentication::Scheme, est::Operation, mutual::Algorithm};
 use resolvet_tests::lab::{
     Lab, Options,
     ca::Fault,
@@ -73,6 +73,7 @@ pub(crate) fn other_root() -> String {
 fn all_four_algorithms_enrol() {
     for algorithm in Algorithm::ALL {
         let mut options = EstOptions::new(DOMAIN);
+        options.schemes = vec![Scheme::Mutual];
         options.algorithms = vec![algorithm];
         let device = Device::with(options);
         let url = device.lab.est().url();
@@ -102,16 +103,44 @@ fn a_server_that_gives_certificates_to_everybody_is_authenticated_all_the_same()
     let conveyed = journal
         .iter()
         .rfind(|entry| entry.path.ends_with("/eecerts"));
-    assert_eq!(conveyed.unwrap().scheme, "mutual", "{journal:?}");
+    assert_eq!(conveyed.unwrap().scheme, "opaque", "{journal:?}");
+}
+
+#[test]
+fn the_scheme_is_told_and_may_be_chosen() {
+    let device = Device::new();
+    for (chosen, said) in [
+        (&[][..], "(OPAQUE, RFC 9807)"),
+        (&["--authentication", "opaque"], "(OPAQUE, RFC 9807)"),
+        (&["--authentication", "mutual"], "(HTTP Mutual, RFC 8120)"),
+    ] {
+        let output = device.bootstrap(&[&[DOMAIN], chosen].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        let told = text(&output);
+        assert!(told.contains(said), "{told}");
+    }
+    let mut options = EstOptions::new(DOMAIN);
+    options.schemes = vec![Scheme::Mutual];
+    let device = Device::with(options);
+    let opaque = [DOMAIN, "--authentication", "opaque"];
+    device.refused(&opaque, 5, "the server asks for `Mutual");
 }
 
 #[test]
 fn a_wrong_password_is_refused() {
     let device = Device::new();
     let output = device.bootstrap_as(&[DOMAIN], "wrong");
+    device.is_refused(&output, 5, "the password of user `alice` is wrong");
+    let output = device.bootstrap_as(&[DOMAIN, "--authentication", "mutual"], "wrong");
     device.is_refused(&output, 5, "the password is wrong");
     let output = device.bootstrap_as(&[DOMAIN], "");
     device.is_refused(&output, 2, "an empty password");
+    let output = device.bootstrap_as(&[DOMAIN], "a\tb");
+    device.is_refused(
+        &output,
+        2,
+        "a password with a character that is not allowed",
+    );
 }
 
 #[test]
@@ -121,11 +150,10 @@ fn a_man_in_the_middle_is_refused() {
     let leaf = EstOptions::new(DOMAIN).leaf();
     let identity = device.lab.authority().issue(&leaf).unwrap();
     let relay = Relay::start(&identity, device.lab.est().addresses()[0]).unwrap();
-    device.refused(
-        &["--est", &relay.url()],
-        5,
-        "the certificate is not the server's",
-    );
+    let url = relay.url();
+    device.refused(&["--est", &url], 5, "somebody stands between");
+    let mutual = ["--est", &url, "--authentication", "mutual"];
+    device.refused(&mutual, 5, "the certificate is not the server's");
     assert!(relay.relayed() > 0, "he stood in between");
     let journal = device.lab.est().journal();
     assert!(
@@ -143,8 +171,8 @@ fn a_man_in_the_middle_is_refused() {
 #[test]
 fn a_server_that_does_not_know_the_password_is_refused() {
     for (fault, said) in [
-        (EstFault::WrongProof, "`vks` is wrong"),
-        (EstFault::NotAsked, "does not ask for HTTP Mutual"),
+        (EstFault::WrongProof, "`proof` is wrong"),
+        (EstFault::NotAsked, "asks for no authentication"),
     ] {
         let device = Device::new();
         device.lab.est().fail(fault);
@@ -158,7 +186,9 @@ fn an_answer_of_another_exchange_is_refused() {
     device.enrol();
     fs::remove_dir_all(device.store()).unwrap();
     device.lab.est().fail(EstFault::Replayed);
-    device.refused(&[DOMAIN], 5, "belongs to another exchange");
+    device.refused(&[DOMAIN], 5, "does not come from whom the login was at");
+    device.lab.est().fail(EstFault::ReplayedKe2);
+    device.refused(&[DOMAIN], 5, "was altered, or is an old one");
 }
 
 #[test]

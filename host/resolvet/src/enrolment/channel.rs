@@ -15,7 +15,7 @@ use resolvet_proto::{
     judgement::{Der, Judgement, Presented, Verdict},
 };
 use rustls::{
-    CertificateError,
+    CertificateError, ProtocolVersion,
     sign::{CertifiedKey, SingleCertAndKey},
 };
 use rustls_pki_types::ServerName;
@@ -107,6 +107,7 @@ pub(super) struct Channel {
     presented: Presented,
     judgement: Option<Judgement<Verdict>>,
     binding: Option<[u8; 32]>,
+    is_tls_1_3: bool,
 }
 
 impl Drop for Channel {
@@ -164,6 +165,7 @@ impl Channel {
         let (presented, judgement) = seen.taken(address)?;
         let stream = finished.map_err(|error| failure(address, &error))?;
         let session = stream.get_ref().1;
+        let is_tls_1_3 = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
         let binding = session
             .export_keying_material([0; 32], CHANNEL_BINDING, None)
             .ok();
@@ -190,6 +192,7 @@ impl Channel {
             presented,
             judgement,
             binding,
+            is_tls_1_3,
         })
     }
 
@@ -211,6 +214,11 @@ impl Channel {
     /// The exporter's value that names this connection (RFC 9266).
     pub(super) const fn binding(&self) -> Option<&[u8; 32]> {
         self.binding.as_ref()
+    }
+
+    /// The same where it surely names this connection alone: with TLS 1.3 (RFC 9266 section 2).
+    pub(super) fn exporter(&self) -> Option<[u8; 32]> {
+        self.binding.filter(|_| self.is_tls_1_3)
     }
 
     /// Where it leads.

@@ -2,14 +2,11 @@
 
 use std::{mem, net::SocketAddr, sync::Arc, time::Duration};
 
-use resolvet_proto::{
-    enrolment::{
-        ServerAuthentication,
-        est::{CaLabel, Endpoint, HttpReply, HttpRequest, Method, Operation},
-        journey::AuthenticationRefusal,
-        mutual::{self, Binding, Random, Response, Step, User},
-    },
-    judgement::Der,
+use resolvet_proto::enrolment::{
+    ServerAuthentication,
+    authentication::{self, Random, Response, Scheme, Step, User},
+    est::{CaLabel, Endpoint, HttpReply, HttpRequest, Method, Operation},
+    journey::AuthenticationRefusal,
 };
 use rustls::sign::CertifiedKey;
 
@@ -21,8 +18,8 @@ use super::{
 };
 use crate::clock;
 
-/// Messages of one HTTP Mutual sequence: a request without credentials, the key exchange, the proof, and as much again when
-/// an earlier session has ended.
+/// Messages of one sequence: a request without credentials, the key exchange, the proof, and as much again when an earlier
+/// session of HTTP Mutual has ended.
 const SEQUENCE: usize = 6;
 
 /// Where a connection leads, and how it is made again.
@@ -47,7 +44,7 @@ enum Proof {
     /// By the certificate, which the policies or a voucher judge.
     Certificate,
     /// Each by the password.
-    Password(Box<mutual::Client>),
+    Password(Box<authentication::Client>),
     /// By nothing any more: what would have proved them was lost.
     Lost,
 }
@@ -72,7 +69,7 @@ impl Connection {
         &self.channel
     }
 
-    /// Both sides prove that they know this user's password, bound to the certificate of the connection, and from now on
+    /// Both sides prove that they know this user's password, bound to the connection or its certificate, and from now on
     /// every answer has to be proved so.
     ///
     /// A server that gives `/eecerts` to everybody (RFC 8295 section 3) asks for nothing there. It has to ask whoever wants to
@@ -80,24 +77,28 @@ impl Connection {
     pub(super) async fn authenticate(
         &mut self,
         user: User,
+        schemes: &[Scheme],
         label: Option<&CaLabel>,
     ) -> Result<ServerAuthentication, ProofError> {
-        let binding = binding(self.channel.chain())?;
-        let endpoint = self.target.endpoint.clone();
-        let client = mutual::Client::new(endpoint, user, binding);
-        self.proof = Proof::Password(Box::new(client));
+        let client = authentication::Client::new(self.target.endpoint.clone(), user);
+        self.proof = Proof::Password(Box::new(client.with_schemes(schemes)));
         let path = |operation: Operation| operation.path(label);
         let wanted = HttpRequest::get(path(Operation::EeCerts), Operation::EeCerts.accept());
         let enrol = Operation::SimpleEnroll;
         let content_type = enrol.content_type().unwrap_or_default();
         let asked = HttpRequest::post(path(enrol), enrol.accept(), content_type, Vec::new());
         match self.exchange(&wanted, None).await {
-            Err(ProofError::Mutual(mutual::Error::NotAsked { status: 200..=299 })) => {
-                self.exchange(&asked, None).await?
-            }
+            Err(ProofError::Password(authentication::Error::NotAsked {
+                status: 200..=299,
+                ..
+            })) => self.exchange(&asked, None).await?,
             believed => believed?,
         };
-        Ok(ServerAuthentication::HttpMutual)
+        let method = match &self.proof {
+            Proof::Password(client) => client.method(),
+            Proof::Certificate | Proof::Lost => None,
+        };
+        Ok(method.ok_or(authentication::Error::OutOfSequence)?)
     }
 
     /// A response: over a connection whose peer proves a password, one that is proved, too. Where the policies accepted the
@@ -116,11 +117,16 @@ impl Connection {
                 None => Ok(reply),
             };
         }
+        // A proof may hold on one connection alone, so one that has ended is replaced before anything is proved over it.
+        if !self.channel.is_open().await {
+            self.channel = connect(&self.target).await?;
+        }
         // Whatever ends this early leaves nothing behind that an answer could be believed by.
         let Proof::Password(mut client) = mem::replace(&mut self.proof, Proof::Lost) else {
-            return Err(mutual::Error::OutOfSequence.into());
+            return Err(authentication::Error::OutOfSequence.into());
         };
-        let mut authorization = client.begin(clock::now().boot / 1_000);
+        let now = clock::now().boot / 1_000;
+        let mut authorization = client.begin(&self.seen(), &random::proof()?, now)?;
         for _ in 0..SEQUENCE {
             let reply = match self.send(request, authorization.as_deref()).await {
                 Ok(reply) => reply,
@@ -129,11 +135,11 @@ impl Connection {
                     return Err(error);
                 }
             };
-            let binding = binding(self.channel.chain())?;
-            let random = random::mutual()?;
-            // A key exchange is work that would hold up the event loop.
+            let seen = self.seen();
+            let random = random::proof()?;
+            // A key exchange is work that would hold up the event loop, and stretching a password even more.
             let received = tokio::task::spawn_blocking(move || {
-                let step = receive(&mut client, reply, &binding, &random);
+                let step = receive(&mut client, reply, &seen, &random);
                 (client, step)
             });
             let (returned, step) = received
@@ -154,7 +160,16 @@ impl Connection {
                 }
             }
         }
-        Err(mutual::Error::Stale.into())
+        Err(authentication::Error::OutOfSequence.into())
+    }
+
+    /// The connection that is open now, as far as authentication looks at it.
+    fn seen(&self) -> authentication::Connection {
+        let end_entity = self.channel.chain().first();
+        authentication::Connection {
+            certificate: end_entity.map(|der| der.to_vec()).unwrap_or_default(),
+            exporter: self.channel.exporter(),
+        }
     }
 
     /// Sends and receives, over a new connection when the server has closed the old one. A request that is bound to its
@@ -174,11 +189,11 @@ impl Connection {
 }
 
 fn receive(
-    client: &mut mutual::Client,
+    client: &mut authentication::Client,
     mut reply: HttpReply,
-    binding: &Binding,
+    connection: &authentication::Connection,
     random: &Random,
-) -> Result<Step<HttpReply>, mutual::Error> {
+) -> Result<Step<HttpReply>, authentication::Error> {
     let headers = mem::take(&mut reply.headers);
     let fields = |name: &str| -> Vec<&[u8]> {
         let fields = headers
@@ -190,7 +205,7 @@ fn receive(
         status: reply.status,
         www_authenticate: &fields("www-authenticate"),
         authentication_info: &fields("authentication-info"),
-        binding,
+        connection,
         content: reply,
     };
     let step = client.receive(response, random, clock::now().boot / 1_000)?;
@@ -225,27 +240,12 @@ async fn connect(target: &Target) -> Result<Channel, EnrolError> {
     Err(last)
 }
 
-fn binding(chain: &[Der]) -> Result<Binding, ProofError> {
-    let end_entity = chain.first().map(|der| &**der).unwrap_or_default();
-    Ok(Binding::tls_server_end_point(end_entity)?)
-}
-
 impl ProofError {
     /// In which way the server is not authenticated; none when the exchange itself failed.
     pub(super) fn refusal(&self) -> Option<AuthenticationRefusal> {
-        use mutual::Error as Mutual;
-        Some(match self {
-            Self::Exchange(_) => return None,
-            Self::Binding(_) => AuthenticationRefusal::Binding,
-            Self::Mutual(error) => match error {
-                Mutual::Refused { .. } | Mutual::WrongProof => AuthenticationRefusal::Password,
-                Mutual::OtherCertificate => AuthenticationRefusal::Binding,
-                Mutual::NotAsked { .. }
-                | Mutual::Algorithm { .. }
-                | Mutual::Validation { .. }
-                | Mutual::Scope { .. } => AuthenticationRefusal::NotOffered,
-                _ => AuthenticationRefusal::Protocol,
-            },
-        })
+        match self {
+            Self::Exchange(_) => None,
+            Self::Password(error) => Some(error.refusal()),
+        }
     }
 }

@@ -390,8 +390,8 @@ impl Driver {
                 "the connection is closed",
             );
         };
-        let label = self.enroller.label();
-        match opened.authenticate(user, label).await {
+        let (schemes, label) = (self.enroller.schemes(), self.enroller.label());
+        match opened.authenticate(user, schemes, label).await {
             Ok(method) => Event::Authenticated {
                 connection,
                 method,

@@ -6,13 +6,13 @@ use resolvet_proto::{
     discovery::DomainName,
     enrolment::{
         Enrolment,
+        authentication::{Scheme, User},
         brski::IDevId,
         est::{CaLabel, Endpoint, Subject},
         journey::{
             AnchorChoice, Byod, ByodConfig, Event, Pledge, PledgeConfig, Profile, Reattachment,
             ReattachmentConfig, Step,
         },
-        mutual::User,
     },
     judgement::{AnchorSet, Clock, Der, NetworkIdentity},
 };
@@ -41,6 +41,7 @@ pub struct Enroller {
     crls: bool,
     pal: bool,
     label: Option<CaLabel>,
+    schemes: Vec<Scheme>,
     subject: Option<Subject>,
     login: Option<User>,
     keys: KeyStore,
@@ -94,6 +95,7 @@ impl Enroller {
             crls: true,
             pal: false,
             label: None,
+            schemes: Scheme::ALL.to_vec(),
             subject: None,
             login: None,
             keys: KeyStore::new(),
@@ -126,6 +128,13 @@ impl Enroller {
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// By which schemes a password may prove both sides. OPAQUE is preferred where both are allowed and offered.
+    #[must_use]
+    pub fn with_schemes(mut self, schemes: &[Scheme]) -> Self {
+        self.schemes = schemes.to_vec();
         self
     }
 
@@ -191,6 +200,10 @@ impl Enroller {
 
     pub(super) const fn network_identity(&self) -> &NetworkIdentity {
         &self.network_identity
+    }
+
+    pub(super) fn schemes(&self) -> &[Scheme] {
+        &self.schemes
     }
 
     pub(super) const fn label(&self) -> Option<&CaLabel> {

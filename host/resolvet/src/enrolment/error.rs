@@ -2,9 +2,9 @@
 
 use resolvet_proto::{
     enrolment::{
+        authentication,
         brski::IDevIdError,
         journey::{AuthenticationRefusal, Failure, JourneyError, ProfileError},
-        mutual::{self, BindingError},
     },
     judgement::{Judgement, Outcome, Verdict},
     session::ConnectionFailureKind,
@@ -94,12 +94,9 @@ pub enum EnrolError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ProofError {
-    /// HTTP Mutual authentication.
+    /// The password.
     #[error(transparent)]
-    Mutual(#[from] mutual::Error),
-    /// The server's certificate cannot be bound to.
-    #[error(transparent)]
-    Binding(#[from] BindingError),
+    Password(#[from] authentication::Error),
     /// The exchange failed.
     #[error(transparent)]
     Exchange(Box<EnrolError>),

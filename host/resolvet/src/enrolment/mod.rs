@@ -1,8 +1,9 @@
 //! How trust in a network begins, is kept, and is renewed.
 //!
 //! A device that knows nothing of a network begins with a user's password (the draft's section 4): [`Enroller::bootstrap`]
-//! connects to the network's EST server over TLS that nobody has judged, and believes nothing there but what HTTP Mutual
-//! authentication (RFC 8120) proves, bound to the server's certificate. Then the anchors that the server gives are used to
+//! connects to the network's EST server over TLS that nobody has judged, and believes nothing there but what the password
+//! proves: by OPAQUE (RFC 9807), bound to the connection, or by HTTP Mutual authentication (RFC 8120), bound to the server's
+//! certificate. Then the anchors that the server gives are used to
 //! judge its own certificate (`est-server`) and the certificates that it conveys (`conveyed-end-entity`), each by policies.
 //! What is left is an [`Enrolment`], which a [`Store`] keeps on disk.
 //!
@@ -23,6 +24,7 @@ mod keys;
 mod locate;
 mod login;
 mod membership;
+mod prepare;
 mod random;
 mod reattach;
 mod server_key;
@@ -41,11 +43,12 @@ pub use keys::{
 };
 pub use locate::{EstLocation, Interfaces, Link, LinkError, Search};
 pub use membership::{Membership, Present};
+pub use prepare::{PrepareError, prepared};
 pub use reattach::{Attached, ReattachError, Renewal, reattach};
 pub use resolvet_proto::enrolment::{
     Enrolment,
+    authentication::{Password, Scheme, User, UserError},
     journey::{AnchorChoice, Step},
-    mutual::{Password, User, UserError},
 };
 pub use server_key::ServerKeyError;
 pub use server_request::{ServerRequestError, server_key, server_request};

@@ -1,7 +1,8 @@
 //! Random octets from the system.
 
-use resolvet_proto::enrolment::mutual::Random;
+use resolvet_proto::enrolment::authentication::Random;
 use rustls::crypto::aws_lc_rs;
+use zeroize::Zeroizing;
 
 use super::EnrolError;
 
@@ -20,9 +21,9 @@ pub(super) fn number() -> Result<u64, EnrolError> {
     Ok(u64::from_be_bytes(octets))
 }
 
-/// What one message of HTTP Mutual authentication needs.
-pub(super) fn mutual() -> Result<Random, EnrolError> {
-    let mut octets = [0; Random::OCTETS];
-    fill(&mut octets)?;
-    Ok(Random::new(octets))
+/// What one message of a proof by password needs. The octets are wiped.
+pub(super) fn proof() -> Result<Random, EnrolError> {
+    let mut octets = Zeroizing::new([0; Random::OCTETS]);
+    fill(octets.as_mut_slice())?;
+    Ok(Random::new(&octets))
 }

@@ -94,7 +94,8 @@ impl Enroller {
         let label = enrolment.est.label.clone();
         let subject = user.as_ref().map(|user| subject(user.name()));
         if let Some(user) = user {
-            let proved = server.authenticate(user, label.as_ref()).await;
+            let schemes = self.schemes();
+            let proved = server.authenticate(user, schemes, label.as_ref()).await;
             proved.map_err(ServerKeyError::from)?;
         }
         // The request has to be signed by somebody; this key is not the one that will be certified.

@@ -50,6 +50,8 @@ pub enum EstFault {
     EncryptedKey,
     /// A key that the server makes is another than the one it certified.
     OtherKey,
+    /// After each response that is proved the connection is closed.
+    Closes,
     /// What was asked for is served without any demand of authentication.
     NotAsked,
 }
@@ -58,7 +60,8 @@ impl FromStr for EstFault {
     type Err = anyhow::Error;
 
     /// Reads `pending`, `status-500`, `redirect:URI`, `truncated`, `huge`, `no-certificates`, `no-base64`, `not-anchored`,
-    /// `two-dns-servers`, `wrong-proof`, `altered-ke2`, `forged-ke2`, `replayed-ke2`, `replayed`, `ends-soon`, `encrypted-key`, `other-key`, `not-asked`.
+    /// `two-dns-servers`, `wrong-proof`, `altered-ke2`, `forged-ke2`, `replayed-ke2`, `replayed`, `closes`, `ends-soon`,
+    /// `encrypted-key`, `other-key`, `not-asked`.
     fn from_str(word: &str) -> Result<Self> {
         if let Some(status) = word.strip_prefix("status-") {
             return Ok(Self::Status(status.parse()?));
@@ -85,6 +88,7 @@ impl FromStr for EstFault {
             "ends-soon" => Self::EndsSoon,
             "encrypted-key" => Self::EncryptedKey,
             "other-key" => Self::OtherKey,
+            "closes" => Self::Closes,
             "not-asked" => Self::NotAsked,
             _ => return None.with_context(|| format!("no fault of EST is called `{word}`")),
         };

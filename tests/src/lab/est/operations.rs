@@ -331,6 +331,9 @@ impl Operations {
             _ => info.clone(),
         };
         response = response.with("authentication-info", info);
+        if fault == Some(&EstFault::Closes) {
+            response = response.with("connection", "close");
+        }
         let mut state = lock(&self.state);
         let first = state.proved.get_or_insert_with(|| response.clone());
         if fault == Some(&EstFault::Replayed) {

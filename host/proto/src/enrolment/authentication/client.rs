@@ -161,8 +161,8 @@ impl Client {
         })
     }
 
-    /// Takes the response to the last request. Give fresh `random` with each call. OPAQUE's part of a login is work for a
-    /// tenth of a second and 64 MiB.
+    /// Takes the response to the last request. Give fresh `random` with each call. OPAQUE's part of a login is work for some
+    /// 150 ms and 64 MiB.
     ///
     /// # Errors
     /// See [`Error`]. Then the response's content is gone.

@@ -62,7 +62,10 @@ impl Error {
             Self::Mutual(error) => match error {
                 mutual::Error::Refused { .. } | mutual::Error::WrongProof => Password,
                 mutual::Error::OtherCertificate => Binding,
-                mutual::Error::NotAsked { .. } => NotOffered,
+                mutual::Error::NotAsked { .. }
+                | mutual::Error::Algorithm { .. }
+                | mutual::Error::Validation { .. }
+                | mutual::Error::Scope { .. } => NotOffered,
                 _ => Protocol,
             },
         }

@@ -39,7 +39,7 @@ pub enum JourneyError {
         endpoint: Endpoint,
     },
     /// The password proof failed.
-    #[error("`{endpoint}` could not be authenticated by the password: {detail} (RFC 8120 7)")]
+    #[error("`{endpoint}` could not be authenticated by the password: {detail}")]
     Authentication {
         /// Where.
         endpoint: Endpoint,
@@ -50,7 +50,7 @@ pub enum JourneyError {
     },
     /// What was proved was bound to another certificate than the one that the connection has.
     #[error(
-        "the proof of the password belongs to another certificate than the one that `{endpoint}` presented (RFC 8120 7)"
+        "the proof of the password belongs to another certificate than the one that `{endpoint}` presented (RFC 5929 4)"
     )]
     OtherCertificate {
         /// Where.

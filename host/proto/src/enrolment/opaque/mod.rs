@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The server stores nothing that a password could be read from, nor what anybody could pose as the user with: guessing
-//! with a stolen record costs 64 MiB and a tenth of a second for each guess. Both sides' messages cover the connection's
+//! with a stolen record costs 64 MiB and some 150 ms of a core for each guess. Both sides' messages cover the connection's
 //! exporter (RFC 9266) and the server's certificate ([`Binding`]), so whoever stands between can pass messages on and has
 //! nothing of it. An impostor who knows no record learns nothing that he could test guesses with.
 //!

@@ -4,11 +4,14 @@ use anyhow::Result;
 
 use crate::{
     output, packages,
-    policies::root,
+    policies::{self, root},
     run::{cargo, run},
 };
 
-/// Installs what BoringSSL is built with, and lints and tests the crate `resolvet-tls-pake`.
+/// Of the program and the lab.
+const FEATURES: &str = "resolvet-cli/tls-pake,resolvet-tests/tls-pake";
+
+/// Installs what BoringSSL is built with, and lints and tests the crate `resolvet-tls-pake` and the feature `tls-pake` that uses it.
 ///
 /// # Errors
 /// The first step that fails.
@@ -24,6 +27,16 @@ pub(crate) fn all() -> Result<()> {
     let lint = [["clippy", "--all-targets"].as_slice(), &own, &apart, &deny].concat();
     run(cargo(&root, &lint))?;
     run(cargo(&root, &[["test"].as_slice(), &own, &apart].concat()))?;
+    // `resolvet bootstrap --authentication tls-pake`, by programs and libraries of the workspace.
+    policies::build_all(&policies::AllArguments::default())?;
+    let whole = ["--workspace", "--locked", "--features", FEATURES];
+    let lint = [["clippy", "--all-targets"].as_slice(), &whole, &deny].concat();
+    run(cargo(&root, &lint))?;
+    let chosen = ["--test", "bootstrap", "--", "in_handshake"];
+    run(cargo(
+        &root,
+        &[["test"].as_slice(), &whole, &chosen].concat(),
+    ))?;
     output::note("TLS with a PAKE passed");
     Ok(())
 }

@@ -6,7 +6,7 @@ mod publish;
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use resolvet::enrolment::Scheme;
+use resolvet::enrolment::{Enroller, Scheme};
 
 pub(crate) use network::{NetworkCommand, Trust};
 pub(crate) use publish::{CertificateRequest, Dnr, EstContent, NamedHost, PublishCommand, Zone};
@@ -328,14 +328,20 @@ pub(crate) enum Authentication {
     Any,
     Opaque,
     Mutual,
+    /// Inside the handshake of TLS 1.3 (draft-ietf-tls-pake). Experimental.
+    #[cfg(feature = "tls-pake")]
+    TlsPake,
 }
 
 impl Authentication {
-    pub(crate) const fn schemes(self) -> &'static [Scheme] {
+    /// What enrols with a password that is proved so.
+    pub(crate) fn choose(self, enroller: Enroller) -> Enroller {
         match self {
-            Self::Any => &Scheme::ALL,
-            Self::Opaque => &[Scheme::Opaque],
-            Self::Mutual => &[Scheme::Mutual],
+            Self::Any => enroller.with_schemes(&Scheme::ALL),
+            Self::Opaque => enroller.with_schemes(&[Scheme::Opaque]),
+            Self::Mutual => enroller.with_schemes(&[Scheme::Mutual]),
+            #[cfg(feature = "tls-pake")]
+            Self::TlsPake => enroller.with_password_in_handshake(),
         }
     }
 }

@@ -88,14 +88,18 @@ pub async fn connect<S: AsyncRead + AsyncWrite + Unpin + fmt::Debug>(
     Ok(Connection(stream))
 }
 
+pub(crate) fn broken(error: &ErrorStack) -> HandshakeError {
+    HandshakeError::Broken {
+        reason: error.to_string(),
+    }
+}
+
 fn session(
     registration: &Registration,
     names: Names<'_>,
     alpn: &[u8],
 ) -> Result<ssl::Ssl, HandshakeError> {
-    let broken = |error: ErrorStack| HandshakeError::Broken {
-        reason: error.to_string(),
-    };
+    let broken = |error: ErrorStack| broken(&error);
     let credential = registration.client(names)?;
     let mut context = SslContext::builder(SslMethod::tls()).map_err(broken)?;
     context
@@ -132,6 +136,10 @@ fn why(stack: &ErrorStack) -> HandshakeError {
 }
 
 impl<S> Connection<S> {
+    pub(crate) const fn over(stream: SslStream<S>) -> Self {
+        Self(stream)
+    }
+
     /// Octets that both ends of this connection alone can compute (RFC 8446 section 7.5).
     ///
     /// # Errors
@@ -142,9 +150,7 @@ impl<S> Connection<S> {
             .0
             .ssl()
             .export_keying_material(&mut octets, label, None);
-        exported.map_err(|error| HandshakeError::Broken {
-            reason: error.to_string(),
-        })?;
+        exported.map_err(|error| broken(&error))?;
         Ok(octets)
     }
 }

@@ -9,9 +9,11 @@
 //!
 //! The user's name is sent in clear text, and one guess for each handshake can be tried at a server, which has to count.
 
+mod acceptor;
 mod handshake;
 mod spake2plus;
 
+pub use acceptor::Acceptor;
 pub use handshake::{Connection, HandshakeError, connect};
 pub use spake2plus::{Names, Registration, RegistrationError};
 

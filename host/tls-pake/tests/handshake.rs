@@ -15,19 +15,19 @@ use std::{
     },
 };
 
-use boring::ssl::{ClientHello, ExtensionType, Ssl, SslContext, SslMethod};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, Response, body::Bytes, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
-use resolvet_tls_pake::{Connection, EXTENSION, HandshakeError, Names, Registration, connect};
+use resolvet_tls_pake::{Acceptor, Connection, HandshakeError, Names, Registration, connect};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_boring::SslStreamBuilder;
 
 const SERVER: &str = "est.example.net";
 const USER: &str = "alice";
 const PASSWORD: &str = "correct horse battery staple";
 /// The published `/cacerts` of RFC 7030 appendix A.1.
 const CA_CERTS: &[u8] = include_bytes!("../../../tests/vectors/rfc7030/cacerts.p7.b64");
+/// How often a password may be tried in vain.
+const GUESSES: u32 = 3;
 const LABEL: &str = "EXPORTER-Channel-Binding";
 
 /// What a server knows, and what it saw.
@@ -46,47 +46,14 @@ fn names<'a>(client: &'a str, server: &'a str) -> Names<'a> {
     }
 }
 
-/// The user and server names of a client's extension: two texts, each after two octets of length.
-fn presented(extension: &[u8]) -> Option<(String, String)> {
-    let text = |octets: &[u8]| {
-        let (length, rest) = octets.split_at_checked(2)?;
-        let length = usize::from(u16::from_be_bytes(length.try_into().ok()?));
-        let (text, rest) = rest.split_at_checked(length)?;
-        Some((String::from_utf8(text.to_vec()).ok()?, rest.to_vec()))
-    };
-    let (client, rest) = text(extension)?;
-    let (server, _) = text(&rest)?;
-    Some((client, server))
-}
-
 impl Server {
     /// A server that knows one user. For whomever else it makes a record of a password that nobody has, so that nothing
     /// tells a stranger who is known.
     async fn start() -> Self {
         let known = Registration::new(PASSWORD.as_bytes(), names(USER, SERVER)).unwrap();
-        let mut context = SslContext::builder(SslMethod::tls()).unwrap();
-        context.set_select_certificate_callback(move |mut hello: ClientHello<'_>| {
-            let extension = hello.get_extension(ExtensionType::from(EXTENSION));
-            let Some((client, server)) = extension.and_then(presented) else {
-                return Ok(());
-            };
-            if server != SERVER {
-                return Ok(());
-            }
-            let names = names(&client, SERVER);
-            let credential = match client == USER {
-                true => known.server(names, 1),
-                false => Registration::new(b"nobody has it", names)
-                    .unwrap()
-                    .server(names, 1),
-            };
-            hello
-                .ssl_mut()
-                .add_credential(&credential.unwrap())
-                .unwrap();
-            Ok(())
-        });
-        let context = context.build();
+        let (certificate, key) = certificate();
+        let own = (&[certificate.as_slice()][..], key.as_slice());
+        let acceptor = Acceptor::new(SERVER, &[(USER, &known)], GUESSES, own, b"http/1.1").unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Self {
             address: listener.local_addr().unwrap(),
@@ -97,16 +64,12 @@ impl Server {
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let ssl = Ssl::new(&context).unwrap();
-                match SslStreamBuilder::new(ssl, stream).accept().await {
+                match acceptor.accept(stream).await {
                     Err(_) => {
                         failed.fetch_add(1, Ordering::SeqCst);
                     }
                     Ok(stream) => {
-                        let mut octets = [0; 32];
-                        let ssl = stream.ssl();
-                        ssl.export_keying_material(&mut octets, LABEL, None)
-                            .unwrap();
+                        let octets = stream.exporter(LABEL).unwrap();
                         exported.lock().unwrap().push(octets);
                         let connection = hyper::server::conn::http1::Builder::new();
                         let served =
@@ -130,6 +93,24 @@ impl Server {
         let stream = TcpStream::connect(self.address).await?;
         connect(stream, &registration, names, b"http/1.1").await
     }
+}
+
+/// A certificate and its key, DER.
+fn certificate() -> (Vec<u8>, Vec<u8>) {
+    use boring::{asn1::Asn1Time, bn::BigNum, ec, hash::MessageDigest, nid::Nid, pkey::PKey, x509};
+    let group = ec::EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let key = PKey::from_ec_key(ec::EcKey::generate(&group).unwrap()).unwrap();
+    let mut certificate = x509::X509::builder().unwrap();
+    certificate.set_version(2).unwrap();
+    let serial = BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap();
+    certificate.set_serial_number(&serial).unwrap();
+    let (from, until) = (Asn1Time::days_from_now(0), Asn1Time::days_from_now(1));
+    certificate.set_not_before(&from.unwrap()).unwrap();
+    certificate.set_not_after(&until.unwrap()).unwrap();
+    certificate.set_pubkey(&key).unwrap();
+    certificate.sign(&key, MessageDigest::sha256()).unwrap();
+    let certificate = certificate.build().to_der().unwrap();
+    (certificate, key.private_key_to_der_pkcs8().unwrap())
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -195,6 +176,17 @@ async fn an_unknown_user_is_told_what_a_wrong_password_is_told() {
     assert_eq!(server.failed.load(Ordering::SeqCst), 2);
 }
 
+/// Guesses are counted for each user over all connections, and then not even the right password helps.
+#[tokio::test]
+async fn guessing_ends() {
+    let server = Server::start().await;
+    for _ in 0..GUESSES {
+        let wrong = server.connect(USER, SERVER, "wrong").await.unwrap_err();
+        assert!(matches!(wrong, HandshakeError::Password), "{wrong}");
+    }
+    server.connect(USER, SERVER, PASSWORD).await.unwrap_err();
+}
+
 #[tokio::test]
 async fn a_server_of_another_name_is_refused() {
     let server = Server::start().await;
@@ -209,28 +201,15 @@ async fn a_server_of_another_name_is_refused() {
 /// A server that speaks TLS by certificate alone never gets that far: no certificate stands in for the password.
 #[tokio::test]
 async fn a_server_without_a_pake_is_refused() {
-    use boring::{asn1::Asn1Time, bn::BigNum, ec, hash::MessageDigest, nid::Nid, pkey::PKey, x509};
-    let group = ec::EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-    let key = PKey::from_ec_key(ec::EcKey::generate(&group).unwrap()).unwrap();
-    let mut certificate = x509::X509::builder().unwrap();
-    certificate.set_version(2).unwrap();
-    let serial = BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap();
-    certificate.set_serial_number(&serial).unwrap();
-    let (from, until) = (Asn1Time::days_from_now(0), Asn1Time::days_from_now(1));
-    certificate.set_not_before(&from.unwrap()).unwrap();
-    certificate.set_not_after(&until.unwrap()).unwrap();
-    certificate.set_pubkey(&key).unwrap();
-    certificate.sign(&key, MessageDigest::sha256()).unwrap();
-    let mut context = SslContext::builder(SslMethod::tls()).unwrap();
-    context.set_certificate(&certificate.build()).unwrap();
-    context.set_private_key(&key).unwrap();
-    let context = context.build();
+    let (certificate, key) = certificate();
+    let own = (&[certificate.as_slice()][..], key.as_slice());
+    // It has another name, under which nobody is asked for a password.
+    let acceptor = Acceptor::new("est.example.org", &[], GUESSES, own, b"http/1.1").unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let ssl = Ssl::new(&context).unwrap();
-        let _refused = SslStreamBuilder::new(ssl, stream).accept().await;
+        let _refused = acceptor.accept(stream).await;
     });
     let names = names(USER, SERVER);
     let registration = Registration::new(PASSWORD.as_bytes(), names).unwrap();

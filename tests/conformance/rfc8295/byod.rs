@@ -82,6 +82,7 @@ pub(super) fn config(anchors: AnchorChoice) -> ByodConfig {
     ByodConfig {
         profile: Profile::new(anchors, NetworkIdentity::Named),
         endpoint: Some(endpoint(EST)),
+        in_handshake: false,
     }
 }
 

@@ -5,6 +5,7 @@
 )]
 
 mod byod;
+mod in_handshake;
 mod reattachment;
 mod section_2;
 mod section_2_places;

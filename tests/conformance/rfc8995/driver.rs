@@ -283,7 +283,10 @@ impl<'a> Driver<'a> {
             return failed(ConnectionFailureKind::Refused, "refused");
         };
         let presented = Presented {
-            certificates: server.chain.clone(),
+            certificates: match trust {
+                Trust::Password => Vec::new(),
+                _ => server.chain.clone(),
+            },
             ocsp_response: None,
         };
         let judgement = match trust {

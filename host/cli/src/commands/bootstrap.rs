@@ -160,7 +160,7 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     let name = name.unwrap_or_default();
     let password = password::read(name, arguments.password_fd)?;
     let user = prepared(name, password).map_err(|error| UsageError(error.to_string()))?;
-    let enroller = enroller.with_schemes(arguments.authentication.schemes());
+    let enroller = arguments.authentication.choose(enroller);
     let person = Person {
         user: user.clone(),
         server: location,

@@ -8,6 +8,8 @@
 
 mod device;
 mod found;
+#[cfg(feature = "tls-pake")]
+mod in_handshake;
 mod later;
 mod network;
 mod person;

@@ -11,7 +11,11 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use resolvet_proto::{
-    enrolment::est::{Endpoint, HttpReply, HttpRequest, limits},
+    enrolment::{
+        authentication::User,
+        est::{Endpoint, HttpReply, HttpRequest, limits},
+        journey::AuthenticationRefusal,
+    },
     judgement::{Der, Judgement, Presented, Verdict},
 };
 use rustls::{
@@ -21,6 +25,7 @@ use rustls::{
 use rustls_pki_types::ServerName;
 use thiserror::Error;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     runtime::Handle,
     task::{AbortHandle, spawn_blocking},
@@ -79,6 +84,16 @@ pub enum ChannelError {
         /// Who with.
         address: SocketAddr,
         /// How.
+        reason: String,
+    },
+    /// The password was not proved inside the handshake.
+    #[error("{address}: {reason}")]
+    Password {
+        /// Who.
+        address: SocketAddr,
+        /// In which way.
+        refusal: AuthenticationRefusal,
+        /// In words.
         reason: String,
     },
     /// HTTP failed.
@@ -142,6 +157,10 @@ impl Channel {
             .await
             .map_err(late("TCP handshake"))?
             .map_err(|reason| ChannelError::Tcp { address, reason })?;
+        if let Trust::Password(user) = trust {
+            return Self::by_password(stream, address, host, (endpoint, user.as_ref()), within)
+                .await;
+        }
         let (mut config, seen) = trust.config().map_err(|error| broken(error.to_string()))?;
         if let Some(identity) = identity {
             let resolver = SingleCertAndKey::from(Arc::clone(identity));
@@ -169,20 +188,7 @@ impl Channel {
         let binding = session
             .export_keying_material([0; 32], CHANNEL_BINDING, None)
             .ok();
-        let wrong = |error: hyper::Error| ChannelError::Http {
-            address,
-            reason: error.to_string(),
-        };
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(HEAD_OCTETS)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(wrong)?;
-        // How a connection ended is told by the exchange that it was needed for.
-        let task = tokio::spawn(async move {
-            let _ended = connection.await;
-        });
-        let task = task.abort_handle();
+        let (sender, task) = speak(stream, address).await?;
         Ok(Self {
             address,
             host,
@@ -193,6 +199,46 @@ impl Channel {
             judgement,
             binding,
             is_tls_1_3,
+        })
+    }
+
+    /// Goes on with a handshake that proves the password itself.
+    #[cfg(feature = "tls-pake")]
+    async fn by_password(
+        stream: TcpStream,
+        address: SocketAddr,
+        host: HeaderValue,
+        (endpoint, user): (&Endpoint, Option<&User>),
+        within: Duration,
+    ) -> Result<Self, ChannelError> {
+        let proved = super::pake::proved(stream, address, endpoint.host(), user, within).await?;
+        let binding = proved.exporter("EXPORTER-Channel-Binding").ok();
+        let (sender, task) = speak(proved, address).await?;
+        Ok(Self {
+            address,
+            host,
+            within,
+            sender,
+            task,
+            presented: Presented::default(),
+            judgement: None,
+            binding,
+            is_tls_1_3: true,
+        })
+    }
+
+    #[cfg(not(feature = "tls-pake"))]
+    async fn by_password(
+        _stream: TcpStream,
+        address: SocketAddr,
+        _host: HeaderValue,
+        _named: (&Endpoint, Option<&User>),
+        _within: Duration,
+    ) -> Result<Self, ChannelError> {
+        Err(ChannelError::Password {
+            address,
+            refusal: AuthenticationRefusal::NotOffered,
+            reason: "this program was built without the feature `tls-pake`".into(),
         })
     }
 
@@ -276,6 +322,26 @@ impl Channel {
         }
         builder.body(Full::new(Bytes::copy_from_slice(&request.body)))
     }
+}
+
+/// HTTP/1.1 over what is secured.
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    address: SocketAddr,
+) -> Result<(SendRequest<Full<Bytes>>, AbortHandle), ChannelError> {
+    let (sender, connection) = http1::Builder::new()
+        .max_buf_size(HEAD_OCTETS)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| ChannelError::Http {
+            address,
+            reason: error.to_string(),
+        })?;
+    // How a connection ended is told by the exchange that it was needed for.
+    let task = tokio::spawn(async move {
+        let _ended = connection.await;
+    });
+    Ok((sender, task.abort_handle()))
 }
 
 async fn reply(

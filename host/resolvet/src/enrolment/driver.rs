@@ -202,7 +202,7 @@ impl Driver {
                 trust,
                 identity,
             } => {
-                let trust = Trust::wanted(trust, self.enroller.policies());
+                let trust = Trust::wanted(trust, self.enroller.policies(), self.user.as_ref());
                 self.connect(connection, endpoint, trust, identity).await
             }
             Action::Authenticate {
@@ -329,6 +329,13 @@ impl Driver {
                 };
                 self.connections.insert(connection, opened);
                 event
+            }
+            Err(EnrolError::Channel(error @ ChannelError::Password { refusal, .. })) => {
+                Event::AuthenticationFailed {
+                    connection,
+                    refusal,
+                    detail: error.to_string(),
+                }
             }
             Err(error) => {
                 let (kind, judgement) = match &error {

@@ -42,6 +42,7 @@ pub struct Enroller {
     pal: bool,
     label: Option<CaLabel>,
     schemes: Vec<Scheme>,
+    in_handshake: bool,
     subject: Option<Subject>,
     login: Option<User>,
     keys: KeyStore,
@@ -96,6 +97,7 @@ impl Enroller {
             pal: false,
             label: None,
             schemes: Scheme::ALL.to_vec(),
+            in_handshake: false,
             subject: None,
             login: None,
             keys: KeyStore::new(),
@@ -135,6 +137,15 @@ impl Enroller {
     #[must_use]
     pub fn with_schemes(mut self, schemes: &[Scheme]) -> Self {
         self.schemes = schemes.to_vec();
+        self
+    }
+
+    /// Has the password proved inside the handshake of TLS 1.3 (draft-ietf-tls-pake), and in no other way. Experimental: the
+    /// code points are BoringSSL's.
+    #[cfg(feature = "tls-pake")]
+    #[must_use]
+    pub const fn with_password_in_handshake(mut self) -> Self {
+        self.in_handshake = true;
         self
     }
 
@@ -251,7 +262,11 @@ impl Enroller {
         });
         let mut profile = enroller.profile();
         profile.domain = person.domain.clone();
-        let mut journey = Byod::new(ByodConfig { profile, endpoint })?;
+        let mut journey = Byod::new(ByodConfig {
+            profile,
+            endpoint,
+            in_handshake: enroller.in_handshake,
+        })?;
         let mut driver = Driver::new(enroller, place)?;
         driver.domain = person.domain;
         driver.user = Some(person.user);

@@ -24,6 +24,8 @@ mod keys;
 mod locate;
 mod login;
 mod membership;
+#[cfg(feature = "tls-pake")]
+mod pake;
 mod prepare;
 mod random;
 mod reattach;

@@ -8,7 +8,7 @@ use std::{
 
 use resolvet_engine::Judge;
 use resolvet_proto::{
-    enrolment::journey,
+    enrolment::{authentication::User, journey},
     judgement::{Der, Judgement, Presented, Request, Verdict, limits},
 };
 use rustls::{
@@ -22,7 +22,7 @@ use super::ChannelError;
 use crate::{Policies, tls};
 
 /// The protocol's name in the handshake.
-const ALPN: &[u8] = b"http/1.1";
+pub(super) const ALPN: &[u8] = b"http/1.1";
 
 /// Whom a connection is trusted to reach.
 #[derive(Clone)]
@@ -31,6 +31,8 @@ pub(super) enum Trust {
     Provisional,
     /// Who presents these certificates again, octet for octet (RFC 8995 section 5.1).
     Same(Vec<Der>),
+    /// Who proves this user's password inside the handshake. No certificate is presented.
+    Password(Option<User>),
     /// Who the policies accept in this context.
     Judged {
         /// What evaluates.
@@ -81,8 +83,9 @@ impl Seen {
 
 impl Trust {
     /// What a journey wants.
-    pub(super) fn wanted(wanted: journey::Trust, policies: &Policies) -> Self {
+    pub(super) fn wanted(wanted: journey::Trust, policies: &Policies, user: Option<&User>) -> Self {
         match wanted {
+            journey::Trust::Password => Self::Password(user.cloned()),
             journey::Trust::Provisional => Self::Provisional,
             journey::Trust::Same { certificates } => Self::Same(certificates),
             journey::Trust::Judged { request, .. } => Self::Judged {
@@ -99,7 +102,7 @@ impl Trust {
                     tls::client_config(judge.clone(), Arc::clone(context), &[ALPN])?;
                 Ok((config, Seen::Judged(verdicts)))
             }
-            Self::Provisional | Self::Same(_) => {
+            Self::Provisional | Self::Same(_) | Self::Password(_) => {
                 let provider = Arc::new(aws_lc_rs::default_provider());
                 let presented = Arc::default();
                 let verifier = Provisional {

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
+#[cfg(feature = "tls-pake")]
+use resolvet_tls_pake::{Acceptor, Names, Registration};
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -15,6 +18,10 @@ use crate::lab::ca::Identity;
 use crate::lab::dot::{Versions, bind};
 use crate::lab::https::{client, server};
 use crate::lab::running::Running;
+
+/// How often a password may be tried in vain.
+#[cfg(feature = "tls-pake")]
+const GUESSES: u32 = 3;
 
 /// A relay; dropping it stops it.
 #[derive(Debug)]
@@ -26,25 +33,62 @@ pub struct Relay {
 
 #[derive(Clone, Debug)]
 struct Way {
-    inside: Arc<ServerConfig>,
+    inside: Inside,
     outside: Arc<ClientConfig>,
     target: SocketAddr,
     relayed: Arc<AtomicUsize>,
 }
 
+/// How its clients are served.
+#[derive(Clone, Debug)]
+enum Inside {
+    Certificate(Arc<ServerConfig>),
+    #[cfg(feature = "tls-pake")]
+    Password(Arc<Acceptor>),
+}
+
 impl Relay {
+    /// Starts a front for `target` that is the server itself: a client that asks for a PAKE proves this user's password inside
+    /// the handshake, under this server's name, and everybody else is shown `identity`.
+    ///
+    /// # Errors
+    /// When a port or a thread is not to be had, or BoringSSL does not take the identity.
+    #[cfg(feature = "tls-pake")]
+    pub fn with_password(
+        identity: &Identity,
+        target: SocketAddr,
+        server: &str,
+        (user, password): (&str, &str),
+    ) -> Result<Self> {
+        let names = Names {
+            client: user.as_bytes(),
+            server: server.as_bytes(),
+        };
+        let known = Registration::new(password.as_bytes(), names)?;
+        let chain: Vec<&[u8]> = identity.chain().iter().map(AsRef::as_ref).collect();
+        let key = identity.key().serialize_der();
+        let own = (chain.as_slice(), key.as_slice());
+        let acceptor = Acceptor::new(server, &[(user, &known)], GUESSES, own, b"http/1.1")?;
+        Self::serving(Inside::Password(Arc::new(acceptor)), target)
+    }
+
     /// Starts a relay to `target` that presents `identity`.
     ///
     /// # Errors
     /// When a port or a thread is not to be had, or rustls cannot sign with the identity's key.
     pub fn start(identity: &Identity, target: SocketAddr) -> Result<Self> {
+        let config = server::config(identity, Versions::Both, &[])?;
+        Self::serving(Inside::Certificate(config), target)
+    }
+
+    fn serving(inside: Inside, target: SocketAddr) -> Result<Self> {
         let listeners = bind()?;
         let addresses = listeners
             .iter()
             .map(TcpListener::local_addr)
             .collect::<io::Result<Vec<_>>>()?;
         let way = Way {
-            inside: server::config(identity, Versions::Both, &[])?,
+            inside,
             outside: Arc::new(client::config(None, None)?),
             target,
             relayed: Arc::default(),
@@ -109,9 +153,17 @@ async fn accept(listener: tokio::net::TcpListener, way: Way) {
 }
 
 async fn relay(stream: TcpStream, way: &Way) -> Result<()> {
-    let mut inside = TlsAcceptor::from(Arc::clone(&way.inside))
-        .accept(stream)
-        .await?;
+    match &way.inside {
+        Inside::Certificate(config) => {
+            let acceptor = TlsAcceptor::from(Arc::clone(config));
+            pass(acceptor.accept(stream).await?, way).await
+        }
+        #[cfg(feature = "tls-pake")]
+        Inside::Password(acceptor) => pass(acceptor.accept(stream).await?, way).await,
+    }
+}
+
+async fn pass(mut inside: impl AsyncRead + AsyncWrite + Unpin, way: &Way) -> Result<()> {
     let stream = TcpStream::connect(way.target).await?;
     let name = ServerName::try_from("localhost")?;
     let mut outside = TlsConnector::from(Arc::clone(&way.outside))

@@ -36,6 +36,9 @@ pub enum Trust {
         /// The generation that the journey knows.
         generation: u64,
     },
+    /// Who proves the password inside the handshake, under the endpoint's host name (draft-ietf-tls-pake). No certificate is
+    /// presented. [`super::Event::AuthenticationFailed`] says that the password was not proved.
+    Password,
     /// Who presents these certificates again, octet for octet (RFC 8995 section 5.1).
     Same {
         /// DER, in the order in which they came.

@@ -1,6 +1,6 @@
 //! A person's device: provisional TLS, a password, then everything else (the draft's section 4).
 
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, string::String, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use super::{
     Service, State, Step, Trust,
     collect::{Collect, Collected, Fallback, Peer},
     desk::{Desk, overdue},
+    in_handshake::{InHandshake, Proven},
     limits,
     profile::Known,
 };
@@ -28,6 +29,9 @@ pub struct ByodConfig {
     /// The EST server, where it need not be looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
+    /// Whether the password is proved inside the handshake of TLS 1.3 (draft-ietf-tls-pake), and by nothing else.
+    #[serde(default)]
+    pub in_handshake: bool,
 }
 
 /// The way of a person's device to an enrolment; [`super`] says how it is driven. It ends in [`State::Done`] after
@@ -58,6 +62,7 @@ enum Phase {
         peer: Peer,
         certificate: Der,
     },
+    InHandshake(Box<InHandshake>),
     Collecting {
         est: EstServer,
         connection: u32,
@@ -91,7 +96,7 @@ impl Journey for Byod {
             Phase::New => State::New,
             Phase::Finding { .. } => State::Discovering,
             Phase::Connecting { .. } => State::Connecting,
-            Phase::Authenticating { .. } => State::Authenticating,
+            Phase::Authenticating { .. } | Phase::InHandshake(_) => State::Authenticating,
             Phase::Collecting { .. } => State::Collecting,
             Phase::Storing { .. } => State::Storing,
             Phase::Done => State::Done,
@@ -134,7 +139,7 @@ impl Byod {
     fn step(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
         match (&mut self.phase, event) {
             (Phase::New, Event::Start) => match self.config.endpoint.clone() {
-                Some(endpoint) => self.connect(endpoint, now),
+                Some(endpoint) => return self.connect(endpoint, now),
                 None => {
                     let id = self.desk.id();
                     let service = Service::Est;
@@ -204,7 +209,7 @@ impl Byod {
                     });
                 }
                 let peer = peer.clone();
-                return self.collect(peer, method.clone(), now);
+                return self.proved(peer, method.clone(), now);
             }
             (
                 Phase::Authenticating { peer, .. },
@@ -226,6 +231,25 @@ impl Byod {
                 }
                 // Anybody may announce a server. One that does not know the password says nothing about the next.
                 return self.next_server(now);
+            }
+            (Phase::InHandshake(way), event) => {
+                match way.handle(event, &self.config.profile, &mut self.desk, now) {
+                    Ok(None) => {}
+                    Ok(Some(Proven {
+                        peer,
+                        reference_ids,
+                        fallback,
+                    })) => {
+                        let method = ServerAuthentication::TlsPake;
+                        return self.collect(peer, method, reference_ids, fallback, now);
+                    }
+                    Err(error) => {
+                        let connection = way.connection();
+                        self.desk.close(connection);
+                        self.last = Some(error);
+                        return self.next_server(now);
+                    }
+                }
             }
             // Every answer is proved, not the first alone.
             (
@@ -274,15 +298,17 @@ impl Byod {
 
     fn next_server(&mut self, now: Timestamp) -> Result<(), JourneyError> {
         match self.servers.pop_front() {
-            Some(endpoint) => {
-                self.connect(endpoint, now);
-                Ok(())
-            }
+            Some(endpoint) => self.connect(endpoint, now),
             None => Err(self.last.take().unwrap_or(JourneyError::NoServer)),
         }
     }
 
-    fn connect(&mut self, endpoint: Endpoint, now: Timestamp) {
+    fn connect(&mut self, endpoint: Endpoint, now: Timestamp) -> Result<(), JourneyError> {
+        if self.config.in_handshake {
+            let begun = InHandshake::begin(endpoint, &mut self.desk, now)?;
+            self.phase = Phase::InHandshake(Box::new(begun));
+            return Ok(());
+        }
         let connection = self.desk.id();
         self.desk.tell(now, Step::Connecting(endpoint.clone()));
         self.desk.act(
@@ -298,6 +324,7 @@ impl Byod {
             connection,
             endpoint,
         };
+        Ok(())
     }
 
     fn authenticate(&mut self, peer: Peer, now: Timestamp) -> Result<(), JourneyError> {
@@ -323,10 +350,29 @@ impl Byod {
     }
 
     /// The password was proved for this certificate: its DNS-IDs are what the server is known by from now on.
+    fn proved(
+        &mut self,
+        peer: Peer,
+        method: ServerAuthentication,
+        now: Timestamp,
+    ) -> Result<(), JourneyError> {
+        let certificate = peer.presented.certificates.first();
+        let reference_ids = certificate.map(|der| dns_ids(der)).unwrap_or_default();
+        let step = Step::Authenticated {
+            method: method.clone(),
+        };
+        self.desk.tell(now, step);
+        let implicit = self.config.profile.anchors.implicit();
+        let fallback = implicit.map_or(Fallback::None, |set| Fallback::Implicit(Arc::clone(set)));
+        self.collect(peer, method, reference_ids, fallback, now)
+    }
+
     fn collect(
         &mut self,
         peer: Peer,
         method: ServerAuthentication,
+        reference_ids: Vec<String>,
+        fallback: Fallback,
         now: Timestamp,
     ) -> Result<(), JourneyError> {
         let connection = peer.connection;
@@ -335,18 +381,11 @@ impl Byod {
                 endpoint: peer.endpoint,
             });
         };
-        let reference_ids = dns_ids(&certificate);
         if reference_ids.is_empty() {
             return Err(JourneyError::NoReferenceId {
                 endpoint: peer.endpoint,
             });
         }
-        self.desk.tell(
-            now,
-            Step::Authenticated {
-                method: method.clone(),
-            },
-        );
         self.desk
             .tell(now, Step::ReferenceIds(reference_ids.clone()));
         let est = EstServer {
@@ -357,10 +396,6 @@ impl Byod {
             certificate,
         };
         let profile = &self.config.profile;
-        let fallback = profile
-            .anchors
-            .implicit()
-            .map_or(Fallback::None, |set| Fallback::Implicit(Arc::clone(set)));
         let known = Known {
             authentication: method,
             revocation_checks: None,
@@ -402,6 +437,7 @@ impl Byod {
             Phase::Finding { .. } => ("looking for servers", limits::PATIENCE_MILLISECONDS),
             Phase::Connecting { .. } => ("connecting", limits::PATIENCE_MILLISECONDS),
             Phase::Authenticating { .. } => ("proving the password", limits::PASSWORD_MILLISECONDS),
+            Phase::InHandshake(ref way) => way.step(),
             Phase::Collecting { .. } => ("fetching certificates", limits::PATIENCE_MILLISECONDS),
             Phase::Storing { .. } => ("storing", limits::PATIENCE_MILLISECONDS),
             Phase::New | Phase::Done | Phase::Failed => return,
@@ -418,6 +454,7 @@ impl Byod {
                 Some(*connection)
             }
             Phase::Authenticating { peer, .. } => Some(peer.connection),
+            Phase::InHandshake(way) => Some(way.connection()),
             _ => None,
         };
         if let Some(connection) = connection {
@@ -429,7 +466,7 @@ impl Byod {
 }
 
 /// The names that a server can be known by: DNS-IDs without wildcard, lower case, each once.
-pub(super) fn dns_ids(certificate: &[u8]) -> Vec<alloc::string::String> {
+pub(super) fn dns_ids(certificate: &[u8]) -> Vec<String> {
     let facts = certificate::facts(certificate);
     let mut names: Vec<_> = facts
         .map(|facts| facts.dns_ids)

@@ -585,7 +585,7 @@ impl Collect {
 }
 
 /// Whether the server says that it has nothing of this kind.
-const fn is_absent(error: &JourneyError) -> bool {
+pub(super) const fn is_absent(error: &JourneyError) -> bool {
     matches!(
         error,
         JourneyError::Reply {

@@ -62,6 +62,14 @@ pub enum JourneyError {
         /// Where.
         endpoint: Endpoint,
     },
+    /// The EST server has no name under which it could prove a password inside the handshake.
+    #[error(
+        "`{endpoint}` is an address, expected the server's name: a password inside the handshake is proved to a name (draft-ietf-tls-pake)"
+    )]
+    NoServerName {
+        /// Where.
+        endpoint: Endpoint,
+    },
     /// The EST server's certificate gives no reference identifier.
     #[error(
         "the certificate of `{endpoint}` has no DNS-ID without a wildcard to know it by later (draft-reddy-dprive-bootstrap-dns-server-04 4)"

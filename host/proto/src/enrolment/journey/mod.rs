@@ -20,6 +20,7 @@ mod desk;
 mod enrol;
 mod event;
 mod failure;
+mod in_handshake;
 pub mod limits;
 mod machine;
 mod pledge;

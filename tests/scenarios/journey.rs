@@ -228,10 +228,9 @@ impl<'a> Journey<'a> {
         self.attach().await
     }
 
-    /// Goes until a server is vetted or the session has failed.
-    pub(crate) async fn attach(self) -> Outcome {
+    /// What attaches, and with what.
+    pub(crate) fn prepared(self) -> (Client, Config) {
         let client = self.client();
-        let policies = client.policies().clone();
         let mut config = if self.is_of_network {
             Config::of_network(self.lab.resolver().ip(), 7)
         } else {
@@ -247,6 +246,13 @@ impl<'a> Journey<'a> {
         if let Some(edit) = self.edit {
             edit(&mut config);
         }
+        (client, config)
+    }
+
+    /// Goes until a server is vetted or the session has failed.
+    pub(crate) async fn attach(self) -> Outcome {
+        let (client, config) = self.prepared();
+        let policies = client.policies().clone();
         let attachment = client.attach(config).unwrap();
         let failure = match attachment.vetted().await {
             Ok(_) => None,

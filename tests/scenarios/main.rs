@@ -30,6 +30,7 @@ mod next_candidate;
 mod profiles;
 mod refused;
 mod refused_everywhere;
+mod stub;
 mod swapped;
 mod transports;
 mod ways;

@@ -35,3 +35,4 @@ pub mod enrolment;
 pub mod judgement;
 pub mod message;
 pub mod session;
+pub mod stub;

@@ -6,23 +6,24 @@ use core::ops::Range;
 use alloc::vec::Vec;
 
 /// Octets of the header.
-const HEADER: usize = 12;
+pub(crate) const HEADER: usize = 12;
 /// The type number of OPT, whose class and time to live are something else (RFC 6891 section 6.1.2).
-const OPT: u16 = 41;
+pub(crate) const OPT: u16 = 41;
 /// The option edns-tcp-keepalive (RFC 7828).
 const KEEPALIVE: u16 = 11;
 
 /// Where the parts of one record are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
-    rtype: u16,
-    class: Range<usize>,
-    ttl: Range<usize>,
-    data: Range<usize>,
+pub(crate) struct Place {
+    pub(crate) start: usize,
+    pub(crate) rtype: u16,
+    pub(crate) class: Range<usize>,
+    pub(crate) ttl: Range<usize>,
+    pub(crate) data: Range<usize>,
 }
 
 /// The places of all records behind the question section; `None` when the message ends early or goes on behind them.
-fn records(message: &[u8]) -> Option<Vec<Place>> {
+pub(crate) fn records(message: &[u8]) -> Option<Vec<Place>> {
     let count = |at: usize| number(message, at).map(usize::from);
     let questions = count(4)?;
     let expected = count(6)?.checked_add(count(8)?)?.checked_add(count(10)?)?;
@@ -39,6 +40,7 @@ fn records(message: &[u8]) -> Option<Vec<Place>> {
         let end = begin.checked_add(length)?;
         message.get(begin..end)?;
         places.push(Place {
+            start: at,
             rtype,
             class: fixed.checked_add(2)?..fixed.checked_add(4)?,
             ttl: fixed.checked_add(4)?..fixed.checked_add(8)?,
@@ -115,7 +117,7 @@ pub fn is_truncated(message: &[u8]) -> bool {
 }
 
 /// Code and length of the first option, and what follows.
-fn option(options: &[u8]) -> Option<(u16, usize, &[u8])> {
+pub(crate) fn option(options: &[u8]) -> Option<(u16, usize, &[u8])> {
     let (head, rest) = options.split_first_chunk::<4>()?;
     let [code, code_low, length, length_low] = *head;
     let length = usize::from(u16::from_be_bytes([length, length_low]));
@@ -138,7 +140,7 @@ fn behind_name(message: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-fn number(message: &[u8], at: usize) -> Option<u16> {
+pub(crate) fn number(message: &[u8], at: usize) -> Option<u16> {
     let octets = message.get(at..at.checked_add(2)?)?;
     Some(u16::from_be_bytes(octets.try_into().ok()?))
 }

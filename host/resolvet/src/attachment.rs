@@ -1,6 +1,13 @@
 //! A vetted server that is kept vetted, and the only way to send a query.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use hickory_proto::{op::Message, rr::RecordType, serialize::binary::DecodeError};
 use resolvet_proto::{
@@ -17,8 +24,12 @@ use crate::{
     clock,
     error::{AttachError, QueryError},
     message,
+    stub::Evidence,
     transport::{Connection, Cost, ExchangeError},
 };
+
+/// A server that answered none of so many queries in a row is taken for gone, though its connection is open.
+const SILENT: u32 = 2;
 
 /// A vetted server with an open connection to it. It can be made of nothing less: what is sent, is sent by
 /// [`Serving::exchange`].
@@ -26,6 +37,8 @@ pub(crate) struct Serving {
     pub(crate) vetted: Vetted<Server>,
     pub(crate) connection: Connection,
     pub(crate) cost: Cost,
+    /// Queries that got no answer in time since the last answer.
+    pub(crate) unanswered: AtomicU32,
 }
 
 impl Serving {
@@ -40,10 +53,20 @@ impl Serving {
     }
 
     async fn exchange(&self, query: &[u8], within: Duration) -> Result<Vec<u8>, QueryError> {
-        self.connection
-            .exchange(query, within)
-            .await
-            .map_err(|source| self.failed(source))
+        let answered = self.connection.exchange(query, within).await;
+        match &answered {
+            Ok(_) => self.unanswered.store(0, Ordering::Relaxed),
+            Err(ExchangeError::Timeout(_)) => {
+                self.unanswered.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(_) => {}
+        }
+        answered.map_err(|source| self.failed(source))
+    }
+
+    /// Whether it let several queries in a row go unanswered.
+    fn is_silent(&self) -> bool {
+        self.unanswered.load(Ordering::Relaxed) >= SILENT
     }
 
     fn failed(&self, source: ExchangeError) -> QueryError {
@@ -96,6 +119,10 @@ pub(crate) enum State {
 pub(crate) enum Command {
     /// The connection of this attempt is closed and one is needed.
     Closed(u32),
+    /// This attempt's server answers nothing.
+    Unanswered(u32),
+    /// What servers are judged by has changed.
+    Evidence(Evidence),
     /// An answer of this attempt's server was cut; say whether another server is looked for.
     Truncated(u32, oneshot::Sender<bool>),
     /// Say in which context this candidate would be judged.
@@ -124,6 +151,7 @@ pub struct Attachment {
     pub(crate) state: watch::Receiver<State>,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) query_within: Duration,
+    pub(crate) refusals: Arc<AtomicU64>,
 }
 
 impl Attachment {
@@ -155,6 +183,34 @@ impl Attachment {
                 return AttachError::Ended;
             }
         }
+    }
+
+    /// How the session has ended, when it has.
+    #[must_use]
+    pub fn failure_now(&self) -> Option<Failure> {
+        match &*self.state.borrow() {
+            State::Failed(failure) => Some(failure.clone()),
+            State::Seeking | State::Serving(_) => None,
+        }
+    }
+
+    /// How many servers were refused after they had been vetted: what they answered before is not to be believed any longer.
+    #[must_use]
+    pub fn refusals(&self) -> u64 {
+        self.refusals.load(Ordering::SeqCst)
+    }
+
+    /// Has what is vetted judged again by this evidence, and whatever is vetted from now on. A server that is not accepted
+    /// within two seconds is withdrawn.
+    ///
+    /// # Errors
+    /// The attachment was ended.
+    pub async fn judge_by(&self, evidence: Evidence) -> Result<(), AttachError> {
+        let command = Command::Evidence(evidence);
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| AttachError::Ended)
     }
 
     async fn serving(&self) -> Result<Arc<Serving>, AttachError> {
@@ -250,8 +306,13 @@ impl Attachment {
             .await
             .map_err(|_| QueryError::NotConnected(self.query_within))?
             .map_err(QueryError::NotVetted)?;
-        let answer = serving.exchange(query, self.query_within).await?;
-        Ok((answer, serving))
+        let answer = serving.exchange(query, self.query_within).await;
+        if answer.is_err() && serving.is_silent() {
+            let command = Command::Unanswered(serving.vetted.attempt());
+            // A driver that has ended needs not be told.
+            let _told = self.commands.send(command).await;
+        }
+        Ok((answer?, serving))
     }
 
     /// Whether the session looks for a server over a stream now.

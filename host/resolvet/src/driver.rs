@@ -3,13 +3,19 @@
 //! The driver knows no rules. It starts lookups, connections and evaluations as the session's actions say, hands over what
 //! came of them as events, and shows the attachment's handles what the session decided.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
 
 use resolvet_proto::{
     judgement::{Judgement, Ranking, Request, Server, Verdict},
     session::{
         Action, Authenticated, ConnectionFailure, ConnectionFailureKind, Event, LookupFailure,
-        Response, Session, Timestamp, Vetted,
+        Response, Session, Timestamp, Vetted, WithdrawReason,
     },
 };
 use tokio::{
@@ -33,6 +39,8 @@ const COMMANDS: usize = 64;
 struct Connection {
     open: transport::Connection,
     cost: Cost,
+    /// Whether its server was vetted.
+    was_vetted: bool,
 }
 
 /// What a piece of work brought: an event, and a connection if it made one.
@@ -59,6 +67,7 @@ pub(crate) fn start(
     let (states, state) = watch::channel(State::Seeking);
     let (commands, queue) = mpsc::channel(COMMANDS);
     let query_within = client.limits.query;
+    let refusals = Arc::new(AtomicU64::new(0));
     let driver = Driver {
         client,
         session,
@@ -67,12 +76,14 @@ pub(crate) fn start(
         work: JoinSet::new(),
         connections: HashMap::new(),
         timer: None,
+        refusals: Arc::clone(&refusals),
     };
     tokio::spawn(driver.run(queue));
     Attachment {
         state,
         commands,
         query_within,
+        refusals,
     }
 }
 
@@ -85,6 +96,8 @@ struct Driver {
     /// Open connections by attempt, vetted or not.
     connections: HashMap<u32, Connection>,
     timer: Option<Timestamp>,
+    /// Servers that were refused after they had been vetted.
+    refusals: Arc<AtomicU64>,
 }
 
 impl Driver {
@@ -102,6 +115,14 @@ impl Driver {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Closed(attempt)) => self.handle(Event::Closed { attempt }),
+                    Some(Command::Unanswered(attempt)) => self.handle(Event::Unanswered { attempt }),
+                    Some(Command::Evidence(evidence)) => self.handle(Event::EvidenceChanged {
+                        anchors: Some(evidence.anchors),
+                        conveyed: Some(evidence.conveyed),
+                        crls: Some(evidence.crls),
+                        clock: None,
+                        network_identity: None,
+                    }),
                     Some(Command::Truncated(attempt, reply)) => {
                         self.handle(Event::Truncated { attempt });
                         // Whoever asked may have given up.
@@ -188,7 +209,7 @@ impl Driver {
                 self.rejudge(attempt, request);
             }
             Action::Serve { vetted } => self.serve(vetted),
-            Action::Withdraw { attempt, .. } => self.withdraw(attempt),
+            Action::Withdraw { attempt, reason } => self.withdraw(attempt, reason),
             Action::WaitUntil { until } => self.timer = Some(until),
             Action::Fail { failure } => {
                 self.states.send_replace(State::Failed(failure));
@@ -237,11 +258,18 @@ impl Driver {
     }
 
     fn serve(&mut self, vetted: Vetted<Server>) {
-        if let Some(Connection { open, cost }) = self.connections.get(&vetted.attempt()) {
+        if let Some(Connection {
+            open,
+            cost,
+            was_vetted,
+        }) = self.connections.get_mut(&vetted.attempt())
+        {
+            *was_vetted = true;
             let serving = Serving {
                 vetted,
                 connection: open.clone(),
                 cost: *cost,
+                unanswered: AtomicU32::new(0),
             };
             self.states.send_replace(State::Serving(Arc::new(serving)));
         }
@@ -253,11 +281,16 @@ impl Driver {
     }
 
     /// No new query from now on; those under way may end within the drain limit.
-    fn withdraw(&mut self, attempt: u32) {
+    fn withdraw(&mut self, attempt: u32, reason: WithdrawReason) {
+        let connection = self.connections.remove(&attempt);
+        if reason.is_refusal() && connection.as_ref().is_some_and(|c| c.was_vetted) {
+            // Before the state changes, so that nobody who sees the change still believes its answers.
+            self.refusals.fetch_add(1, Ordering::SeqCst);
+        }
         if self.serves(attempt) {
             self.states.send_replace(State::Seeking);
         }
-        if let Some(Connection { open, .. }) = self.connections.remove(&attempt) {
+        if let Some(Connection { open, .. }) = connection {
             let drain = self.client.limits.drain;
             tokio::spawn(async move {
                 sleep(drain).await;
@@ -293,6 +326,7 @@ async fn connect(client: Client, attempt: u32, server: Server, request: Arc<Requ
                 let connection = Connection {
                     open: established.connection,
                     cost: established.cost,
+                    was_vetted: false,
                 };
                 Done {
                     event: Event::Connected {

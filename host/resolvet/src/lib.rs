@@ -8,6 +8,7 @@
 //! * [`Policies`]: the active policy set, and how to replace it;
 //! * [`Client`]: attaches to a network, [`Client::attach`];
 //! * [`Attachment`]: a vetted server that is kept vetted, and the only way to send a query, [`Attachment::query`];
+//! * [`stub`]: answers this machine's programs over vetted servers;
 //! * [`enrolment`]: how trust begins, from a password to what is kept on disk;
 //! * [`networks`]: where the user lets it begin, and how such a network is recognised;
 //! * [`leases`]: what the network proposed by DHCP, and [`offers`]: how it is asked;
@@ -35,6 +36,7 @@ pub mod message;
 pub mod networks;
 pub mod offers;
 mod policies;
+pub mod stub;
 mod tls;
 mod transport;
 

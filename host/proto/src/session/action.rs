@@ -133,4 +133,26 @@ pub enum WithdrawReason {
     Replaced,
     /// Its answers do not fit into its datagrams.
     Truncated,
+    /// It answers no query.
+    Unanswered,
+}
+
+impl WithdrawReason {
+    /// Whether a judgement withdrew it, or the lack of one that was due: what it said before is not to be believed either.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        match self {
+            Self::ValidationRefused
+            | Self::SelectionRefused
+            | Self::PrivacyRefused
+            | Self::PolicyFault
+            | Self::ForeignJudgement
+            | Self::NotJudgedInTime => true,
+            Self::Expired
+            | Self::ConnectionLost
+            | Self::Replaced
+            | Self::Truncated
+            | Self::Unanswered => false,
+        }
+    }
 }

@@ -116,6 +116,12 @@ pub enum Event {
         /// The attempt whose [`super::Action::Serve`] it was.
         attempt: u32,
     },
+    /// The vetted server's connection is open, and it answered none of several queries in a row. The session goes on with
+    /// another server, or with a new connection to this one when there is no other.
+    Unanswered {
+        /// The attempt whose [`super::Action::Serve`] it was.
+        attempt: u32,
+    },
     /// An answer over the vetted server's datagrams was cut and is to be asked for again over a stream (RFC 8094 section 5).
     /// The session goes on with servers over streams first, if there are any; otherwise this one goes on serving.
     Truncated {

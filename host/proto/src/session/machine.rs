@@ -288,6 +288,7 @@ impl Session {
                 self.evidence_changed("the evidence changed", now);
             }
             Event::Closed { attempt } => self.closed(attempt, now),
+            Event::Unanswered { attempt } => self.unanswered(attempt, now),
             Event::Truncated { attempt } => self.truncated(attempt, now),
         }
         self.check_deadlines(now);

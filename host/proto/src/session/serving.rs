@@ -269,6 +269,30 @@ impl Session {
         self.select(0, now);
     }
 
+    /// See [`super::Event::Unanswered`].
+    pub(super) fn unanswered(&mut self, attempt: u32, now: Timestamp) {
+        let (Phase::Serving { peer, .. } | Phase::Rejudging { peer, .. }) = &self.phase else {
+            return;
+        };
+        if peer.attempt != attempt {
+            return;
+        }
+        let peer = peer.clone();
+        self.withdraw(attempt, WithdrawReason::Unanswered, now);
+        if peer.end.is_reached(now) {
+            return self.discover(now);
+        }
+        let candidates = (0_u32..).zip(&self.discovered.candidates);
+        let mut others = candidates.filter(|(position, _)| *position != peer.candidate);
+        if others.any(|(position, _)| !self.excluded.contains(&position)) {
+            self.excluded.insert(peer.candidate);
+        } else {
+            // Every one was given up for something: each handshake is judged anew, so all may be tried again.
+            self.excluded.clear();
+        }
+        self.select(0, now);
+    }
+
     /// See [`super::Event::Truncated`].
     pub(super) fn truncated(&mut self, attempt: u32, now: Timestamp) {
         let Phase::Serving { peer, .. } = &self.phase else {

@@ -27,6 +27,7 @@ mod rfc8120;
 mod rfc8121;
 mod rfc8265;
 mod rfc8295;
+mod rfc8305;
 mod rfc8310;
 mod rfc8366;
 mod rfc8484;

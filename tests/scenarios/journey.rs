@@ -12,6 +12,7 @@ use resolvet_proto::judgement::{
     AnchorDatabase, AnchorSet, Conveyed, Decision, Der, Finding, Judgement, Role, Severity,
     Transport, UsageProfile, Verdict,
 };
+use resolvet_proto::session::limits::LONGEST_DELAY;
 use resolvet_proto::session::{Config, Entry, Failure, FailureKind, Step};
 use resolvet_tests::lab::Lab;
 use resolvet_tests::lab::dns::absolute;
@@ -243,6 +244,8 @@ impl<'a> Journey<'a> {
             true => AnchorSet::default(),
             false => AnchorSet::new(AnchorDatabase::Explicit, self.anchors),
         });
+        // On a machine that is busy, whoever is first shall still be taken before another begins.
+        config.attempt_delay = LONGEST_DELAY;
         if let Some(edit) = self.edit {
             edit(&mut config);
         }

@@ -28,6 +28,7 @@ mod initial_memory;
 mod journey;
 mod next_candidate;
 mod profiles;
+mod racing;
 mod refused;
 mod refused_everywhere;
 mod stub;

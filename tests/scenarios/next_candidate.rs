@@ -60,7 +60,6 @@ async fn after_a_failed_connection_the_next_server_serves() {
     for fault in [
         DotFault::Closes,
         DotFault::ClosesInHandshake,
-        DotFault::Silent,
         DotFault::NoTls(b"220 mail.example.net ESMTP\r\n".to_vec()),
     ] {
         let lab = two(Leaf::good("example.net"), Leaf::good("example.net"));

@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::Context as _;
 use resolvet_engine::Limits;
-use resolvet_proto::judgement::{Mode, Role, Stage, Transport};
+use resolvet_proto::{
+    judgement::{Mode, Role, Stage, Transport},
+    session::AtOnce,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -56,6 +59,8 @@ pub(crate) struct Network {
     pub(crate) fallback_trust_anchors: Option<String>,
     pub(crate) resolver_info: Option<bool>,
     pub(crate) attempts: Option<u32>,
+    pub(crate) attempts_at_once: Option<AtOnce>,
+    pub(crate) attempt_delay_milliseconds: Option<u32>,
     pub(crate) handshake_milliseconds: Option<u32>,
     pub(crate) query_milliseconds: Option<u32>,
     pub(crate) transports: Vec<Transport>,

@@ -130,6 +130,10 @@ pub(crate) fn prepare(
         Some(_) => {}
     }
     session.attempts = config.network.attempts.unwrap_or(session.attempts);
+    session.at_once = config.network.attempts_at_once.unwrap_or(session.at_once);
+    if let Some(delay) = config.network.attempt_delay_milliseconds {
+        session.attempt_delay = delay.into();
+    }
     Ok(Prepared {
         client,
         session,

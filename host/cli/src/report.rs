@@ -1,6 +1,9 @@
 //! What commands report: versioned types for JSON, from which the text for people is made too.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
 use resolvet::{Client, Probe};
 use resolvet_proto::{
@@ -9,7 +12,7 @@ use resolvet_proto::{
         Answer, Candidate, Decision, DnsRecord, Finding, Judgement, Outcome, ReferenceId, Role,
         Server, Severity, Source, Transport, Verdict,
     },
-    session::{Entry, Failure, Step},
+    session::{Entry, Failure, Step, WithdrawReason},
 };
 use serde::Serialize;
 
@@ -39,6 +42,8 @@ pub(crate) enum Status {
     NoConnection,
     /// This build or the session's bounds passed it over.
     PassedOver,
+    /// Another server was vetted while it was still attempted.
+    Overtaken,
     /// It was not needed.
     NotTried,
 }
@@ -53,6 +58,7 @@ impl Status {
             Self::Fault => "policy fault",
             Self::NoConnection => "no connection",
             Self::PassedOver => "passed over",
+            Self::Overtaken => "overtaken",
             Self::NotTried => "not tried",
         }
     }
@@ -189,6 +195,7 @@ impl Reading {
     pub(crate) fn of(story: &[Entry]) -> Self {
         let mut reading = Self::default();
         let mut attempts: Vec<(u32, u32)> = Vec::new();
+        let mut with_authority: BTreeMap<u32, bool> = BTreeMap::new();
         for Entry { step, .. } in story {
             match step {
                 Step::Note(note) => reading.notes.push(note.clone()),
@@ -215,7 +222,7 @@ impl Reading {
                 }
                 Step::Validation { attempt, judgement } => {
                     if let Some(candidate) = candidate_of(&attempts, *attempt) {
-                        reading.authenticated = has_authority(judgement);
+                        with_authority.insert(*attempt, has_authority(judgement));
                         reading.judge(candidate, judgement, Status::NotAuthenticated);
                     }
                 }
@@ -233,7 +240,17 @@ impl Reading {
                 }
                 Step::Served { attempt, .. } => {
                     if let Some(candidate) = candidate_of(&attempts, *attempt) {
+                        reading.authenticated = with_authority.get(attempt).is_some_and(|it| *it);
                         reading.serve(candidate);
+                    }
+                }
+                Step::Withdrawn {
+                    attempt,
+                    reason: WithdrawReason::Overtaken,
+                } => {
+                    if let Some(candidate) = candidate_of(&attempts, *attempt) {
+                        let why = "another server was vetted while this one was still attempted";
+                        reading.set(candidate, Status::Overtaken, why.into());
                     }
                 }
                 Step::Failed(failure) => reading.failure = Some(failure.clone()),

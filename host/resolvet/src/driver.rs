@@ -20,7 +20,7 @@ use resolvet_proto::{
 };
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
     time::sleep,
 };
 
@@ -74,6 +74,7 @@ pub(crate) fn start(
         generations,
         states,
         work: JoinSet::new(),
+        handshakes: HashMap::new(),
         connections: HashMap::new(),
         timer: None,
         refusals: Arc::clone(&refusals),
@@ -93,6 +94,8 @@ struct Driver {
     generations: watch::Receiver<u64>,
     states: watch::Sender<State>,
     work: JoinSet<Done>,
+    /// Handshakes under way, by attempt.
+    handshakes: HashMap<u32, AbortHandle>,
     /// Open connections by attempt, vetted or not.
     connections: HashMap<u32, Connection>,
     timer: Option<Timestamp>,
@@ -141,6 +144,11 @@ impl Driver {
                 Some(done) = self.work.join_next() => {
                     // A task that panicked or was aborted answers nothing; the session's deadlines cover it.
                     if let Ok(Done { event, connection }) = done {
+                        if let Event::Connected { attempt, .. }
+                        | Event::ConnectionFailed { attempt, .. } = &event
+                        {
+                            self.handshakes.remove(attempt);
+                        }
                         self.connections.extend(connection);
                         self.handle(event);
                     }
@@ -180,8 +188,8 @@ impl Driver {
                 request,
                 ..
             } => {
-                self.work
-                    .spawn(connect(self.client.clone(), attempt, server, request));
+                let connecting = connect(self.client.clone(), attempt, server, request);
+                self.handshakes.insert(attempt, self.work.spawn(connecting));
             }
             Action::Inform {
                 attempt,
@@ -280,8 +288,12 @@ impl Driver {
         matches!(&*self.states.borrow(), State::Serving(s) if s.vetted.attempt() == attempt)
     }
 
-    /// No new query from now on; those under way may end within the drain limit.
+    /// A handshake is given up. Of a server no new query is asked from now on; those under way may end within the drain limit.
     fn withdraw(&mut self, attempt: u32, reason: WithdrawReason) {
+        if let Some(handshake) = self.handshakes.remove(&attempt) {
+            // One that is complete by now is told as such, and withdrawn again since nobody knows it.
+            handshake.abort();
+        }
         let connection = self.connections.remove(&attempt);
         if reason.is_refusal() && connection.as_ref().is_some_and(|c| c.was_vetted) {
             // Before the state changes, so that nobody who sees the change still believes its answers.

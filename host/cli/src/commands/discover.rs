@@ -111,7 +111,8 @@ async fn probe_the_rest(
     reading: &mut Reading,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let not_tried = |report: &CandidateReport| report.status == Status::NotTried;
+    let not_tried =
+        |report: &CandidateReport| matches!(report.status, Status::NotTried | Status::Overtaken);
     for (index, report) in (0_u32..).zip(reading.candidates.clone()) {
         if let Some(context) = attachment
             .context(index)
@@ -191,7 +192,7 @@ fn row(candidate: &CandidateReport) -> Vec<Cell> {
         Status::Vetted | Status::Acceptable => Tone::Good,
         Status::NotAuthenticated | Status::Denied | Status::Fault => Tone::Bad,
         Status::NoConnection | Status::PassedOver => Tone::Weak,
-        Status::NotTried => Tone::Faint,
+        Status::NotTried | Status::Overtaken => Tone::Faint,
     };
     vec![
         Cell::new(&candidate.transport),

@@ -34,7 +34,8 @@ pub enum Action {
     },
     /// Connect and complete a handshake, with the validators evaluated inside it over this request with what the peer
     /// presented filled in ([`Request::presenting`]). Not one octet of ours follows the handshake before `Serve`.
-    /// Issued for one candidate at a time. Answered by [`super::Event::Connected`] or
+    /// Several may be under way at once, at most [`super::limits::ABREAST`]; one that is withdrawn meanwhile is to be given up,
+    /// which needs no answer. Answered by [`super::Event::Connected`] or
     /// [`super::Event::ConnectionFailed`].
     Connect {
         /// Names the attempt; never used again in this session.
@@ -87,7 +88,7 @@ pub enum Action {
         /// Whether queries may go on meanwhile: false when the verdict has ended or there is none yet.
         serving: bool,
     },
-    /// Use this attempt's server no longer: no new query, answers under way are finished or failed within a bounded time,
+    /// Give up this attempt if it is under way, and use its server no longer: no new query, answers under way are finished or failed within a bounded time,
     /// connections and session tickets of it are dropped. Not answered.
     Withdraw {
         /// The attempt.
@@ -131,6 +132,8 @@ pub enum WithdrawReason {
     ConnectionLost,
     /// Discovery or selection now prefers another.
     Replaced,
+    /// Another server was vetted, and this attempt had had its time.
+    Overtaken,
     /// Its answers do not fit into its datagrams.
     Truncated,
     /// It answers no query.
@@ -151,6 +154,7 @@ impl WithdrawReason {
             Self::Expired
             | Self::ConnectionLost
             | Self::Replaced
+            | Self::Overtaken
             | Self::Truncated
             | Self::Unanswered => false,
         }

@@ -1,100 +1,17 @@
 //! The session while it connects, and what counts as a judgement of a server.
 
-use alloc::{format, string::ToString as _, sync::Arc};
+use alloc::{format, sync::Arc};
 
 use super::{
-    Action, ConnectionFailure, ConnectionFailureKind, Failure, FailureKind, Session, Step,
-    Timestamp, WithdrawReason,
-    config::ATTEMPTS,
+    ConnectionFailure, ConnectionFailureKind, Failure, FailureKind, Session, Step, Timestamp,
+    WithdrawReason,
     limits::REPETITIONS,
-    machine::{Peer, Phase},
+    machine::Peer,
+    race::{Progress, Runner},
 };
 use crate::judgement::{Answer, Digest, Judgement, Outcome, Presented, Stage, Verdict};
 
 impl Session {
-    /// Connects to the next candidate, or ends.
-    pub(super) fn try_next(&mut self, now: Timestamp) {
-        while let Some(position) = self.queue.pop_front() {
-            let Some(candidate) = self.discovered.candidates.get(position as usize) else {
-                continue;
-            };
-            let Some(end) = self.discovered.ends.get(position as usize).copied() else {
-                continue;
-            };
-            let (server, target) = (candidate.server(), candidate.target.clone());
-            let request = self.server_request(candidate, now);
-            let pass_over = if !self.config.transports.contains(&server.transport) {
-                Some(format!(
-                    "transport `{}` is not supported by this build",
-                    server.transport
-                ))
-            } else if self.attempts_left == 0 {
-                let attempts = self.config.attempts.min(ATTEMPTS);
-                Some(format!("{attempts} servers were tried, no more are"))
-            } else {
-                None
-            };
-            if let Some(reason) = pass_over {
-                self.passed_over.get_or_insert_with(|| reason.clone());
-                self.tell(
-                    now,
-                    Step::PassedOver {
-                        candidate: position,
-                        server,
-                        reason,
-                    },
-                );
-                continue;
-            }
-            self.attempts_left = self.attempts_left.saturating_sub(1);
-            let attempt = self.next_attempt;
-            self.next_attempt = attempt.wrapping_add(1);
-            let peer = Peer {
-                attempt,
-                candidate: position,
-                server: server.clone(),
-                target: target.clone(),
-                end,
-                request: Arc::new(request),
-                evidence: self.evidence,
-                generation: self.generation,
-                repetitions: 0,
-            };
-            let (told, request) = (server.clone(), Arc::clone(&peer.request));
-            self.tell(
-                now,
-                Step::Attempt {
-                    attempt,
-                    candidate: position,
-                    server: told,
-                    target: target.clone(),
-                },
-            );
-            self.act(Action::Connect {
-                attempt,
-                server,
-                target,
-                request,
-                generation: self.generation,
-            });
-            self.phase = Phase::Connecting {
-                peer,
-                deadline: Self::patience(now),
-            };
-            return;
-        }
-        // What was not tried tells less than what was.
-        let passed_over = self.passed_over.take();
-        let (kind, message) = self.worst.take().unwrap_or_else(|| {
-            let nothing = || "no candidate is left to be tried".to_string();
-            (
-                FailureKind::ConnectionFailed,
-                passed_over.unwrap_or_else(nothing),
-            )
-        });
-        self.end(kind, message, now);
-    }
-
     /// See [`super::Event::Connected`].
     pub(super) fn connected(
         &mut self,
@@ -105,7 +22,7 @@ impl Session {
     ) {
         let Some(mut peer) = self.connecting(attempt) else {
             // It comes too late, and a connection that nobody waits for must not stay.
-            if self.attempt() != Some(attempt) {
+            if !self.is_known(attempt) {
                 self.withdraw(attempt, WithdrawReason::ConnectionLost, now);
             }
             return;
@@ -177,28 +94,28 @@ impl Session {
         if !told {
             self.worsen(failure, what);
         }
-        self.try_next(now);
+        self.drop_out(attempt, now);
     }
 
     fn connecting(&mut self, attempt: u32) -> Option<Peer> {
-        match &self.phase {
-            Phase::Connecting { peer, .. } if peer.attempt == attempt => Some(peer.clone()),
+        match self.runner(attempt)? {
+            Runner {
+                peer,
+                progress: Progress::Connecting { .. },
+            } => Some(peer),
             _ => None,
         }
     }
 
     /// See [`super::Event::Assessed`].
     pub(super) fn assessed(&mut self, attempt: u32, judgement: Judgement<Verdict>, now: Timestamp) {
-        let Phase::Assessing {
-            peer, validation, ..
-        } = &self.phase
+        let Some(Runner {
+            peer,
+            progress: Progress::Assessing { validation, .. },
+        }) = self.runner(attempt)
         else {
             return;
         };
-        if peer.attempt != attempt {
-            return;
-        }
-        let (peer, validation) = (peer.clone(), validation.clone());
         self.tell(
             now,
             Step::Assessment {
@@ -223,7 +140,7 @@ impl Session {
         if self.is_outdated(&peer, generation) {
             return self.repeat(peer, now);
         }
-        self.serve(peer, validation, judgement, now);
+        self.arrive(peer, validation, judgement, now);
     }
 
     /// Whether a judgement was made over this request at this stage. Any other counts for nothing.
@@ -293,12 +210,12 @@ impl Session {
     }
 
     /// Whether a judgement by this generation was overtaken by policies or evidence.
-    fn is_outdated(&self, peer: &Peer, generation: u64) -> bool {
+    pub(super) fn is_outdated(&self, peer: &Peer, generation: u64) -> bool {
         generation < self.generation || peer.evidence != self.evidence
     }
 
     /// Judges a peer again that was not vetted yet, from what it presented.
-    fn repeat(&mut self, peer: Peer, now: Timestamp) {
+    pub(super) fn repeat(&mut self, peer: Peer, now: Timestamp) {
         if peer.repetitions >= REPETITIONS {
             self.worsen(
                 FailureKind::PolicyFault,
@@ -310,9 +227,8 @@ impl Session {
             repetitions: peer.repetitions.saturating_add(1),
             ..peer
         };
-        self.rejudge(
+        self.run_again(
             peer,
-            None,
             "policies or evidence changed since it was judged",
             now,
         );
@@ -324,7 +240,7 @@ impl Session {
             self.suppress_designation(peer);
         }
         self.withdraw(peer.attempt, reason, now);
-        self.try_next(now);
+        self.drop_out(peer.attempt, now);
     }
 
     /// Ends the session for this reason, or for a more telling one from before.
@@ -360,7 +276,8 @@ impl Session {
     }
 }
 
-fn describe(peer: &Peer) -> alloc::string::String {
+/// A peer in words.
+pub(super) fn describe(peer: &Peer) -> alloc::string::String {
     let server = &peer.server;
     format!(
         "{} server {} port {} (`{}`)",

@@ -6,6 +6,7 @@ use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::limits::{self, LONGEST_DELAY, SHORTEST_DELAY};
 use crate::{
     discovery::{ConfiguredError, ConfiguredServer, Plan, dnr::NetworkOption},
     judgement::{
@@ -69,9 +70,45 @@ pub struct Config {
     pub resolver_info: bool,
     /// How many servers a round of attempts tries, at most [`ATTEMPTS`].
     pub attempts: u32,
+    /// What may be attempted at once.
+    #[serde(default)]
+    pub at_once: AtOnce,
+    /// The Connection Attempt Delay of RFC 8305 section 5, milliseconds, from [`limits::SHORTEST_DELAY`] to
+    /// [`limits::LONGEST_DELAY`]: how long an attempt is alone before the next one begins beside it, and how long a server
+    /// that was vetted waits for those that are ranked before it.
+    #[serde(default = "attempt_delay")]
+    pub attempt_delay: u64,
     /// How many sessions for this domain failed just before; a longer row waits longer ([`super::Failure::retry_after`]).
     #[serde(default)]
     pub previous_failures: u32,
+}
+
+/// What may be attempted at once, at most [`limits::ABREAST`] attempts. The order of the selectors stays: it says which attempt
+/// begins first, and which of several vetted servers is taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum AtOnce {
+    /// Any servers that the selectors left.
+    #[default]
+    Servers,
+    /// Addresses of one server; another server is attempted when all of them failed.
+    Addresses,
+    /// One address: no other is attempted before it failed.
+    One,
+}
+
+const fn attempt_delay() -> u64 {
+    limits::ATTEMPT_DELAY
+}
+
+/// See [`Config::attempt_delay`].
+pub(super) fn check_delay(milliseconds: u64) -> Result<(), ConfigError> {
+    if (SHORTEST_DELAY..=LONGEST_DELAY).contains(&milliseconds) {
+        Ok(())
+    } else {
+        Err(ConfigError::Delay(milliseconds))
+    }
 }
 
 fn every_method() -> Vec<Source> {
@@ -101,6 +138,8 @@ impl Config {
             fallback_anchors: Arc::default(),
             resolver_info: false,
             attempts: ATTEMPTS,
+            at_once: AtOnce::default(),
+            attempt_delay: limits::ATTEMPT_DELAY,
             previous_failures: 0,
         }
     }
@@ -138,4 +177,7 @@ pub enum ConfigError {
     /// No server may be tried.
     #[error("`attempts` is 0, expected 1 to {ATTEMPTS}")]
     Attempts,
+    /// Attempts would follow each other too fast or too slowly.
+    #[error("`attempt_delay` is {0} ms, expected {SHORTEST_DELAY} to {LONGEST_DELAY} (RFC 8305 8)")]
+    Delay(u64),
 }

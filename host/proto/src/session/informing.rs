@@ -9,7 +9,8 @@ use alloc::{
 use super::{
     Action, Authenticated, LookupFailure, Response, Session, Step, Timestamp,
     limits::INFORM_MILLISECONDS,
-    machine::{Peer, Phase},
+    machine::Peer,
+    race::{Progress, Runner},
     serving::is_authenticated,
 };
 use crate::{
@@ -36,25 +37,25 @@ impl Session {
                 name,
             },
         });
-        self.phase = Phase::Informing {
+        let deadline = now.elapsed(INFORM_MILLISECONDS);
+        self.advance(
             peer,
-            validation,
-            deadline: now.elapsed(INFORM_MILLISECONDS),
-        };
+            Progress::Informing {
+                validation,
+                deadline,
+            },
+        );
     }
 
     /// See [`super::Event::Informed`].
     pub(super) fn informed(&mut self, attempt: u32, response: Response, now: Timestamp) {
-        let Phase::Informing {
-            peer, validation, ..
-        } = &self.phase
+        let Some(Runner {
+            peer,
+            progress: Progress::Informing { validation, .. },
+        }) = self.runner(attempt)
         else {
             return;
         };
-        if peer.attempt != attempt {
-            return;
-        }
-        let (peer, validation) = (peer.clone(), validation.clone());
         let name = match peer.request.peer() {
             Some(ReferenceId::DnsId(name)) => DomainName::parse(name),
             _ => DomainName::parse("resolver.arpa"),
@@ -124,10 +125,13 @@ impl Session {
             attempt: peer.attempt,
             request: Arc::clone(&peer.request),
         });
-        self.phase = Phase::Assessing {
+        let deadline = Self::patience(now);
+        self.advance(
             peer,
-            validation,
-            deadline: Self::patience(now),
-        };
+            Progress::Assessing {
+                validation,
+                deadline,
+            },
+        );
     }
 }

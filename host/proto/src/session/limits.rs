@@ -27,3 +27,13 @@ pub const FALLBACK_LIFETIME: u64 = 3_600;
 pub const LONGEST_WAIT: u64 = 3_600;
 /// The longest that a negative answer is believed, seconds: RFC 2308 section 5 recommends one to three hours.
 pub const LONGEST_NEGATIVE: u64 = 10_800;
+/// How long an attempt is alone before the next one begins beside it, milliseconds, unless configured otherwise (RFC 8305
+/// section 8).
+pub const ATTEMPT_DELAY: u64 = 250;
+/// The shortest such time: RFC 8305 section 8 recommends 100 ms and forbids less than 10.
+pub const SHORTEST_DELAY: u64 = 10;
+/// The longest such time (RFC 8305 section 8).
+pub const LONGEST_DELAY: u64 = 2_000;
+/// How many attempts are under way at once: three transports over two families. Each may hold up a worker for as long as the
+/// policies may take to judge what is presented.
+pub const ABREAST: usize = 6;

@@ -12,11 +12,13 @@ use serde::Serialize;
 use super::{
     Action, Config, ConfigError, ENTRIES, Entry, Event, Failure, FailureKind, Step, Timestamp,
     WithdrawReason,
+    config::check_delay,
     limits::{CLOCK_STEP_MILLISECONDS, PATIENCE_MILLISECONDS},
+    race::Race,
 };
 use crate::{
     discovery::{Discovered, DomainName, Plan, Question, Resolution},
-    judgement::{Judgement, Purpose, ReferenceId, Request, Server, Verdict},
+    judgement::{Purpose, ReferenceId, Request, Server},
 };
 
 /// Where a session is.
@@ -29,11 +31,11 @@ pub enum State {
     Discovering,
     /// The selectors are asked.
     Selecting,
-    /// A handshake is under way.
+    /// Handshakes are under way. Of several attempts the one that is farthest counts, here and below.
     Connecting,
     /// An authenticated server is asked about itself.
     Informing,
-    /// The privacy assessors are asked.
+    /// The privacy assessors are asked, or a server waits for those that are ranked before it.
     Assessing,
     /// Kept evidence is judged again.
     Rejudging,
@@ -113,20 +115,8 @@ pub(super) enum Phase {
         times: u32,
         deadline: Timestamp,
     },
-    Connecting {
-        peer: Peer,
-        deadline: Timestamp,
-    },
-    Informing {
-        peer: Peer,
-        validation: Judgement<Verdict>,
-        deadline: Timestamp,
-    },
-    Assessing {
-        peer: Peer,
-        validation: Judgement<Verdict>,
-        deadline: Timestamp,
-    },
+    Racing(Race),
+    /// What was vetted is judged again.
     Rejudging {
         peer: Peer,
         /// Until when it may be used meanwhile, if at all.
@@ -173,7 +163,8 @@ impl Session {
     /// A session that has not begun.
     ///
     /// # Errors
-    /// The domain is no domain name, no attempt is allowed, or the evidence is larger than what is judged.
+    /// The domain is no domain name, no attempt is allowed, attempts follow each other too fast or too slowly, or the evidence
+    /// is larger than what is judged.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let domain = match &config.authentication_domain_name {
             None => None,
@@ -191,6 +182,7 @@ impl Session {
         if config.attempts == 0 {
             return Err(ConfigError::Attempts);
         }
+        check_delay(config.attempt_delay)?;
         let session = Self {
             resolution: Resolution::new(Plan::nothing(), config.seed),
             options_at: Timestamp { unix: 0, boot: 0 },
@@ -302,14 +294,12 @@ impl Session {
 
     /// Where the session is.
     #[must_use]
-    pub const fn state(&self) -> State {
-        match self.phase {
+    pub fn state(&self) -> State {
+        match &self.phase {
             Phase::New => State::New,
             Phase::Discovering { .. } => State::Discovering,
             Phase::Selecting { .. } => State::Selecting,
-            Phase::Connecting { .. } => State::Connecting,
-            Phase::Informing { .. } => State::Informing,
-            Phase::Assessing { .. } => State::Assessing,
+            Phase::Racing(race) => race.state(),
             Phase::Rejudging { .. } => State::Rejudging,
             Phase::Serving { .. } => State::Serving,
             Phase::Failed => State::Failed,
@@ -349,15 +339,15 @@ impl Session {
         Some(self.server_request(candidate, now))
     }
 
-    /// The attempt under way or in use.
-    pub(super) fn attempt(&self) -> Option<u32> {
+    /// Whether an attempt is under way or in use.
+    pub(super) fn is_known(&self, attempt: u32) -> bool {
         match &self.phase {
-            Phase::Connecting { peer, .. }
-            | Phase::Informing { peer, .. }
-            | Phase::Assessing { peer, .. }
-            | Phase::Rejudging { peer, .. }
-            | Phase::Serving { peer, .. } => Some(peer.attempt),
-            _ => self.held.as_ref().map(|held| held.peer.attempt),
+            Phase::Racing(race) => race.runner(attempt).is_some(),
+            Phase::Rejudging { peer, .. } | Phase::Serving { peer, .. } => peer.attempt == attempt,
+            _ => {
+                let held = self.held.as_ref();
+                held.is_some_and(|held| held.peer.attempt == attempt)
+            }
         }
     }
 
@@ -452,11 +442,8 @@ impl Session {
             Phase::Discovering { .. } if self.grace.is_some_and(|grace| grace.is_reached(now)) => {
                 self.give_up_lookups("another way had found something", now);
             }
-            Phase::Selecting { deadline, .. }
-            | Phase::Connecting { deadline, .. }
-            | Phase::Informing { deadline, .. }
-            | Phase::Assessing { deadline, .. }
-            | Phase::Rejudging { deadline, .. }
+            Phase::Racing(_) => self.check_race(now),
+            Phase::Selecting { deadline, .. } | Phase::Rejudging { deadline, .. }
                 if deadline.is_reached(now) =>
             {
                 self.overdue(now);
@@ -473,11 +460,10 @@ impl Session {
                 self.grace
                     .map_or(*deadline, |grace| grace.earlier(*deadline)),
             ),
-            Phase::Selecting { deadline, .. }
-            | Phase::Connecting { deadline, .. }
-            | Phase::Informing { deadline, .. }
-            | Phase::Assessing { deadline, .. }
-            | Phase::Rejudging { deadline, .. } => Some(*deadline),
+            Phase::Racing(_) => self.race_timer(),
+            Phase::Selecting { deadline, .. } | Phase::Rejudging { deadline, .. } => {
+                Some(*deadline)
+            }
             Phase::Serving { expires, .. } => Some(*expires),
         };
         let next = next

@@ -12,6 +12,8 @@
 //! * a judgement counts only for the request that it was made over, at its stage, by the active generation or a newer one;
 //! * anything but [`crate::judgement::Outcome::Accepted`] refuses the server, under every profile; the next candidate is
 //!   tried, at most [`Config::attempts`] of them;
+//! * which candidates are attempted at once ([`Config::at_once`]), in the order of the selectors, and which of those that are
+//!   vetted is taken;
 //! * a verdict ends with the least of the policies' lifetimes, the chain's earliest end and the records' time to live;
 //! * what a server is authenticated by, and under which profile: [`Config::authentication_domain_name`], or what designated
 //!   it;
@@ -29,6 +31,7 @@ mod informing;
 pub mod limits;
 mod lookups;
 mod machine;
+mod race;
 mod selection;
 mod serving;
 mod story;
@@ -40,7 +43,7 @@ mod tests;
 
 pub use crate::discovery::Timestamp;
 pub use action::{Action, WithdrawReason};
-pub use config::{ATTEMPTS, Config, ConfigError};
+pub use config::{ATTEMPTS, AtOnce, Config, ConfigError};
 pub use event::{ConnectionFailure, ConnectionFailureKind, Event, LookupFailure, Response};
 pub use failure::{Failure, FailureKind};
 pub use machine::{Session, State};

@@ -1,14 +1,19 @@
 //! The session while it chooses among candidates.
 
-use alloc::{collections::BTreeSet, format, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeSet, VecDeque},
+    format,
+    sync::Arc,
+    vec::Vec,
+};
 
 use super::{
-    Action, FailureKind, Session, Step, Timestamp, WithdrawReason,
+    Action, AtOnce, FailureKind, Session, Step, Timestamp, WithdrawReason,
     config::ATTEMPTS,
     limits::REPETITIONS,
     machine::{Held, Peer, Phase},
 };
-use crate::judgement::{Judgement, Outcome, Ranking, Stage, Transport};
+use crate::judgement::{Candidate, Judgement, Outcome, Ranking, Stage, Transport};
 
 impl Session {
     /// Asks the selectors about all candidates, under the configured profile; for the `times`-th time in a row because something changed.
@@ -81,6 +86,7 @@ impl Session {
             .filter(|candidate| seen.insert(*candidate) && !self.excluded.contains(candidate))
             .filter(|candidate| (*candidate as usize) < count)
             .collect();
+        self.take_turns();
         if self.streams_first {
             let candidates = &self.discovered.candidates;
             let is_cut = |position: &u32| {
@@ -107,7 +113,54 @@ impl Session {
         if self.keep_held(now) {
             return;
         }
-        self.try_next(now);
+        self.race(now);
+    }
+
+    /// Of a server's addresses that the selectors ranked one after another, the families take turns, the first one's before
+    /// (RFC 8305 section 4). The first address stays the first.
+    fn take_turns(&mut self) {
+        if self.config.at_once == AtOnce::One {
+            return;
+        }
+        let mut rest: Vec<u32> = self.queue.drain(..).collect();
+        while let Some(first) = rest.first().copied() {
+            let addresses = rest
+                .iter()
+                .take_while(|other| self.is_one_server(first, **other))
+                .count();
+            let others = rest.split_off(addresses);
+            let (mut own, mut other): (VecDeque<u32>, VecDeque<u32>) = rest
+                .into_iter()
+                .partition(|position| self.is_ipv4(*position) == self.is_ipv4(first));
+            while !own.is_empty() || !other.is_empty() {
+                self.queue.extend(own.pop_front());
+                self.queue.extend(other.pop_front());
+            }
+            rest = others;
+        }
+    }
+
+    fn is_ipv4(&self, position: u32) -> bool {
+        let candidate = self.discovered.candidates.get(position as usize);
+        candidate.is_some_and(|candidate| candidate.address.is_ipv4())
+    }
+
+    /// Whether two candidates are addresses of one server, authenticated by the same.
+    pub(super) fn is_one_server(&self, one: u32, other: u32) -> bool {
+        let server = |position: u32| {
+            let candidate = self.discovered.candidates.get(position as usize)?;
+            let Candidate {
+                transport,
+                port,
+                target,
+                path,
+                identity,
+                pins,
+                ..
+            } = candidate;
+            Some((transport, port, target, path, identity, pins))
+        };
+        one == other || server(one).is_some_and(|one| server(other) == Some(one))
     }
 
     /// A server that was vetted before discovery or selection was repeated is judged again instead of being connected to

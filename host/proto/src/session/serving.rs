@@ -6,6 +6,7 @@ use super::{
     Action, FailureKind, LifetimeBound, Session, Step, Timestamp, Vetted, WithdrawReason,
     limits::REJUDGE_MILLISECONDS,
     machine::{Held, Peer, Phase},
+    race::Progress,
 };
 use crate::{
     certificate,
@@ -13,58 +14,32 @@ use crate::{
 };
 
 impl Session {
-    /// The last step: every stage accepted by the policies and the evidence of this moment.
+    /// The last step: every stage accepted by the policies and the evidence of this moment. A verdict holds from the moment
+    /// when it was complete.
     pub(super) fn serve(
         &mut self,
         peer: Peer,
         validation: Judgement<Verdict>,
         privacy: Judgement<Verdict>,
+        since: Timestamp,
         now: Timestamp,
     ) {
         if peer.end.is_reached(now) {
             // The handshake or the judgement outlasted the records.
             return self.rediscover(peer, now);
         }
-        let policy = [validation.lifetime, privacy.lifetime]
-            .into_iter()
-            .flatten()
-            .min()
-            .map(u64::from);
-        // Where policies accepted a chain of which something has ended, the rest of it bounds.
-        let certificate = peer
-            .request
-            .presented
-            .certificates
-            .iter()
-            .filter_map(|der| certificate::validity(der))
-            .map(|(_, not_after)| not_after.saturating_sub(now.unix))
-            .filter(|seconds| *seconds > 0)
-            .min();
-        if policy == Some(0) {
-            self.worsen(
-                FailureKind::ValidationRefused,
-                "a policy accepted for no time at all",
-            );
+        if lifetime(&validation, &privacy) == Some(0) {
+            self.worsen(FailureKind::ValidationRefused, NO_TIME);
             return self.refuse(&peer, WithdrawReason::Expired, now);
         }
-        let (mut expires, mut bound) = (peer.end, LifetimeBound::Discovery);
-        for (seconds, by) in [
-            (certificate, LifetimeBound::Certificate),
-            (policy, LifetimeBound::Policy),
-        ] {
-            let end = seconds.map_or(expires, |seconds| now.after_seconds(seconds));
-            if end.seconds_from(now) < expires.seconds_from(now) {
-                bound = by;
-            }
-            expires = expires.earlier(end);
-        }
+        let (expires, bound) = expiry(&peer, &validation, &privacy, since);
         let authenticated = is_authenticated(&validation);
         let generation = validation.generation.min(privacy.generation);
         let vetted = Vetted {
             attempt: peer.attempt,
             server: peer.server.clone(),
             target: peer.target.clone(),
-            since: now,
+            since,
             expires,
             bound,
             authenticated,
@@ -112,6 +87,24 @@ impl Session {
         reason: &str,
         now: Timestamp,
     ) {
+        let serving = until.is_some_and(|until| !until.is_reached(now));
+        let peer = self.ask_again(deadline, peer, serving, reason, now);
+        self.phase = Phase::Rejudging {
+            peer,
+            until,
+            deadline,
+        };
+    }
+
+    /// Has a peer judged again, and gives it with the request that is judged.
+    pub(super) fn ask_again(
+        &mut self,
+        deadline: Timestamp,
+        peer: Peer,
+        serving: bool,
+        reason: &str,
+        now: Timestamp,
+    ) -> Peer {
         let request = self.repeated_request(&peer, now);
         let peer = Peer {
             request: Arc::new(request),
@@ -130,13 +123,9 @@ impl Session {
             request: Arc::clone(&peer.request),
             generation: self.generation,
             deadline,
-            serving: until.is_some_and(|until| !until.is_reached(now)),
+            serving,
         });
-        self.phase = Phase::Rejudging {
-            peer,
-            until,
-            deadline,
-        };
+        peer
     }
 
     /// See [`super::Event::Rejudged`]. A judgement that is not the one asked for is overtaken by another that is under way,
@@ -148,13 +137,13 @@ impl Session {
         privacy: Option<Judgement<Verdict>>,
         now: Timestamp,
     ) {
-        let Phase::Rejudging { peer, .. } = &self.phase else {
-            return;
+        let (peer, in_use) = match (&self.phase, self.runner(attempt)) {
+            (Phase::Rejudging { peer, .. }, _) if peer.attempt == attempt => (peer.clone(), true),
+            (_, Some(runner)) if matches!(runner.progress, Progress::Rejudging { .. }) => {
+                (runner.peer, false)
+            }
+            _ => return,
         };
-        if peer.attempt != attempt {
-            return;
-        }
-        let peer = peer.clone();
         let digest = peer.request.digest();
         let generation = privacy.as_ref().map_or(validation.generation, |privacy| {
             privacy.generation.min(validation.generation)
@@ -191,19 +180,24 @@ impl Session {
                 },
             );
         }
-        if let Some(reason) = self.refusal(&peer, &validation) {
-            return self.give_up(&peer, reason, now);
-        }
-        let Some(privacy) = privacy else {
-            self.worsen(
-                FailureKind::PolicyFault,
-                "the privacy assessment of an accepted server is missing",
-            );
-            return self.give_up(&peer, WithdrawReason::PolicyFault, now);
+        let refusal = match (self.refusal(&peer, &validation), &privacy) {
+            (Some(reason), _) => Some(reason),
+            (None, Some(privacy)) => self.refusal(&peer, privacy),
+            (None, None) => {
+                self.worsen(
+                    FailureKind::PolicyFault,
+                    "the privacy assessment of an accepted server is missing",
+                );
+                Some(WithdrawReason::PolicyFault)
+            }
         };
-        match self.refusal(&peer, &privacy) {
-            Some(reason) => self.give_up(&peer, reason, now),
-            None => self.serve(peer, validation, privacy, now),
+        match (refusal, privacy, in_use) {
+            (None, Some(privacy), true) => self.serve(peer, validation, privacy, now, now),
+            (None, Some(privacy), false) => self.arrive(peer, validation, privacy, now),
+            (Some(reason), _, false) => self.refuse(&peer, reason, now),
+            (reason, _, _) => {
+                self.give_up(&peer, reason.unwrap_or(WithdrawReason::PolicyFault), now);
+            }
         }
     }
 
@@ -223,6 +217,7 @@ impl Session {
                 (peer.clone(), Some(*expires))
             }
             Phase::Rejudging { peer, until, .. } => (peer.clone(), *until),
+            Phase::Racing(_) => return self.runners_again("policies were swapped", now),
             _ => return,
         };
         if until.is_some() {
@@ -246,6 +241,7 @@ impl Session {
         let (peer, until) = match &self.phase {
             Phase::Serving { peer, expires } => (peer.clone(), Some(*expires)),
             Phase::Rejudging { peer, until, .. } => (peer.clone(), *until),
+            Phase::Racing(_) => return self.runners_again(reason, now),
             _ => return,
         };
         self.rejudge(peer, until, reason, now);
@@ -356,26 +352,6 @@ impl Session {
                     now,
                 );
             }
-            Phase::Connecting { peer, .. } => {
-                self.worsen(
-                    FailureKind::ConnectionFailed,
-                    "a connection was not complete in time",
-                );
-                self.refuse(&peer, WithdrawReason::ConnectionLost, now);
-            }
-            Phase::Informing {
-                peer, validation, ..
-            } => {
-                let problem = "it did not answer in time".into();
-                self.told_nothing(peer, validation, problem, now);
-            }
-            Phase::Assessing { peer, .. } => {
-                self.worsen(
-                    FailureKind::PolicyFault,
-                    "the privacy assessors did not answer in time",
-                );
-                self.refuse(&peer, WithdrawReason::PolicyFault, now);
-            }
             Phase::Rejudging { peer, .. } => {
                 self.worsen(
                     FailureKind::PolicyFault,
@@ -383,9 +359,56 @@ impl Session {
                 );
                 self.give_up(&peer, WithdrawReason::NotJudgedInTime, now);
             }
-            Phase::New | Phase::Discovering { .. } | Phase::Serving { .. } | Phase::Failed => {}
+            Phase::New
+            | Phase::Discovering { .. }
+            | Phase::Racing(_)
+            | Phase::Serving { .. }
+            | Phase::Failed => {}
         }
     }
+}
+
+/// What is said of an acceptance that lasts for no time.
+pub(super) const NO_TIME: &str = "a policy accepted for no time at all";
+
+/// The least of the policies' own lifetimes, seconds.
+pub(super) fn lifetime(
+    validation: &Judgement<Verdict>,
+    privacy: &Judgement<Verdict>,
+) -> Option<u64> {
+    let lifetimes = [validation.lifetime, privacy.lifetime];
+    lifetimes.into_iter().flatten().min().map(u64::from)
+}
+
+/// When a verdict ends that was complete at this time, and what ends it.
+pub(super) fn expiry(
+    peer: &Peer,
+    validation: &Judgement<Verdict>,
+    privacy: &Judgement<Verdict>,
+    since: Timestamp,
+) -> (Timestamp, LifetimeBound) {
+    // Where policies accepted a chain of which something has ended, the rest of it bounds.
+    let certificate = peer
+        .request
+        .presented
+        .certificates
+        .iter()
+        .filter_map(|der| certificate::validity(der))
+        .map(|(_, not_after)| not_after.saturating_sub(since.unix))
+        .filter(|seconds| *seconds > 0)
+        .min();
+    let (mut expires, mut bound) = (peer.end, LifetimeBound::Discovery);
+    for (seconds, by) in [
+        (certificate, LifetimeBound::Certificate),
+        (lifetime(validation, privacy), LifetimeBound::Policy),
+    ] {
+        let end = seconds.map_or(expires, |seconds| since.after_seconds(seconds));
+        if end.seconds_from(since) < expires.seconds_from(since) {
+            bound = by;
+        }
+        expires = expires.earlier(end);
+    }
+    (expires, bound)
 }
 
 /// Whether a validator with authority accepted.

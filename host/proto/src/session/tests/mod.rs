@@ -3,6 +3,7 @@
 mod designated;
 mod judging;
 mod lookups;
+mod racing;
 mod time;
 
 use alloc::{string::ToString as _, sync::Arc, vec, vec::Vec};

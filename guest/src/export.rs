@@ -1,5 +1,7 @@
 //! What the export macros expand to. Authors use the macros; nothing here is promised.
 
+use std::cell::OnceCell;
+
 use resolvet_proto::judgement::{Finding, Ranking, Verdict};
 use serde::de::DeserializeOwned;
 
@@ -53,21 +55,36 @@ pub fn read_none() -> Result<(), String> {
     }
 }
 
-/// What every policy exports as `check-settings`.
+/// What every policy exports as `check-settings`. Settings that were read stay in `kept`: a host may keep the memory of an instance
+/// that got so far as the beginning of every other. Where it does not, an evaluation finds nothing there.
 ///
 /// # Errors
 /// The settings cannot be read, or the policy's own check refuses them.
 pub fn check_settings<S>(
+    kept: &OnceCell<S>,
     read: fn() -> Result<S, String>,
     check: fn(&S) -> Result<(), String>,
 ) -> Result<(), String> {
     prepare();
-    check(&read()?)
+    if let Some(settings) = kept.get() {
+        return check(settings);
+    }
+    let settings = read()?;
+    check(&settings)?;
+    kept.get_or_init(|| settings);
+    Ok(())
 }
 
 /// An evaluation.
-pub fn evaluate<S, A: Answer>(read: fn() -> Result<S, String>, policy: fn(&S) -> A) -> A {
+pub fn evaluate<S, A: Answer>(
+    kept: &OnceCell<S>,
+    read: fn() -> Result<S, String>,
+    policy: fn(&S) -> A,
+) -> A {
     prepare();
+    if let Some(settings) = kept.get() {
+        return policy(settings);
+    }
     match read() {
         Ok(settings) => policy(&settings),
         Err(reason) => A::unusable(reason),
@@ -98,34 +115,38 @@ fn report(panic: &std::panic::PanicHookInfo<'_>) {
 /// `export_validator!(validate)` with `fn validate() -> Verdict`.
 #[macro_export]
 macro_rules! export_validator {
-    (@ $read:expr, $check:expr, $policy:expr) => {
+    (@ $settings:ty, $read:expr, $check:expr, $policy:expr) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
+            ::std::thread_local! {
+                static KEPT: ::std::cell::OnceCell<$settings> = const { ::std::cell::OnceCell::new() };
+            }
             struct Policy;
             impl $crate::bindings::validator::exports::resolvet::policy::validation::Guest for Policy {
                 fn check_settings() -> ::core::result::Result<(), ::std::string::String> {
-                    $crate::export::check_settings($read, $check)
+                    KEPT.with(|kept| $crate::export::check_settings(kept, $read, $check))
                 }
                 fn validate() -> $crate::bindings::verdict::Verdict {
-                    $crate::export::evaluate::<_, $crate::Verdict>($read, $policy).into()
+                    KEPT.with(|kept| $crate::export::evaluate::<_, $crate::Verdict>(kept, $read, $policy)).into()
                 }
             }
             $crate::bindings::validator::export_validator_world!(Policy with_types_in $crate::bindings::validator);
         };
         #[cfg(not(target_family = "wasm"))]
         const _: fn() -> $crate::Verdict = || {
-            let _checked = $crate::export::check_settings($read, $check);
-            $crate::export::evaluate($read, $policy)
+            let kept = ::std::cell::OnceCell::<$settings>::new();
+            let _checked = $crate::export::check_settings(&kept, $read, $check);
+            $crate::export::evaluate(&kept, $read, $policy)
         };
     };
     ($policy:path $(,)?) => {
-        $crate::export_validator!(@ $crate::export::read_none, |()| Ok(()), |()| $policy());
+        $crate::export_validator!(@ (), $crate::export::read_none, |()| Ok(()), |()| $policy());
     };
     ($settings:ty, $policy:path $(,)?) => {
-        $crate::export_validator!(@ $crate::export::read::<$settings>, |_| Ok(()), $policy);
+        $crate::export_validator!(@ $settings, $crate::export::read::<$settings>, |_| Ok(()), $policy);
     };
     ($settings:ty, $policy:path, $check:path $(,)?) => {
-        $crate::export_validator!(@ $crate::export::read::<$settings>, $check, $policy);
+        $crate::export_validator!(@ $settings, $crate::export::read::<$settings>, $check, $policy);
     };
 }
 
@@ -133,34 +154,38 @@ macro_rules! export_validator {
 /// [`export_validator!`](crate::export_validator).
 #[macro_export]
 macro_rules! export_selector {
-    (@ $read:expr, $check:expr, $policy:expr) => {
+    (@ $settings:ty, $read:expr, $check:expr, $policy:expr) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
+            ::std::thread_local! {
+                static KEPT: ::std::cell::OnceCell<$settings> = const { ::std::cell::OnceCell::new() };
+            }
             struct Policy;
             impl $crate::bindings::selector::exports::resolvet::policy::selection::Guest for Policy {
                 fn check_settings() -> ::core::result::Result<(), ::std::string::String> {
-                    $crate::export::check_settings($read, $check)
+                    KEPT.with(|kept| $crate::export::check_settings(kept, $read, $check))
                 }
                 fn select() -> $crate::bindings::verdict::Ranking {
-                    $crate::export::evaluate::<_, $crate::Ranking>($read, $policy).into()
+                    KEPT.with(|kept| $crate::export::evaluate::<_, $crate::Ranking>(kept, $read, $policy)).into()
                 }
             }
             $crate::bindings::selector::export_selector_world!(Policy with_types_in $crate::bindings::selector);
         };
         #[cfg(not(target_family = "wasm"))]
         const _: fn() -> $crate::Ranking = || {
-            let _checked = $crate::export::check_settings($read, $check);
-            $crate::export::evaluate($read, $policy)
+            let kept = ::std::cell::OnceCell::<$settings>::new();
+            let _checked = $crate::export::check_settings(&kept, $read, $check);
+            $crate::export::evaluate(&kept, $read, $policy)
         };
     };
     ($policy:path $(,)?) => {
-        $crate::export_selector!(@ $crate::export::read_none, |()| Ok(()), |()| $policy());
+        $crate::export_selector!(@ (), $crate::export::read_none, |()| Ok(()), |()| $policy());
     };
     ($settings:ty, $policy:path $(,)?) => {
-        $crate::export_selector!(@ $crate::export::read::<$settings>, |_| Ok(()), $policy);
+        $crate::export_selector!(@ $settings, $crate::export::read::<$settings>, |_| Ok(()), $policy);
     };
     ($settings:ty, $policy:path, $check:path $(,)?) => {
-        $crate::export_selector!(@ $crate::export::read::<$settings>, $check, $policy);
+        $crate::export_selector!(@ $settings, $crate::export::read::<$settings>, $check, $policy);
     };
 }
 
@@ -168,34 +193,38 @@ macro_rules! export_selector {
 /// otherwise as [`export_validator!`](crate::export_validator).
 #[macro_export]
 macro_rules! export_privacy_assessor {
-    (@ $read:expr, $check:expr, $policy:expr) => {
+    (@ $settings:ty, $read:expr, $check:expr, $policy:expr) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
+            ::std::thread_local! {
+                static KEPT: ::std::cell::OnceCell<$settings> = const { ::std::cell::OnceCell::new() };
+            }
             struct Policy;
             impl $crate::bindings::privacy_assessor::exports::resolvet::policy::privacy::Guest for Policy {
                 fn check_settings() -> ::core::result::Result<(), ::std::string::String> {
-                    $crate::export::check_settings($read, $check)
+                    KEPT.with(|kept| $crate::export::check_settings(kept, $read, $check))
                 }
                 fn assess() -> $crate::bindings::verdict::Verdict {
-                    $crate::export::evaluate::<_, $crate::Verdict>($read, $policy).into()
+                    KEPT.with(|kept| $crate::export::evaluate::<_, $crate::Verdict>(kept, $read, $policy)).into()
                 }
             }
             $crate::bindings::privacy_assessor::export_privacy_assessor_world!(Policy with_types_in $crate::bindings::privacy_assessor);
         };
         #[cfg(not(target_family = "wasm"))]
         const _: fn() -> $crate::Verdict = || {
-            let _checked = $crate::export::check_settings($read, $check);
-            $crate::export::evaluate($read, $policy)
+            let kept = ::std::cell::OnceCell::<$settings>::new();
+            let _checked = $crate::export::check_settings(&kept, $read, $check);
+            $crate::export::evaluate(&kept, $read, $policy)
         };
     };
     ($policy:path $(,)?) => {
-        $crate::export_privacy_assessor!(@ $crate::export::read_none, |()| Ok(()), |()| $policy());
+        $crate::export_privacy_assessor!(@ (), $crate::export::read_none, |()| Ok(()), |()| $policy());
     };
     ($settings:ty, $policy:path $(,)?) => {
-        $crate::export_privacy_assessor!(@ $crate::export::read::<$settings>, |_| Ok(()), $policy);
+        $crate::export_privacy_assessor!(@ $settings, $crate::export::read::<$settings>, |_| Ok(()), $policy);
     };
     ($settings:ty, $policy:path, $check:path $(,)?) => {
-        $crate::export_privacy_assessor!(@ $crate::export::read::<$settings>, $check, $policy);
+        $crate::export_privacy_assessor!(@ $settings, $crate::export::read::<$settings>, $check, $policy);
     };
 }
 

@@ -4,8 +4,9 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stdout,
     missing_docs,
-    reason = "a benchmark may fail loudly; the macros of criterion write no documentation"
+    reason = "a benchmark may fail loudly and prints what criterion does not measure; the macros of criterion write no documentation"
 )]
 
 use std::{
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     evaluation(&mut criterion);
     threads(&mut criterion);
     compilation(&mut criterion);
+    long_settings(&mut criterion);
     criterion.final_summary();
     ExitCode::SUCCESS
 }
@@ -148,6 +150,62 @@ fn together(judge: &Judge, threads: usize, times: u64) -> Duration {
         barrier.wait();
         begin.elapsed()
     })
+}
+
+/// A policy whose settings are a list of names: read by each evaluation, or once, with its memory kept.
+fn long_settings(criterion: &mut Criterion) {
+    let file = read(&policies().join("guests/name-list.wasm"));
+    let mut options = options();
+    options.limits.settings_octets = 64 << 20;
+    options.limits.call_octets = 64 << 20;
+    options.limits.memory_octets = 512 << 20;
+    options.limits.time_milliseconds = 10_000;
+    options.set_milliseconds = 10_000;
+    let mut group = criterion.benchmark_group("list of names");
+    for names in [10_usize, 1_000, 1_000_000] {
+        let list = (0..names).map(|number| format!("host-{number}.example.net").into());
+        let refused = serde_json::Value::Array(list.collect());
+        let settings = serde_json::Map::from_iter([("refused".to_owned(), refused)]);
+        for kept in [false, true] {
+            // Reading a million names takes most of a second each time.
+            group.sample_size(if names > 1_000 && !kept { 10 } else { 100 });
+            let before = resident();
+            let engine = Engine::new(options.clone()).unwrap();
+            let begin = Instant::now();
+            let policy = match kept {
+                false => engine.admit(&file).unwrap(),
+                true => engine
+                    .admit_configured(&file, &settings, None, &engine.options().limits)
+                    .unwrap(),
+            };
+            let admitted = begin.elapsed();
+            let mut rule = Rule::new(policy);
+            rule.settings.clone_from(&settings);
+            let set = PolicySet::new(&engine, &UsageProfile::Opportunistic, vec![rule]);
+            let judge = Judge::new(&engine, set.unwrap());
+            let loaded = resident();
+            let request = request();
+            let way = if kept { "kept" } else { "read each time" };
+            group.bench_function(BenchmarkId::new(way, names), |bencher| {
+                bencher.iter(|| assert_eq!(judge.validate(&request).outcome, Outcome::Accepted));
+            });
+            println!(
+                "{names} names, {way}: admitted in {} ms; resident: {} KiB more when loaded, {} KiB more after evaluations",
+                admitted.as_millis(),
+                loaded.saturating_sub(before),
+                resident().saturating_sub(loaded),
+            );
+        }
+    }
+    group.finish();
+}
+
+/// Resident memory of this process in KiB.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    number.unwrap().parse().unwrap()
 }
 
 /// Each policy that ships, admitted without any cache and from one.

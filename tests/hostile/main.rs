@@ -11,6 +11,7 @@
 mod sandbox;
 
 mod call_flood;
+mod configured;
 mod core_module;
 mod crypto_flood;
 mod early_facts;

@@ -1,6 +1,7 @@
 //! Cases: files of JSON, each a request with settings and what a policy must answer.
 
 use std::{
+    cell::OnceCell,
     fmt, fs, io,
     path::{Path, PathBuf},
 };
@@ -208,7 +209,7 @@ fn run<S: DeserializeOwned, A: Answer>(json: &str, policy: fn(&S) -> A) -> Resul
         .map_err(|error| told(error.to_string()))?;
     let settings = Value::Object(case.settings.clone()).to_string();
     let answer = evaluate(&case.request, &settings, || {
-        export::evaluate(export::read::<S>, policy)
+        export::evaluate(&OnceCell::new(), export::read::<S>, policy)
     });
     let answer = answer.checked(&case.request).map_err(told)?;
     answer

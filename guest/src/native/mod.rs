@@ -22,7 +22,7 @@ mod cases;
 pub(crate) mod crypto;
 pub(crate) mod host;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
 use resolvet_proto::judgement::{LogLine, Request};
 use serde::de::DeserializeOwned;
@@ -64,7 +64,7 @@ pub fn check_settings<S: DeserializeOwned>(
     check: fn(&S) -> Result<(), String>,
 ) -> Result<(), String> {
     within(None, settings, || {
-        crate::export::check_settings(crate::export::read::<S>, check)
+        crate::export::check_settings(&OnceCell::new(), crate::export::read::<S>, check)
     })
 }
 

@@ -109,6 +109,9 @@ pub(crate) struct Rule {
     pub(crate) role: Role,
     #[serde(default)]
     pub(crate) settings: Map<String, Value>,
+    /// Whether it reads its settings once, and every evaluation begins with the memory that it has then.
+    #[serde(default)]
+    pub(crate) snapshot: bool,
     #[serde(default)]
     pub(crate) limits: Option<Limits>,
 }

@@ -1,12 +1,15 @@
 //! The policies that judge: those that the program carries, and those of files and folders.
 
 use std::{
+    borrow::Cow,
     env, fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
-use resolvet_engine::{Compiler, Engine, Options, Policy, PolicySet, Rule, read_policy_file};
+use resolvet_engine::{
+    AdmissionError, Compiler, Engine, Options, Policy, PolicySet, Rule, read_policy_file,
+};
 use resolvet_proto::judgement::{Role, UsageProfile};
 
 use crate::{
@@ -94,16 +97,30 @@ fn defaults(engine: &Engine, output: &Output) -> anyhow::Result<Vec<Rule>> {
 }
 
 fn configured_rule(engine: &Engine, rule: &config::Rule, output: &Output) -> anyhow::Result<Rule> {
-    let policy = match (&rule.name, &rule.file) {
-        (Some(name), _) => built_in(engine, name, output)?.ok_or_else(|| {
-            UsageError(format!(
-                "policy `{name}` is not in this program: expected {}",
-                names()
-            ))
-        })?,
-        (None, Some(file)) => from_file(engine, file, output)?,
+    let (name, octets) = match (&rule.name, &rule.file) {
+        (Some(name), _) => {
+            let octets = carried(name).ok_or_else(|| {
+                UsageError(format!(
+                    "policy `{name}` is not in this program: expected {}",
+                    names()
+                ))
+            })?;
+            (name.clone(), Cow::Borrowed(octets))
+        }
+        (None, Some(file)) => (file.display().to_string(), Cow::Owned(read(file)?)),
         (None, None) => {
             return Err(UsageError("a `[[policy]]` has either `name` or `file`".into()).into());
+        }
+    };
+    let policy = match rule.snapshot {
+        false => admitted(engine, &name, &octets, output)?,
+        true => {
+            output.progress(&format!("loading policy {name}, which reads its settings"));
+            let (stages, limits) = (rule.stages.as_deref(), rule.limits);
+            let limits = limits.unwrap_or(engine.options().limits);
+            engine
+                .admit_configured(&octets, &rule.settings, stages, &limits)
+                .map_err(|error| refused(&name, &error))?
         }
     };
     let mut configured = Rule::new(policy);
@@ -135,23 +152,34 @@ fn names() -> String {
 }
 
 fn built_in(engine: &Engine, name: &str, output: &Output) -> anyhow::Result<Option<Policy>> {
-    let found = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
-    found
-        .map(|(name, octets)| admitted(engine, name, octets, output))
+    carried(name)
+        .map(|octets| admitted(engine, name, octets, output))
         .transpose()
 }
 
+/// The component of this name that the program carries.
+fn carried(name: &str) -> Option<&'static [u8]> {
+    let found = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
+    found.map(|(_, octets)| *octets)
+}
+
 fn from_file(engine: &Engine, file: &Path, output: &Output) -> anyhow::Result<Policy> {
-    let octets = read_policy_file(file)
-        .map_err(|error| UsageError(format!("policy `{}`: {error}", file.display())))?;
-    admitted(engine, &file.display().to_string(), &octets, output)
+    admitted(engine, &file.display().to_string(), &read(file)?, output)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, UsageError> {
+    read_policy_file(file)
+        .map_err(|error| UsageError(format!("policy `{}`: {error}", file.display())))
 }
 
 fn admitted(engine: &Engine, name: &str, octets: &[u8], output: &Output) -> anyhow::Result<Policy> {
     output.progress(&format!("loading policy {name}"));
-    engine
-        .admit(octets)
-        .map_err(|error| UsageError(format!("policy `{name}` is not admitted: {error}")).into())
+    let policy = engine.admit(octets);
+    Ok(policy.map_err(|error| refused(name, &error))?)
+}
+
+fn refused(name: &str, error: &AdmissionError) -> UsageError {
+    UsageError(format!("policy `{name}` is not admitted: {error}"))
 }
 
 /// The components of a folder, by name, so that their order does not depend on the file system.

@@ -163,6 +163,41 @@ fn a_policy_that_faults_ends_with_six() {
 }
 
 #[test]
+fn a_policy_that_read_its_settings_once_judges_as_ever() {
+    let bench = Bench::new(Options::new().site(DOMAIN));
+    let config = bench.file("config.toml");
+    let words = ["discover", DOMAIN, "--config", config.to_str().unwrap()];
+    for (settings, expected, said) in [
+        ("{ transports = [\"dot\"] }", 0, ""),
+        // The lab has no such server.
+        (
+            "{ transports = [\"doq\"], only-listed-transports = true }",
+            3,
+            "",
+        ),
+        ("{ transport = 1 }", 2, "unknown field `transport`"),
+    ] {
+        let text = format!(
+            "version = \"v1\"\n[[policy]]\nname = \"pkix\"\nrole = \"authority\"\n\
+             [[policy]]\nname = \"preference\"\nsnapshot = true\nsettings = {settings}\n"
+        );
+        std::fs::write(&config, text).unwrap();
+        let output = bench.run(DOMAIN, &words);
+        assert_eq!(
+            output.status.code(),
+            Some(expected),
+            "{}",
+            self::text(&output)
+        );
+        assert!(
+            self::text(&output).contains(said),
+            "{}",
+            self::text(&output)
+        );
+    }
+}
+
+#[test]
 fn all_candidates_are_judged_when_asked_for() {
     let bench = Bench::new(Options::new().site(DOMAIN));
     let (discovered, _) = bench.json(DOMAIN, &["discover", DOMAIN, "--all"]);

@@ -1,19 +1,27 @@
-//! The compiling child: reads a component, limits itself, writes compiled code.
+//! The compiling child: reads a component, limits itself, has the component read its settings where that is wanted, writes compiled code.
 
 use std::{
     io::{self, Read as _, Write as _},
     process::ExitCode,
 };
 
+use resolvet_proto::judgement::Stage;
 use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 use wasmtime::Engine;
 
-use crate::config;
+use crate::{
+    config,
+    snapshot::{self, Wanted},
+};
 
 /// First octets of what the engine sends.
 const MAGIC: &[u8; 16] = b"resolvet-compile";
-/// Octets of the head: [`MAGIC`] and the numbers of [`Order`].
-const HEAD: usize = MAGIC.len() + 5 * size_of::<u64>();
+/// Numbers of an [`Order`].
+const NUMBERS: usize = 8;
+/// Octets of the head: [`MAGIC`] and the numbers.
+const HEAD: usize = MAGIC.len() + NUMBERS * size_of::<u64>();
+/// How the process ends when the component did not get through its settings.
+pub(crate) const NOT_CONFIGURED: u8 = 2;
 /// How much less important than what serves.
 const NICE: i32 = 10;
 
@@ -30,6 +38,21 @@ pub(crate) struct Order {
     pub(crate) cpu_seconds: u64,
     /// Address space of the child.
     pub(crate) memory_octets: u64,
+    /// Octets of settings that follow the component.
+    pub(crate) settings_octets: u64,
+    /// Octets of memory that the component may have while it reads them.
+    pub(crate) guest_octets: u64,
+    /// Where the component is asked to read its settings, a bit for each of [`STAGES`]. With none it is compiled as it is.
+    pub(crate) stages: u64,
+}
+
+/// Stages in the order of their bits.
+const STAGES: [Stage; 3] = [Stage::Validation, Stage::Selection, Stage::Privacy];
+
+/// The bits of these stages.
+pub(crate) fn bits(stages: &[Stage]) -> u64 {
+    let bit = |(index, stage)| u64::from(stages.contains(stage)) << index;
+    STAGES.iter().enumerate().map(bit).sum()
 }
 
 impl Order {
@@ -40,6 +63,9 @@ impl Order {
             stack_octets,
             cpu_seconds,
             memory_octets,
+            settings_octets,
+            guest_octets,
+            stages,
         } = *self;
         let mut head = MAGIC.to_vec();
         for number in [
@@ -48,6 +74,9 @@ impl Order {
             stack_octets,
             cpu_seconds,
             memory_octets,
+            settings_octets,
+            guest_octets,
+            stages,
         ] {
             head.extend_from_slice(&number.to_be_bytes());
         }
@@ -67,6 +96,9 @@ impl Order {
             stack_octets: numbers.next()?,
             cpu_seconds: numbers.next()?,
             memory_octets: numbers.next()?,
+            settings_octets: numbers.next()?,
+            guest_octets: numbers.next()?,
+            stages: numbers.next()?,
         })
     }
 }
@@ -74,44 +106,64 @@ impl Order {
 /// Compiles one component: what the program `resolvet-compile` does, and the hidden subcommand of a program that is its own
 /// compiler ([`crate::Compiler::Program`]).
 ///
-/// Standard input has the engine's order and the component, standard output gets compiled code, standard error the
+/// Standard input has the engine's order, the component and settings, standard output gets compiled code, standard error the
 /// reason when that fails. Before it looks at the component the process limits its own processor time, address space, files
 /// and core dumps; it never gives that up, so nothing else may be done in it afterwards.
 #[must_use]
 pub fn compile_from_stdin() -> ExitCode {
     match compile(&mut io::stdin().lock(), &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
+        Err(refusal) => {
+            let (code, reason) = match refusal {
+                Refusal::NotCompiled(reason) => (ExitCode::FAILURE, reason),
+                Refusal::NotConfigured(reason) => (ExitCode::from(NOT_CONFIGURED), reason),
+            };
             // When nobody listens there is nobody to tell.
             drop(writeln!(io::stderr(), "{reason}"));
-            ExitCode::FAILURE
+            code
         }
     }
 }
 
-fn compile(input: &mut impl io::Read, output: &mut impl io::Write) -> Result<(), String> {
+/// Why there is no compiled code.
+#[derive(Debug)]
+enum Refusal {
+    NotCompiled(String),
+    NotConfigured(String),
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self::NotCompiled(reason)
+    }
+}
+
+fn compile(input: &mut impl io::Read, output: &mut impl io::Write) -> Result<(), Refusal> {
     let mut head = [0; HEAD];
     let order = input
         .read_exact(&mut head)
         .ok()
         .and_then(|()| Order::decode(&head));
-    let order =
-        order.ok_or("standard input has no order: this program is started by the engine")?;
+    let order = order.ok_or_else(|| {
+        "standard input has no order: this program is started by the engine".to_owned()
+    })?;
     limit(&order).map_err(|error| format!("limits cannot be set: {error}"))?;
-    let mut component = Vec::new();
-    let read = |error: io::Error| format!("standard input: {error}");
-    input
-        .take(order.octets)
-        .read_to_end(&mut component)
-        .map_err(read)?;
-    if component.len() as u64 != order.octets {
-        return Err(format!(
-            "{} octets of a component came, {} were announced",
-            component.len(),
-            order.octets
-        ));
+    let mut component = exactly(input, order.octets, "a component")?;
+    let settings = exactly(input, order.settings_octets, "settings")?;
+    let size = |number: u64| usize::try_from(number).map_err(|error| error.to_string());
+    let stack_octets = size(order.stack_octets)?;
+    let stages = STAGES.iter().enumerate();
+    let stages = stages.filter(|(index, _)| order.stages >> index & 1 == 1);
+    let stages: Vec<Stage> = stages.map(|(_, stage)| *stage).collect();
+    if !stages.is_empty() {
+        let wanted = Wanted {
+            settings: str::from_utf8(&settings).map_err(|error| format!("settings: {error}"))?,
+            stages: &stages,
+            memory_octets: size(order.guest_octets)?,
+            stack_octets,
+        };
+        component = snapshot::take(&component, &wanted).map_err(Refusal::NotConfigured)?;
     }
-    let stack_octets = usize::try_from(order.stack_octets).map_err(|error| error.to_string())?;
     let engine = Engine::new(&config::compilation(order.reservation, stack_octets))
         .map_err(|error| format!("{error:#}"))?;
     let code = engine
@@ -120,7 +172,21 @@ fn compile(input: &mut impl io::Read, output: &mut impl io::Write) -> Result<(),
     output
         .write_all(&code)
         .and_then(|()| output.flush())
-        .map_err(|error| format!("standard output: {error}"))
+        .map_err(|error| format!("standard output: {error}").into())
+}
+
+/// So many octets, no more and no less.
+fn exactly(input: &mut impl io::Read, octets: u64, what: &str) -> Result<Vec<u8>, String> {
+    let mut read = Vec::new();
+    let came = input.take(octets).read_to_end(&mut read);
+    came.map_err(|error| format!("standard input: {error}"))?;
+    if read.len() as u64 != octets {
+        return Err(format!(
+            "{} octets of {what} came, {octets} were announced",
+            read.len()
+        ));
+    }
+    Ok(read)
 }
 
 /// From here on the process has no more than this, whatever happens in it.
@@ -156,6 +222,9 @@ mod tests {
             stack_octets: 3,
             cpu_seconds: 4,
             memory_octets: 5,
+            settings_octets: 6,
+            guest_octets: 7,
+            stages: bits(&[Stage::Privacy]),
         };
         let head: [u8; HEAD] = order.encode().try_into().unwrap();
         assert_eq!(Order::decode(&head), Some(order));
@@ -163,7 +232,10 @@ mod tests {
 
     #[test]
     fn without_an_order_nothing_is_done() {
-        let error = compile(&mut &b"\0asm"[..], &mut Vec::new()).unwrap_err();
-        assert!(error.starts_with("standard input has no order"), "{error}");
+        let refusal = compile(&mut &b"\0asm"[..], &mut Vec::new()).unwrap_err();
+        assert!(
+            matches!(&refusal, Refusal::NotCompiled(reason) if reason.starts_with("standard input has no order")),
+            "{refusal:?}"
+        );
     }
 }

@@ -11,8 +11,13 @@ use std::{
     time::Duration,
 };
 
+use resolvet_proto::judgement::{Digest, Stage};
+
 use crate::{
-    child::Order, error::CompileError, limits::AdmissionLimits, loader::CompiledCode,
+    child::{NOT_CONFIGURED, Order, bits},
+    error::CompileError,
+    limits::AdmissionLimits,
+    loader::CompiledCode,
     text::printable,
 };
 
@@ -23,22 +28,59 @@ const SIGXCPU: i32 = 24;
 /// Threads of the child. More would need more address space than it has.
 const THREADS: &str = "4";
 
+/// What is compiled, and how.
+pub(crate) struct Work<'a> {
+    pub(crate) component: &'a [u8],
+    /// Address space of a memory.
+    pub(crate) reservation: u64,
+    pub(crate) stack_octets: usize,
+    /// What the component reads first, if its memory is to be kept.
+    pub(crate) configured: Option<&'a Configured>,
+}
+
+/// Settings that a component reads once.
+pub(crate) struct Configured {
+    pub(crate) settings: String,
+    pub(crate) stages: Vec<Stage>,
+    /// Octets of memory that it may have.
+    pub(crate) memory_octets: usize,
+}
+
+impl Configured {
+    /// Names the code that comes of this component with these settings.
+    pub(crate) fn name(&self, component: &Digest) -> Digest {
+        let stages = bits(&self.stages).to_be_bytes();
+        let memory = (self.memory_octets as u64).to_be_bytes();
+        let parts: [&[u8]; 4] = [
+            component.as_octets(),
+            &stages,
+            &memory,
+            self.settings.as_bytes(),
+        ];
+        Digest::of(&parts.concat())
+    }
+}
+
 /// Compiles with this program.
 pub(crate) fn compile(
     program: &Path,
     arguments: &[OsString],
-    component: &[u8],
-    reservation: u64,
-    stack_octets: usize,
+    work: &Work<'_>,
     limits: &AdmissionLimits,
 ) -> Result<CompiledCode, CompileError> {
+    let configured = work.configured;
+    let settings = configured.map_or("", |configured| &configured.settings);
     let order = Order {
-        octets: component.len() as u64,
-        reservation,
-        stack_octets: stack_octets as u64,
+        octets: work.component.len() as u64,
+        reservation: work.reservation,
+        stack_octets: work.stack_octets as u64,
         cpu_seconds: limits.compile_cpu_seconds,
         memory_octets: limits.compile_memory_octets,
+        settings_octets: settings.len() as u64,
+        guest_octets: configured.map_or(0, |configured| configured.memory_octets as u64),
+        stages: configured.map_or(0, |configured| bits(&configured.stages)),
     };
+    let body = [work.component, settings.as_bytes()].concat();
     let failed = |source| CompileError::Start {
         program: program.to_path_buf(),
         source,
@@ -54,7 +96,7 @@ pub(crate) fn compile(
         .spawn()
         .map_err(failed)?;
     let mut child = Guard(child);
-    let said = converse(&mut child.0, &order, component, limits).map_err(failed)?;
+    let said = converse(&mut child.0, &order, body, limits).map_err(failed)?;
     let wall = || CompileError::Wall {
         milliseconds: limits.compile_wall_milliseconds,
     };
@@ -83,18 +125,18 @@ impl Drop for Guard {
     }
 }
 
-/// Sends the order and the component, and reads what comes; `None` when the child took too long.
+/// Sends the order and what it is about, and reads what comes; `None` when the child took too long.
 fn converse(
     child: &mut Child,
     order: &Order,
-    component: &[u8],
+    body: Vec<u8>,
     limits: &AdmissionLimits,
 ) -> io::Result<Option<(Vec<u8>, Vec<u8>)>> {
     let missing = || io::Error::from(io::ErrorKind::BrokenPipe);
     let mut stdin = child.stdin.take().ok_or_else(missing)?;
     let stdout = child.stdout.take().ok_or_else(missing)?;
     let stderr = child.stderr.take().ok_or_else(missing)?;
-    let (head, component) = (order.encode(), component.to_vec());
+    let head = order.encode();
     let (sender, receiver) = mpsc::channel();
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
         thread::Builder::new()
@@ -106,11 +148,7 @@ fn converse(
         "resolvet-compile-in",
         Box::new(move || {
             // A child that refuses early closes its input: what it says counts, not that.
-            drop(
-                stdin
-                    .write_all(&head)
-                    .and_then(|()| stdin.write_all(&component)),
-            );
+            drop(stdin.write_all(&head).and_then(|()| stdin.write_all(&body)));
         }),
     )?;
     let most = limits.compiled_octets as u64 + 1;
@@ -149,6 +187,9 @@ fn converse(
 
 fn explain(status: ExitStatus, text: &[u8], limits: &AdmissionLimits) -> CompileError {
     let text = printable(String::from_utf8_lossy(text).trim(), SAID);
+    if status.code() == Some(NOT_CONFIGURED.into()) {
+        return CompileError::Settings { text };
+    }
     match status.signal() {
         Some(SIGXCPU) => CompileError::Processor {
             seconds: limits.compile_cpu_seconds,

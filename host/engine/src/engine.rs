@@ -3,16 +3,18 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use resolvet_proto::judgement::{Digest, Stage};
+use serde_json::{Map, Value};
 use wasmtime::component::{Component, Linker};
 
 use crate::{
     bindings::{privacy::PrivacyPre, selection::SelectionPre, validation::ValidationPre},
     cache::Cache,
-    compiler,
+    compiler::{self, Configured, Work},
     config::{self, Layout},
     error::{AdmissionError, EngineError},
     evaluators::{Evaluators, Permit, Refused},
     host,
+    limits::Limits,
     loader::CompiledCode,
     options::{Compiler, Options},
     policy::{Admitted, Exports, Policy},
@@ -24,6 +26,8 @@ use crate::{
 
 /// Copies of a component at most: each costs its machine code in memory, about four times the file. Threads beyond share.
 const COPIES: usize = 8;
+/// Octets of compiled code beyond which there is one copy: what makes it so large is memory that was kept.
+const LARGE: usize = 16 << 20;
 /// Characters of the runtime's text in an error.
 const SHOWN: usize = 500;
 
@@ -86,9 +90,56 @@ impl Engine {
     /// # Errors
     /// The first reason for which the file is refused.
     pub fn admit(&self, file: &[u8]) -> Result<Policy, AdmissionError> {
+        self.admitted_as(file, None)
+    }
+
+    /// As [`Self::admit`], and has the component read these settings once, at these stages or at all that it exports: every
+    /// evaluation begins with the memory that it has then, and costs nothing of what reading takes. The policy serves under these
+    /// settings alone.
+    ///
+    /// The component reads them in the compiling child: `admission.compile-cpu-seconds` bounds its time, `limits` its memory
+    /// and the settings' size.
+    ///
+    /// # Errors
+    /// As with [`Self::admit`]; the component refuses its settings; or its state cannot be kept, since it changes its tables.
+    pub fn admit_configured(
+        &self,
+        file: &[u8],
+        settings: &Map<String, Value>,
+        stages: Option<&[Stage]>,
+        limits: &Limits,
+    ) -> Result<Policy, AdmissionError> {
+        let settings = Value::Object(settings.clone()).to_string();
+        let (came, limit) = (settings.len(), limits.settings_octets);
+        if came > limit {
+            return Err(AdmissionError::SettingsSize { came, limit });
+        }
+        let configured = Configured {
+            settings,
+            stages: stages.map(<[Stage]>::to_vec).unwrap_or_default(),
+            memory_octets: limits
+                .memory_octets
+                .min(self.0.options.limits.memory_octets),
+        };
+        self.admitted_as(file, Some(configured))
+    }
+
+    fn admitted_as(
+        &self,
+        file: &[u8],
+        mut configured: Option<Configured>,
+    ) -> Result<Policy, AdmissionError> {
         let structure = structure::read(file, &self.0.options.admission)?;
+        if let Some(configured) = &mut configured {
+            match configured.stages.is_empty() {
+                true => configured.stages.clone_from(&structure.stages),
+                false => configured
+                    .stages
+                    .retain(|stage| structure.stages.contains(stage)),
+            }
+        }
         let digest = Digest::of(file);
-        let components = self.components(file, &digest)?;
+        let components = self.components(file, &digest, configured.as_ref())?;
         let Structure {
             manifest,
             imports,
@@ -99,6 +150,7 @@ impl Engine {
             digest,
             octets: file.len(),
             imports,
+            settings: configured.map(|configured| configured.settings.into()),
             copies: components
                 .iter()
                 .map(|component| self.exports(component, &stages))
@@ -109,7 +161,13 @@ impl Engine {
     }
 
     /// The compiled component, from the cache or from the compiler, as often as threads shall have one of their own.
-    fn components(&self, file: &[u8], digest: &Digest) -> Result<Vec<Component>, AdmissionError> {
+    fn components(
+        &self,
+        file: &[u8],
+        digest: &Digest,
+        configured: Option<&Configured>,
+    ) -> Result<Vec<Component>, AdmissionError> {
+        let digest = &configured.map_or(*digest, |configured| configured.name(digest));
         let Inner {
             options,
             runtime,
@@ -130,9 +188,12 @@ impl Engine {
             Compiler::Program { path, arguments } => compiler::compile(
                 path,
                 arguments,
-                file,
-                layout.reservation(options.limits.memory_octets),
-                options.stack_octets,
+                &Work {
+                    component: file,
+                    reservation: layout.reservation(options.limits.memory_octets),
+                    stack_octets: options.stack_octets,
+                    configured,
+                },
                 limits,
             )?,
         };
@@ -201,6 +262,10 @@ fn load(
 ) -> Result<Vec<Component>, AdmissionError> {
     let refused = |error: wasmtime::Error| AdmissionError::Load {
         reason: printable(&format!("{error:#}"), SHOWN),
+    };
+    let copies = match code.as_octets().len() > LARGE {
+        true => 1,
+        false => copies,
     };
     (0..copies)
         .map(|_| code.load(runtime).map_err(refused))

@@ -57,6 +57,14 @@ pub enum AdmissionError {
         /// The member of [`crate::AdmissionLimits`].
         setting: &'static str,
     },
+    /// The settings are larger than a policy may be given.
+    #[error("settings of {came} octets, at most {limit} are allowed (`limits.settings-octets`)")]
+    SettingsSize {
+        /// How large they are.
+        came: usize,
+        /// How large they may be.
+        limit: usize,
+    },
     /// The file does not begin as WebAssembly does.
     #[error("no WebAssembly: expected a component, which begins with `\\0asm`")]
     NotWasm,
@@ -187,6 +195,12 @@ pub enum CompileError {
         /// What it said, printable characters only.
         text: String,
     },
+    /// The component did not get through its settings, or what it made of them cannot be kept.
+    #[error("the policy cannot be kept as it is after reading its settings: {text}")]
+    Settings {
+        /// What was said, printable characters only.
+        text: String,
+    },
     /// It wrote more than allowed.
     #[error("compiled code has more than {limit} octets (`admission.compiled-octets`)")]
     Output {
@@ -254,6 +268,14 @@ pub enum SetError {
         came: usize,
         /// What the engine has.
         limit: usize,
+    },
+    /// The policy's memory was kept with settings that it has read, and these are others.
+    #[error(
+        "policy `{policy}` was admitted with other settings than the rule's, expected the same"
+    )]
+    OtherSettings {
+        /// The policy's name.
+        policy: String,
     },
     /// The policy was admitted by another engine.
     #[error("policy `{policy}` was admitted by another engine")]

@@ -40,6 +40,7 @@ mod manifest;
 mod options;
 mod policy;
 mod set;
+mod snapshot;
 mod state;
 mod structure;
 mod text;

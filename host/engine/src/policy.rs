@@ -29,6 +29,8 @@ pub(crate) struct Admitted {
     pub(crate) imports: Vec<String>,
     pub(crate) stages: Vec<Stage>,
     pub(crate) runtime: Engine,
+    /// The settings that it has read already, JSON, if its memory was kept.
+    pub(crate) settings: Option<Arc<str>>,
     /// The same for each copy of the component. A memory's slot is given again to the copy that used it last: threads with
     /// copies of their own do not take turns with the same memory, which would move it from core to core each time.
     pub(crate) copies: Vec<Exports>,
@@ -74,6 +76,12 @@ impl Policy {
     #[must_use]
     pub fn stages(&self) -> &[Stage] {
         &self.0.stages
+    }
+
+    /// The settings under which alone it serves, JSON: those that it read before its memory was kept.
+    #[must_use]
+    pub fn settings(&self) -> Option<&str> {
+        self.0.settings.as_deref()
     }
 
     /// What this thread evaluates by. `None` only if there is no copy, which admission does not make.

@@ -142,6 +142,9 @@ fn prepare(engine: &Engine, rule: &Rule) -> Result<Prepared, SetError> {
             limit,
         });
     }
+    if rule.policy.settings().is_some_and(|read| read != settings) {
+        return Err(SetError::OtherSettings { policy: policy() });
+    }
     let prepared = Prepared {
         settings: settings.into(),
         limits,

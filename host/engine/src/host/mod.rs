@@ -16,7 +16,7 @@ mod server;
 mod settings;
 
 use bytes::Bytes;
-use resolvet_proto::judgement::{Der, Source};
+use resolvet_proto::judgement::{Der, Source, Stage};
 use wasmtime::{
     Engine, StoreContextMut,
     component::{ComponentNamedList, Lift, Linker, LinkerInstance, Lower},
@@ -67,6 +67,11 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
         (interface.link)(&mut linker.instance(&name)?)?;
     }
     Ok(linker)
+}
+
+/// The interface by which a policy judges at this stage.
+pub(crate) fn exported(stage: Stage) -> String {
+    format!("{PACKAGE}/{}@{VERSION}", stage.as_str())
 }
 
 /// Whether this function of this interface is offered.

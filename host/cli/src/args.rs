@@ -1,5 +1,6 @@
 //! Arguments and their help.
 
+mod daemon;
 mod network;
 mod publish;
 
@@ -8,6 +9,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use resolvet::enrolment::{Enroller, Scheme};
 
+pub(crate) use daemon::{Control, DaemonArguments};
 pub(crate) use network::{NetworkCommand, Trust};
 pub(crate) use publish::{CertificateRequest, Dnr, EstContent, NamedHost, PublishCommand, Zone};
 
@@ -123,7 +125,12 @@ pub(crate) enum Command {
     /// Print what a network's administrator has to publish.
     #[command(subcommand)]
     Publish(PublishCommand),
-    /// List, run and test policies.
+    /// Say what the daemon `resolvetd` does: its server, its policies, its answers.
+    Status {
+        #[command(flatten)]
+        control: Control,
+    },
+    /// List, run and test policies; have the daemon load them anew.
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Write a configuration template, or check a configuration.
@@ -135,7 +142,7 @@ pub(crate) enum Command {
 }
 
 /// What a journey begins with. Every option stands in the configuration too; an option wins.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Journey {
     /// Configuration file (see `resolvet config template`).
     #[arg(long, value_name = "FILE")]
@@ -381,6 +388,11 @@ pub(crate) enum PolicyCommand {
         /// Which judgement, for a policy that makes several.
         #[arg(long, value_enum)]
         stage: Option<StageName>,
+    },
+    /// Have the daemon load configuration and policies anew: all of it, or, when anything is refused, nothing.
+    Reload {
+        #[command(flatten)]
+        control: Control,
     },
     /// Run the cases of a policy in the sandbox: files of settings, request and expected answer.
     Cases {

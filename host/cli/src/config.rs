@@ -37,6 +37,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) keys: Keys,
     #[serde(default)]
+    pub(crate) daemon: Daemon,
+    #[serde(default)]
     pub(crate) policies: Policies,
     /// The policies in order. Absent: the three that the program carries.
     #[serde(default, rename = "policy")]
@@ -51,6 +53,7 @@ pub(crate) struct Network {
     pub(crate) profile: Option<Profile>,
     pub(crate) trust_anchors: Option<String>,
     pub(crate) end_entity: Vec<PathBuf>,
+    pub(crate) revocation_lists: Vec<PathBuf>,
     pub(crate) discovery: Option<Vec<String>>,
     pub(crate) interface: Option<String>,
     pub(crate) network_options: Vec<OptionText>,
@@ -82,6 +85,25 @@ pub(crate) enum DohMethod {
 pub(crate) struct Keys {
     pub(crate) store: Option<String>,
     pub(crate) pkcs11_module: Option<PathBuf>,
+}
+
+/// What the daemon does.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Daemon {
+    pub(crate) domain: Option<String>,
+    pub(crate) enrolment: Option<String>,
+    pub(crate) designated: Option<bool>,
+    pub(crate) listen: Vec<String>,
+    pub(crate) control: Option<PathBuf>,
+    pub(crate) state: Option<PathBuf>,
+    pub(crate) watch: Option<bool>,
+    pub(crate) queries: Option<u32>,
+    pub(crate) streams: Option<u32>,
+    pub(crate) cache_octets: Option<u32>,
+    pub(crate) longest_ttl: Option<u32>,
+    pub(crate) longest_negative_ttl: Option<u32>,
+    pub(crate) drain_milliseconds: Option<u32>,
 }
 
 /// Where more policies are and what they may use.
@@ -122,6 +144,7 @@ impl Default for Config {
             version: VERSION.into(),
             network: Network::default(),
             keys: Keys::default(),
+            daemon: Daemon::default(),
             policies: Policies::default(),
             rules: None,
         }
@@ -159,7 +182,10 @@ impl Config {
     fn relative_to(&mut self, folder: &Path) {
         let join = |path: &mut PathBuf| *path = folder.join(&*path);
         self.network.end_entity.iter_mut().for_each(join);
+        self.network.revocation_lists.iter_mut().for_each(join);
         self.keys.pkcs11_module.iter_mut().for_each(join);
+        self.daemon.control.iter_mut().for_each(join);
+        self.daemon.state.iter_mut().for_each(join);
         self.policies.folder.iter_mut().for_each(join);
         self.policies.cache.iter_mut().for_each(join);
         self.rules

@@ -1,12 +1,19 @@
 //! From arguments and configuration to a client and a session's configuration.
 
-use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use resolvet::{
     Attachment, Client, Limits, Policies, Recursive, anchors,
-    enrolment::{Enroller, NetworkName, Renewal, Step, in_words, reattach},
+    enrolment::{Enroller, Enrolment, NetworkName, Renewal, Step, in_words, reattach},
     offers,
+    stub::{Evidence, Origin},
 };
 use resolvet_proto::{
     discovery::{Plan, dnr::NetworkOption},
@@ -19,6 +26,7 @@ use crate::{
     args::{Journey, Profile, TokenArguments, socket_address},
     config::{Config, DohMethod, Network},
     consent,
+    daemon::protocol::NetworkChange,
     enrolled::{self, Enrolled},
     exit::UsageError,
     keys,
@@ -45,6 +53,40 @@ pub(crate) struct Prepared {
     interface: Option<String>,
     pub(crate) resolver: SocketAddr,
     pub(crate) profile: UsageProfile,
+    described: Described,
+}
+
+/// What an attachment is made of, to be compared with another's.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Described {
+    session: session::Config,
+    network: Network,
+    resolver: SocketAddr,
+    interface: Option<String>,
+    enrolled: Option<(NetworkName, Enrolment)>,
+}
+
+impl Described {
+    pub(crate) const fn session(&self) -> &session::Config {
+        &self.session
+    }
+
+    /// What has to be done so that an attachment made of this is as one made of the other.
+    pub(crate) fn compared(&self, other: &Self) -> NetworkChange {
+        if self == other {
+            return NetworkChange::Unchanged;
+        }
+        let evidence = Evidence::of(&other.session);
+        let mut same_evidence = self.clone();
+        same_evidence.session.anchors = evidence.anchors;
+        same_evidence.session.conveyed = evidence.conveyed;
+        same_evidence.session.crls = evidence.crls;
+        if same_evidence == *other {
+            NetworkChange::JudgedAgain
+        } else {
+            NetworkChange::Replaced
+        }
+    }
 }
 
 /// Prepares a journey to this domain, or to the one of an enrolment.
@@ -53,96 +95,169 @@ pub(crate) fn prepare(
     journey: Journey,
     output: &Output,
 ) -> anyhow::Result<Prepared> {
-    let mut config = match &journey.config {
-        Some(path) => Config::read(path)?,
-        None => Config::default(),
-    };
-    config.policies.folder = journey.policies.or(config.policies.folder);
-    let profile = match journey.profile.or(config.network.profile) {
-        None | Some(Profile::Strict) => UsageProfile::Strict,
-        Some(Profile::Opportunistic) => UsageProfile::Opportunistic,
-    };
-    let resolver = resolver(journey.resolver, config.network.resolver.as_deref())?;
-    let anchors = journey
-        .trust_anchors
-        .or(config.network.trust_anchors.clone());
-    let end_entity = if journey.end_entity.is_empty() {
-        &config.network.end_entity
-    } else {
-        &journey.end_entity
-    };
-    // What the user says about trust wins over what is stored.
-    let said = anchors.is_some() || !end_entity.is_empty();
-    let enrolled = if journey.designated || (said && journey.network.is_none()) {
-        None
-    } else {
-        let network = journey.network.as_deref();
-        enrolled::chosen(journey.store.as_deref(), network, domain)?
-    };
-    let stored = enrolled.as_ref().and_then(|enrolled| {
-        let name = &enrolled.enrolment.authentication_domain_name;
-        name.clone()
-    });
-    let domain = domain.map(str::to_owned).or(stored);
-    match (&domain, journey.designated) {
-        (None, false) => {
-            let text = "give a domain: there is no enrolment that would say one (`resolvet bootstrap`); or --designated";
-            return Err(UsageError(text.into()).into());
-        }
-        (Some(_), true) => {
-            let text = "--designated stands instead of a domain";
-            return Err(UsageError(text.into()).into());
-        }
-        _ => {}
-    }
-    let (engine, set) = policies::load(&config, &profile, output)?;
-    let mut limits = Limits::default();
-    let milliseconds = |value: u32| Duration::from_millis(value.into());
-    if let Some(handshake) = config.network.handshake_milliseconds {
-        limits.handshake = milliseconds(handshake);
-    }
-    if let Some(query) = config.network.query_milliseconds {
-        limits.query = milliseconds(query);
-    }
-    let recursive = Recursive::new(resolver, LOOKUP);
-    let policies = Policies::new(&engine, set);
-    let client = client(&config.network, policies.clone(), recursive)?.with_limits(limits);
-    let keys = keys::store(&config.keys, &TokenArguments::default(), None)?;
-    let mut enroller = Enroller::new(policies, places::known(recursive)).with_keys(keys);
-    if let Some(Enrolled { store, network, .. }) = &enrolled {
-        enroller = enroller.with_network_identity(consent::of_enrolled(store, network)?);
+    let wish = Wish::read(domain, journey)?;
+    let (engine, set) = policies::load(&wish.config, &wish.profile, output)?;
+    wish.prepare(Policies::new(&engine, set))
+}
+
+/// What arguments, configuration and enrolments say, before anything is loaded or asked.
+pub(crate) struct Wish {
+    pub(crate) config: Config,
+    pub(crate) profile: UsageProfile,
+    resolver: SocketAddr,
+    domain: Option<String>,
+    anchors: Option<String>,
+    end_entity: Vec<PathBuf>,
+    enrolled: Option<Enrolled>,
+    interface: Option<String>,
+}
+
+impl Wish {
+    /// Reads the configuration that the arguments name; what these say themselves wins.
+    pub(crate) fn read(domain: Option<&str>, journey: Journey) -> anyhow::Result<Self> {
+        let config = match &journey.config {
+            Some(path) => Config::read(path)?,
+            None => Config::default(),
+        };
+        Self::of(config, domain, journey)
     }
 
-    let mut session = match domain {
-        Some(domain) => session::Config::new(domain, random()?),
-        None => session::Config::of_network(resolver.ip(), random()?),
-    };
-    find_by(&mut session, &config.network)?;
-    session.usage_profile = profile.clone();
-    match &enrolled {
-        None => {
-            session.anchors = Arc::new(trust_anchors(anchors.as_deref())?);
-            session.conveyed = conveyed(end_entity)?;
+    /// What this configuration and the arguments say.
+    pub(crate) fn of(
+        mut config: Config,
+        domain: Option<&str>,
+        journey: Journey,
+    ) -> anyhow::Result<Self> {
+        config.policies.folder = journey.policies.or(config.policies.folder);
+        let profile = match journey.profile.or(config.network.profile) {
+            None | Some(Profile::Strict) => UsageProfile::Strict,
+            Some(Profile::Opportunistic) => UsageProfile::Opportunistic,
+        };
+        let resolver = resolver(journey.resolver, config.network.resolver.as_deref())?;
+        let anchors = journey
+            .trust_anchors
+            .or(config.network.trust_anchors.clone());
+        let end_entity = if journey.end_entity.is_empty() {
+            config.network.end_entity.clone()
+        } else {
+            journey.end_entity
+        };
+        // What the user says about trust wins over what is stored.
+        let said = anchors.is_some() || !end_entity.is_empty();
+        let enrolled = if journey.designated || (said && journey.network.is_none()) {
+            None
+        } else {
+            let network = journey.network.as_deref();
+            enrolled::chosen(journey.store.as_deref(), network, domain)?
+        };
+        let stored = enrolled.as_ref().and_then(|enrolled| {
+            let name = &enrolled.enrolment.authentication_domain_name;
+            name.clone()
+        });
+        let domain = domain.map(str::to_owned).or(stored);
+        match (&domain, journey.designated) {
+            (None, false) => {
+                let text = "give a domain: there is no enrolment that would say one (`resolvet bootstrap`); or --designated";
+                return Err(UsageError(text.into()).into());
+            }
+            (Some(_), true) => {
+                let text = "--designated stands instead of a domain";
+                return Err(UsageError(text.into()).into());
+            }
+            _ => {}
         }
-        Some(enrolled) if enrolled.enrolment.database == AnchorDatabase::Implicit => {
-            enroller = enroller.with_implicit_anchors(Arc::new(anchors::from_system()?));
+        let interface = journey.interface.or(config.network.interface.clone());
+        Ok(Self {
+            config,
+            profile,
+            resolver,
+            domain,
+            anchors,
+            end_entity,
+            enrolled,
+            interface,
+        })
+    }
+
+    /// Everything else, with these policies.
+    pub(crate) fn prepare(self, policies: Policies) -> anyhow::Result<Prepared> {
+        let Self {
+            config,
+            profile,
+            resolver,
+            domain,
+            anchors,
+            end_entity,
+            enrolled,
+            interface,
+        } = self;
+        let mut limits = Limits::default();
+        let milliseconds = |value: u32| Duration::from_millis(value.into());
+        if let Some(handshake) = config.network.handshake_milliseconds {
+            limits.handshake = milliseconds(handshake);
         }
-        Some(_) => {}
+        if let Some(query) = config.network.query_milliseconds {
+            limits.query = milliseconds(query);
+        }
+        let recursive = Recursive::new(resolver, LOOKUP);
+        let client = client(&config.network, policies.clone(), recursive)?.with_limits(limits);
+        let keys = keys::store(&config.keys, &TokenArguments::default(), None)?;
+        let mut enroller = Enroller::new(policies, places::known(recursive)).with_keys(keys);
+        if let Some(Enrolled { store, network, .. }) = &enrolled {
+            enroller = enroller.with_network_identity(consent::of_enrolled(store, network)?);
+        }
+        let mut session = match domain {
+            Some(domain) => session::Config::new(domain, random()?),
+            None => session::Config::of_network(resolver.ip(), random()?),
+        };
+        find_by(&mut session, &config.network)?;
+        session.usage_profile = profile.clone();
+        match &enrolled {
+            None => {
+                session.anchors = Arc::new(trust_anchors(anchors.as_deref())?);
+                session.conveyed = conveyed(&end_entity)?;
+            }
+            Some(enrolled) if enrolled.enrolment.database == AnchorDatabase::Implicit => {
+                enroller = enroller.with_implicit_anchors(Arc::new(anchors::from_system()?));
+            }
+            Some(_) => {}
+        }
+        session.attempts = config.network.attempts.unwrap_or(session.attempts);
+        session.at_once = config.network.attempts_at_once.unwrap_or(session.at_once);
+        if let Some(delay) = config.network.attempt_delay_milliseconds {
+            session.attempt_delay = delay.into();
+        }
+        session.crls = revocation_lists(&config.network.revocation_lists)?;
+        let described = Described {
+            session: session::Config {
+                seed: 0,
+                ..session.clone()
+            },
+            // Files are compared by what is in them.
+            network: Network {
+                trust_anchors: None,
+                end_entity: Vec::new(),
+                revocation_lists: Vec::new(),
+                fallback_trust_anchors: None,
+                ..config.network
+            },
+            resolver,
+            interface: interface.clone(),
+            enrolled: enrolled
+                .as_ref()
+                .map(|enrolled| (enrolled.network.clone(), enrolled.enrolment.clone())),
+        };
+        Ok(Prepared {
+            client,
+            session,
+            enroller,
+            enrolled,
+            interface,
+            resolver,
+            profile,
+            described,
+        })
     }
-    session.attempts = config.network.attempts.unwrap_or(session.attempts);
-    session.at_once = config.network.attempts_at_once.unwrap_or(session.at_once);
-    if let Some(delay) = config.network.attempt_delay_milliseconds {
-        session.attempt_delay = delay.into();
-    }
-    Ok(Prepared {
-        client,
-        session,
-        enroller,
-        enrolled,
-        interface: journey.interface.or(config.network.interface),
-        resolver,
-        profile,
-    })
 }
 
 /// The ways that the session goes, and what is written down.
@@ -193,6 +308,32 @@ impl Prepared {
     /// The network whose enrolment is used.
     pub(crate) fn network(&self) -> Option<NetworkName> {
         self.enrolled.as_ref().map(|found| found.network.clone())
+    }
+
+    pub(crate) fn described(&self) -> Described {
+        self.described.clone()
+    }
+
+    /// What a stub attaches by. What the network says of encrypted resolvers is asked for now.
+    pub(crate) async fn for_stub(mut self, output: &Output) -> anyhow::Result<(Client, Origin)> {
+        if let Some(interface) = &self.interface {
+            let options = designations(interface, output).await?;
+            self.session.network_options.extend(options);
+        }
+        let session = Box::new(self.session);
+        let origin = match self.enrolled {
+            None => Origin::Configured(session),
+            Some(Enrolled { store, network, .. }) => {
+                let enroller = Box::new(self.enroller);
+                Origin::Enrolled {
+                    enroller,
+                    store,
+                    network,
+                    session,
+                }
+            }
+        };
+        Ok((self.client, origin))
     }
 
     /// Attaches, until a server is vetted or the session has failed, and says to which domain. With an enrolment that does
@@ -296,6 +437,16 @@ fn trust_anchors(source: Option<&str>) -> anyhow::Result<AnchorSet> {
         Some(file) => anchors::from_file(Path::new(file))
             .map_err(|error| UsageError(format!("--trust-anchors: {error}")).into()),
     }
+}
+
+fn revocation_lists(files: &[PathBuf]) -> Result<Vec<Der>, UsageError> {
+    let mut lists = Vec::new();
+    for file in files {
+        let read = anchors::revocation_lists(file)
+            .map_err(|error| UsageError(format!("`network.revocation-lists`: {error}")))?;
+        lists.extend(read);
+    }
+    Ok(lists)
 }
 
 fn conveyed(files: &[impl AsRef<Path>]) -> anyhow::Result<Conveyed> {

@@ -53,6 +53,7 @@ impl Tone {
 }
 
 /// Where everything is printed.
+#[derive(Debug, Clone)]
 pub(crate) struct Output {
     format: Format,
 }
@@ -145,6 +146,11 @@ impl Output {
             .read_line(&mut answer)
             .context("the terminal cannot be read")?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
+    /// A line of a daemon's log: whoever started it adds times.
+    pub(crate) fn log(&self, text: &str) {
+        anstream::eprintln!("{text}");
     }
 
     /// A remark for a person, beside the output.

@@ -2,17 +2,21 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::Context as _;
 use resolvet_engine::{
-    AdmissionError, Compiler, Engine, Options, Policy, PolicySet, Rule, read_policy_file,
+    AdmissionError, Compiler, Engine, Limits, Options, Policy, PolicySet, Rule, read_policy_file,
 };
-use resolvet_proto::judgement::{Role, UsageProfile};
+use resolvet_proto::judgement::{Digest, Role, Stage, UsageProfile};
+use serde_json::{Map, Value};
 
 use crate::{
+    commands::cases,
     config::{self, Config},
     exit::UsageError,
     output::Output,
@@ -62,32 +66,182 @@ pub(crate) fn load(
     profile: &UsageProfile,
     output: &Output,
 ) -> anyhow::Result<(Engine, PolicySet)> {
-    let engine = engine(&config.policies)?;
-    let mut rules = Vec::new();
-    match &config.rules {
-        Some(configured) => {
-            for rule in configured {
-                rules.push(configured_rule(&engine, rule, output)?);
-            }
-        }
-        None => rules.extend(defaults(&engine, output)?),
-    }
-    if let Some(folder) = &config.policies.folder {
-        for file in component_files(folder)? {
-            rules.push(Rule::new(from_file(&engine, &file, output)?));
-        }
-    }
+    let mut loader = Loader::new(config)?;
+    let rules = loader.rules(config, output)?;
+    let engine = loader.engine().clone();
     let set =
         PolicySet::new(&engine, profile, rules).map_err(|error| UsageError(error.to_string()))?;
     Ok((engine, set))
 }
 
+/// Loads policies by configurations, one after another: what was admitted before is not admitted again.
+pub(crate) struct Loader {
+    engine: Engine,
+    admitted: BTreeMap<Key, Admitted>,
+    /// The files of the last rules and what was in them.
+    files: Vec<(PathBuf, Vec<u8>)>,
+}
+
+/// A component, and the settings that it has read if its memory was kept: JSON, with stages and limits.
+type Key = (Digest, Option<String>);
+
+/// A policy and its component.
+struct Admitted {
+    policy: Policy,
+    octets: Arc<[u8]>,
+}
+
+/// Settings that a policy reads once.
+#[derive(Clone, Copy)]
+pub(crate) struct Settled<'a> {
+    pub(crate) settings: &'a Map<String, Value>,
+    pub(crate) stages: Option<&'a [Stage]>,
+    pub(crate) limits: Option<Limits>,
+}
+
+impl Loader {
+    /// A loader whose engine has what this configuration says.
+    pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
+        Ok(Self::of(engine(&config.policies)?))
+    }
+
+    fn of(engine: Engine) -> Self {
+        Self {
+            engine,
+            admitted: BTreeMap::new(),
+            files: Vec::new(),
+        }
+    }
+
+    pub(crate) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The rules of this configuration.
+    pub(crate) fn rules(&mut self, config: &Config, output: &Output) -> anyhow::Result<Vec<Rule>> {
+        self.files.clear();
+        let mut rules = Vec::new();
+        match &config.rules {
+            Some(configured) => {
+                for rule in configured {
+                    rules.push(configured_rule(self, rule, output)?);
+                }
+            }
+            None => rules.extend(defaults(self, output)?),
+        }
+        if let Some(folder) = &config.policies.folder {
+            for file in component_files(folder)? {
+                rules.push(Rule::new(from_file(self, &file, output)?));
+            }
+        }
+        for rule in &mut rules {
+            // The engine's own are those of the configuration that it began with.
+            rule.limits.get_or_insert(config.policies.limits);
+        }
+        Ok(rules)
+    }
+
+    fn read(&mut self, file: &Path) -> Result<Vec<u8>, UsageError> {
+        let octets = read_policy_file(file)
+            .map_err(|error| UsageError(format!("policy `{}`: {error}", file.display())))?;
+        self.files.push((file.to_owned(), octets.clone()));
+        Ok(octets)
+    }
+
+    /// Admits a component, unless it is admitted already.
+    pub(crate) fn admit(
+        &mut self,
+        name: &str,
+        octets: &[u8],
+        output: &Output,
+    ) -> anyhow::Result<Policy> {
+        let key = (Digest::of(octets), None);
+        self.admit_as(key, (name, octets), output, |engine| engine.admit(octets))
+    }
+
+    /// Admits a component and keeps the memory that it has once it has read these settings.
+    pub(crate) fn admit_settled(
+        &mut self,
+        name: &str,
+        octets: &[u8],
+        settled: Settled<'_>,
+        output: &Output,
+    ) -> anyhow::Result<Policy> {
+        let Settled {
+            settings,
+            stages,
+            limits,
+        } = settled;
+        let limits = limits.unwrap_or(self.engine.options().limits);
+        let read = serde_json::to_string(&(settings, stages, limits))?;
+        let key = (Digest::of(octets), Some(read));
+        self.admit_as(key, (name, octets), output, |engine| {
+            engine.admit_configured(octets, settings, stages, &limits)
+        })
+    }
+
+    fn admit_as(
+        &mut self,
+        key: Key,
+        (name, octets): (&str, &[u8]),
+        output: &Output,
+        admit: impl FnOnce(&Engine) -> Result<Policy, AdmissionError>,
+    ) -> anyhow::Result<Policy> {
+        if let Some(admitted) = self.admitted.get(&key) {
+            return Ok(admitted.policy.clone());
+        }
+        output.progress(&format!("loading policy {name}"));
+        let policy = admit(&self.engine)
+            .map_err(|error| UsageError(format!("policy `{name}` is not admitted: {error}")))?;
+        let admitted = Admitted {
+            policy: policy.clone(),
+            octets: octets.into(),
+        };
+        self.admitted.insert(key, admitted);
+        Ok(policy)
+    }
+
+    /// Runs the cases that stand beside the files of the last rules: of `rule.wasm` in the folder `rule.cases`. Each case has
+    /// settings of its own.
+    pub(crate) fn run_cases(&mut self, output: &Output) -> anyhow::Result<()> {
+        for (file, octets) in std::mem::take(&mut self.files) {
+            let folder = file.with_extension("cases");
+            if folder.is_dir() {
+                let policy = self.admit(&file.display().to_string(), &octets, output)?;
+                output.progress(&format!("running the cases of {}", folder.display()));
+                cases::hold(&self.engine, &policy, &folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The component with this digest, among those that were admitted.
+    pub(crate) fn octets(&self, digest: &Digest) -> Option<Arc<[u8]>> {
+        let mut of_digest = self.admitted.iter().filter(|((own, _), _)| own == digest);
+        of_digest
+            .next()
+            .map(|(_, admitted)| Arc::clone(&admitted.octets))
+    }
+
+    /// Forgets what this set does not use.
+    pub(crate) fn retain(&mut self, set: &PolicySet) {
+        let is_used = |policy: &Policy| {
+            set.rules().iter().any(|rule| {
+                let used = &rule.policy;
+                used.digest() == policy.digest() && used.settings() == policy.settings()
+            })
+        };
+        self.admitted
+            .retain(|_, admitted| is_used(&admitted.policy));
+    }
+}
+
 /// The three that the program carries: path validation with authority, the others as restrictions.
-fn defaults(engine: &Engine, output: &Output) -> anyhow::Result<Vec<Rule>> {
+fn defaults(loader: &mut Loader, output: &Output) -> anyhow::Result<Vec<Rule>> {
     BUILT_IN
         .iter()
         .map(|(name, octets)| {
-            let mut rule = Rule::new(admitted(engine, name, octets, output)?);
+            let mut rule = Rule::new(loader.admit(name, octets, output)?);
             if *name == "pkix" {
                 rule.role = Role::Authority;
             }
@@ -96,7 +250,11 @@ fn defaults(engine: &Engine, output: &Output) -> anyhow::Result<Vec<Rule>> {
         .collect()
 }
 
-fn configured_rule(engine: &Engine, rule: &config::Rule, output: &Output) -> anyhow::Result<Rule> {
+fn configured_rule(
+    loader: &mut Loader,
+    rule: &config::Rule,
+    output: &Output,
+) -> anyhow::Result<Rule> {
     let (name, octets) = match (&rule.name, &rule.file) {
         (Some(name), _) => {
             let octets = carried(name).ok_or_else(|| {
@@ -107,20 +265,20 @@ fn configured_rule(engine: &Engine, rule: &config::Rule, output: &Output) -> any
             })?;
             (name.clone(), Cow::Borrowed(octets))
         }
-        (None, Some(file)) => (file.display().to_string(), Cow::Owned(read(file)?)),
+        (None, Some(file)) => (file.display().to_string(), Cow::Owned(loader.read(file)?)),
         (None, None) => {
             return Err(UsageError("a `[[policy]]` has either `name` or `file`".into()).into());
         }
     };
     let policy = match rule.snapshot {
-        false => admitted(engine, &name, &octets, output)?,
+        false => loader.admit(&name, &octets, output)?,
         true => {
-            output.progress(&format!("loading policy {name}, which reads its settings"));
-            let (stages, limits) = (rule.stages.as_deref(), rule.limits);
-            let limits = limits.unwrap_or(engine.options().limits);
-            engine
-                .admit_configured(&octets, &rule.settings, stages, &limits)
-                .map_err(|error| refused(&name, &error))?
+            let settled = Settled {
+                settings: &rule.settings,
+                stages: rule.stages.as_deref(),
+                limits: rule.limits,
+            };
+            loader.admit_settled(&name, &octets, settled, output)?
         }
     };
     let mut configured = Rule::new(policy);
@@ -134,7 +292,8 @@ fn configured_rule(engine: &Engine, rule: &config::Rule, output: &Output) -> any
 
 /// A policy by the name of one that the program carries, or by a file.
 pub(crate) fn named(engine: &Engine, policy: &str, output: &Output) -> anyhow::Result<Policy> {
-    if let Some(policy) = built_in(engine, policy, output)? {
+    let loader = &mut Loader::of(engine.clone());
+    if let Some(policy) = built_in(loader, policy, output)? {
         return Ok(policy);
     }
     if !policy.contains(['/', '.']) && !Path::new(policy).exists() {
@@ -144,16 +303,16 @@ pub(crate) fn named(engine: &Engine, policy: &str, output: &Output) -> anyhow::R
         );
         return Err(UsageError(text).into());
     }
-    from_file(engine, Path::new(policy), output)
+    from_file(loader, Path::new(policy), output)
 }
 
 fn names() -> String {
     BUILT_IN.map(|(name, _)| format!("`{name}`")).join(", ")
 }
 
-fn built_in(engine: &Engine, name: &str, output: &Output) -> anyhow::Result<Option<Policy>> {
+fn built_in(loader: &mut Loader, name: &str, output: &Output) -> anyhow::Result<Option<Policy>> {
     carried(name)
-        .map(|octets| admitted(engine, name, octets, output))
+        .map(|octets| loader.admit(name, octets, output))
         .transpose()
 }
 
@@ -163,23 +322,9 @@ fn carried(name: &str) -> Option<&'static [u8]> {
     found.map(|(_, octets)| *octets)
 }
 
-fn from_file(engine: &Engine, file: &Path, output: &Output) -> anyhow::Result<Policy> {
-    admitted(engine, &file.display().to_string(), &read(file)?, output)
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, UsageError> {
-    read_policy_file(file)
-        .map_err(|error| UsageError(format!("policy `{}`: {error}", file.display())))
-}
-
-fn admitted(engine: &Engine, name: &str, octets: &[u8], output: &Output) -> anyhow::Result<Policy> {
-    output.progress(&format!("loading policy {name}"));
-    let policy = engine.admit(octets);
-    Ok(policy.map_err(|error| refused(name, &error))?)
-}
-
-fn refused(name: &str, error: &AdmissionError) -> UsageError {
-    UsageError(format!("policy `{name}` is not admitted: {error}"))
+fn from_file(loader: &mut Loader, file: &Path, output: &Output) -> anyhow::Result<Policy> {
+    let octets = loader.read(file)?;
+    loader.admit(&file.display().to_string(), &octets, output)
 }
 
 /// The components of a folder, by name, so that their order does not depend on the file system.

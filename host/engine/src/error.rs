@@ -329,6 +329,12 @@ pub enum FileError {
         /// Its permissions.
         mode: u32,
     },
+    /// It was written to while it was read.
+    #[error("`{}` was written to while it was read: read it again when it is complete", path.display())]
+    Changing {
+        /// The file.
+        path: PathBuf,
+    },
     /// It is larger than a policy may be.
     #[error("`{}` has more than {limit} octets (`admission.file-octets`)", path.display())]
     TooLarge {

@@ -48,7 +48,7 @@ pub fn guarded_path(path: &Path) -> Result<PathBuf, FileError> {
 /// As [`read_policy_file`] with a limit of its own.
 pub(crate) fn read_guarded(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
     let path = guarded_path(path)?;
-    let file = File::open(&path).map_err(at(&path))?;
+    let mut file = File::open(&path).map_err(at(&path))?;
     // What counts is the file that was opened, not the one that had its name a moment ago.
     let metadata = file.metadata().map_err(at(&path))?;
     if !metadata.is_file() {
@@ -56,13 +56,25 @@ pub(crate) fn read_guarded(path: &Path, limit: usize) -> Result<Vec<u8>, FileErr
     }
     guard(&path, &metadata, false)?;
     let mut octets = Vec::new();
-    file.take(limit as u64 + 1)
+    (&mut file)
+        .take(limit as u64 + 1)
         .read_to_end(&mut octets)
         .map_err(at(&path))?;
     if octets.len() > limit {
         return Err(FileError::TooLarge { path, limit });
     }
+    // Octets of before and after a change are no policy that anybody wrote.
+    if moment(&file.metadata().map_err(at(&path))?) != moment(&metadata) {
+        return Err(FileError::Changing { path });
+    }
     Ok(octets)
+}
+
+/// What differs when a file was written to.
+fn moment(metadata: &Metadata) -> (u64, i64, i64, i64, i64) {
+    let (seconds, nanoseconds) = (metadata.mtime(), metadata.mtime_nsec());
+    let (size, changed) = (metadata.size(), metadata.ctime());
+    (size, seconds, nanoseconds, changed, metadata.ctime_nsec())
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> FileError {

@@ -11,7 +11,7 @@ use resolvet_proto::{
     judgement::{AnchorDatabase, AnchorSet, Der, limits},
 };
 use rustls_pki_types::{
-    CertificateDer,
+    CertificateDer, CertificateRevocationListDer,
     pem::{self, PemObject as _},
 };
 use thiserror::Error;
@@ -32,7 +32,7 @@ pub enum AnchorsError {
         source: std::io::Error,
     },
     /// The file is too large.
-    #[error("`{}` is larger than {FILE_OCTETS} octets: expected certificates", path.display())]
+    #[error("`{}` is larger than {FILE_OCTETS} octets: expected certificates or revocation lists", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -40,6 +40,12 @@ pub enum AnchorsError {
     /// The file has no certificate.
     #[error("`{}` has no certificate: expected PEM with `BEGIN CERTIFICATE`, or one in DER", path.display())]
     Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file has no revocation list.
+    #[error("`{}` has no certificate revocation list: expected PEM with `BEGIN X509 CRL`, or one in DER", path.display())]
+    NoList {
         /// The file.
         path: PathBuf,
     },
@@ -80,18 +86,7 @@ pub enum AnchorsError {
 /// # Errors
 /// [`AnchorsError`]; a file with no certificate is an error too.
 pub fn certificates(path: &Path) -> Result<Vec<Der>, AnchorsError> {
-    let read = |source| AnchorsError::Read {
-        path: path.into(),
-        source,
-    };
-    let mut octets = Vec::new();
-    let file = fs::File::open(path).map_err(read)?;
-    file.take(FILE_OCTETS + 1)
-        .read_to_end(&mut octets)
-        .map_err(read)?;
-    if octets.len() as u64 > FILE_OCTETS {
-        return Err(AnchorsError::TooLarge { path: path.into() });
-    }
+    let octets = read(path)?;
     let ders: Vec<Der> = if octets.first() == Some(&0x30) {
         vec![octets.into()]
     } else {
@@ -114,6 +109,45 @@ pub fn certificates(path: &Path) -> Result<Vec<Der>, AnchorsError> {
         })?;
     }
     Ok(ders)
+}
+
+/// The certificate revocation lists of a file, PEM or DER. What they say, validators judge.
+///
+/// # Errors
+/// [`AnchorsError`]; a file with no list is an error too.
+pub fn revocation_lists(path: &Path) -> Result<Vec<Der>, AnchorsError> {
+    let octets = read(path)?;
+    let lists: Vec<Der> = if octets.first() == Some(&0x30) {
+        vec![octets.into()]
+    } else {
+        CertificateRevocationListDer::pem_slice_iter(&octets)
+            .map(|der| der.map(|der| der.as_ref().into()))
+            .collect::<Result<_, _>>()
+            .map_err(|source| AnchorsError::Pem {
+                path: path.into(),
+                source,
+            })?
+    };
+    if lists.is_empty() {
+        return Err(AnchorsError::NoList { path: path.into() });
+    }
+    Ok(lists)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, AnchorsError> {
+    let failed = |source| AnchorsError::Read {
+        path: path.into(),
+        source,
+    };
+    let mut octets = Vec::new();
+    let file = fs::File::open(path).map_err(failed)?;
+    file.take(FILE_OCTETS + 1)
+        .read_to_end(&mut octets)
+        .map_err(failed)?;
+    if octets.len() as u64 > FILE_OCTETS {
+        return Err(AnchorsError::TooLarge { path: path.into() });
+    }
+    Ok(octets)
 }
 
 /// The trust anchors of a file, an Explicit database (RFC 7030 section 1.1).

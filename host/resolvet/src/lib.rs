@@ -26,6 +26,7 @@ pub mod anchors;
 mod attachment;
 mod client;
 mod clock;
+mod difference;
 mod driver;
 pub mod enrolment;
 mod error;
@@ -42,6 +43,7 @@ mod transport;
 
 pub use attachment::{Answer, Attachment};
 pub use client::{Client, Limits, Probe};
+pub use difference::{Difference, Use};
 pub use error::{AttachError, QueryError};
 pub use lookup::{LookupError, Recursive};
 pub use policies::Policies;

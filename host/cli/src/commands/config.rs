@@ -57,6 +57,10 @@ fn check(file: &Path, output: &Output) -> anyhow::Result<()> {
         anchors::certificates(path)
             .map_err(|e| UsageError(format!("`network.end-entity`: {e}")))?;
     }
+    for path in &config.network.revocation_lists {
+        anchors::revocation_lists(path)
+            .map_err(|e| UsageError(format!("`network.revocation-lists`: {e}")))?;
+    }
     keys::store(&config.keys, &TokenArguments::default(), None)?;
     let (_, set) = policies::load(&config, &profile, output)?;
     let names: Vec<String> = set

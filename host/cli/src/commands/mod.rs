@@ -9,11 +9,13 @@ mod network;
 mod policy;
 mod publish;
 mod query;
+mod status;
 mod trust;
 
 use anyhow::Context as _;
 
 pub(crate) use network::by;
+pub(crate) use policy::cases;
 
 use crate::{args::Command, exit::Exit, output::Output};
 
@@ -39,6 +41,7 @@ pub(crate) fn run(command: Command, output: &Output) -> anyhow::Result<Exit> {
         Command::Network(command) => network::run(command, output),
         Command::Trust(command) => block_on(trust::run(command, output)),
         Command::Publish(command) => block_on(publish::run(command, output)),
+        Command::Status { control } => status::run(&control, output),
         Command::Policy(command) => policy::run(command, output),
         Command::Config(command) => config::run(command, output),
         // `main` has taken it before anything else.

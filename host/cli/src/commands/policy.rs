@@ -1,7 +1,8 @@
-//! `resolvet policy list|run|cases`.
+//! `resolvet policy list|run|cases|reload`.
 
-mod cases;
+pub(crate) mod cases;
 mod list;
+mod reload;
 mod run;
 
 use crate::{args::PolicyCommand, exit::Exit, output::Output};
@@ -15,6 +16,7 @@ pub(super) fn run(command: PolicyCommand, output: &Output) -> anyhow::Result<Exi
             settings,
             stage,
         } => run::run(&policy, &request, settings.as_deref(), stage, output),
+        PolicyCommand::Reload { control } => reload::run(&control, output),
         PolicyCommand::Cases { policy, folder } => cases::run(&policy, &folder, output),
     }
 }

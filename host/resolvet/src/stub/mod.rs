@@ -28,7 +28,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{Mutex, Semaphore, watch},
     task::JoinSet,
     time::timeout,
 };
@@ -94,7 +94,7 @@ pub struct Stub {
     resolver: Arc<Resolver>,
     upstream: Upstream,
     stop: watch::Sender<bool>,
-    tasks: JoinSet<()>,
+    tasks: Mutex<JoinSet<()>>,
 }
 
 impl Stub {
@@ -140,7 +140,7 @@ impl Stub {
             resolver,
             upstream,
             stop,
-            tasks,
+            tasks: Mutex::new(tasks),
         })
     }
 
@@ -163,9 +163,9 @@ impl Stub {
     }
 
     /// Takes no new question, and answers those under way; says whether all of them were answered within this time.
-    pub async fn stop(mut self, within: Duration) -> bool {
+    pub async fn stop(&self, within: Duration) -> bool {
         self.stop.send_replace(true);
-        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        let drained = async { while self.tasks.lock().await.join_next().await.is_some() {} };
         timeout(within, drained).await.is_ok()
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use resolvet_proto::stub::{
     Asked, Bounds, ExtendedError, Incoming, Kept, answer_locally, datagram, read, reply,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Semaphore, watch},
     time::timeout,
@@ -28,7 +28,7 @@ const TRIES: u32 = 2;
 const FIRST: Duration = Duration::from_secs(5);
 
 /// What a stub did so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Statistics {

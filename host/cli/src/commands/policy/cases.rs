@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use resolvet_engine::{Engine, Policy};
 use resolvet_proto::judgement::Request;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -58,23 +59,9 @@ struct CasesReport {
 }
 
 pub(super) fn run(policy: &str, folder: &Path, output: &Output) -> anyhow::Result<Exit> {
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .map_err(|error| UsageError(format!("cases folder `{}`: {error}", folder.display())))?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()?;
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "json")
-    });
-    files.sort();
-    if files.is_empty() {
-        return Err(UsageError(format!("`{}` has no *.json file", folder.display())).into());
-    }
+    let files = files(folder)?;
     let mut evaluator = Evaluator::new(policy, None, output)?;
-    let mut cases = Vec::new();
-    for file in files {
-        cases.push(run_case(&mut evaluator, file)?);
-    }
+    let cases = run_all(&mut evaluator, files)?;
     let passed = cases.iter().filter(|case| case.passed).count();
     let failed = cases.len() - passed;
     if output.is_json() {
@@ -95,6 +82,47 @@ pub(super) fn run(policy: &str, folder: &Path, output: &Output) -> anyhow::Resul
     } else {
         Exit::Failed
     })
+}
+
+/// Whether every case of this folder holds, in this engine.
+///
+/// # Errors
+/// Names the first that does not, and what came.
+pub(crate) fn hold(engine: &Engine, policy: &Policy, folder: &Path) -> anyhow::Result<()> {
+    let mut evaluator = Evaluator::of(engine.clone(), policy.clone(), None)?;
+    let cases = run_all(&mut evaluator, files(folder)?)?;
+    let Some(failed) = cases.iter().find(|case| !case.passed) else {
+        return Ok(());
+    };
+    let (file, description) = (failed.file.display(), &failed.description);
+    let came = failed.came.clone().unwrap_or_default();
+    Err(UsageError(format!(
+        "case `{file}` does not hold ({description}): came {came}"
+    ))
+    .into())
+}
+
+fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .map_err(|error| UsageError(format!("cases folder `{}`: {error}", folder.display())))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    });
+    files.sort();
+    if files.is_empty() {
+        return Err(UsageError(format!("`{}` has no *.json file", folder.display())).into());
+    }
+    Ok(files)
+}
+
+fn run_all(evaluator: &mut Evaluator, files: Vec<PathBuf>) -> anyhow::Result<Vec<CaseReport>> {
+    files
+        .into_iter()
+        .map(|file| run_case(evaluator, file))
+        .collect()
 }
 
 fn run_case(evaluator: &mut Evaluator, file: PathBuf) -> anyhow::Result<CaseReport> {

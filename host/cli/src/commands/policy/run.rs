@@ -61,6 +61,15 @@ impl Evaluator {
     ) -> anyhow::Result<Self> {
         let engine = policies::engine(&config::Policies::default())?;
         let policy = policies::named(&engine, policy, output)?;
+        Self::of(engine, policy, stage)
+    }
+
+    /// Of a policy that this engine admitted.
+    pub(super) fn of(
+        engine: Engine,
+        policy: Policy,
+        stage: Option<StageName>,
+    ) -> anyhow::Result<Self> {
         let stage = chosen_stage(&policy, stage)?;
         Ok(Self {
             engine,

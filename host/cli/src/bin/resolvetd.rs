@@ -1,0 +1,7 @@
+//! The program `resolvetd`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    resolvet_cli::resolvetd()
+}

@@ -1,0 +1,132 @@
+//! `resolvet status`: what the daemon says about itself.
+
+use anyhow::bail;
+use comfy_table::Cell;
+use serde::Serialize;
+
+use crate::{
+    args::Control,
+    daemon::{
+        control_socket,
+        protocol::{Answer, Command, RuleStatus, StatusReport, ask},
+    },
+    dates::now,
+    exit::Exit,
+    output::{Output, Tone, cell},
+};
+
+pub(super) fn run(control: &Control, output: &Output) -> anyhow::Result<Exit> {
+    let socket = control_socket(control.control.as_deref(), None);
+    let Answer::Status(report) = ask(&socket, Command::Status)? else {
+        bail!("the daemon answered something else");
+    };
+    if output.is_json() {
+        output.document(&report)?;
+    } else {
+        print(&report, output)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn print(report: &StatusReport, output: &Output) -> anyhow::Result<()> {
+    let now = now();
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: Cell| rows.push(vec![Cell::new(name), value]);
+    match &report.server {
+        Some(server) => {
+            let authenticated = match server.authenticated {
+                true => "vetted",
+                false => "not authenticated",
+            };
+            let text = format!(
+                "{} {} port {} ({}), {authenticated}, judged by generation {}, for another {}",
+                server.transport,
+                server.address,
+                server.port,
+                server.target.trim_end_matches('.'),
+                server.generation,
+                span(server.expires.saturating_sub(now))
+            );
+            let tone = if server.authenticated {
+                Tone::Good
+            } else {
+                Tone::Weak
+            };
+            row("server", cell(tone, &text));
+        }
+        None => row("server", cell(Tone::Bad, "none: questions get SERVFAIL")),
+    }
+    if !report.trouble.is_empty() {
+        row("trouble", cell(Tone::Bad, &report.trouble));
+    }
+    if let Some(network) = &report.network {
+        row("network", Cell::new(network));
+    }
+    row("profile", Cell::new(&report.profile));
+    let policies = &report.policies;
+    let text = format!(
+        "generation {}, from {}, for {}",
+        policies.generation,
+        policies.source.as_str(),
+        span(now.saturating_sub(policies.since))
+    );
+    row("policies", Cell::new(text));
+    if !policies.trouble.is_empty() {
+        let text = format!(
+            "the configuration on disk was refused: {}",
+            policies.trouble
+        );
+        row("", cell(Tone::Bad, &text));
+    }
+    let listen: Vec<String> = report.listen.iter().map(ToString::to_string).collect();
+    row("listens at", Cell::new(listen.join(", ")));
+    let answers = &report.answers;
+    let text = format!(
+        "{} of {} questions from the cache ({} answers, {} kB), {} failed, {} turned away",
+        answers.hits,
+        answers.hits.saturating_add(answers.misses),
+        answers.cached,
+        answers.cached_octets.div_ceil(1_000),
+        answers.failures,
+        answers.overloads
+    );
+    row("answers", Cell::new(text));
+    row("runs", Cell::new(span(now.saturating_sub(report.since))));
+    output.table(&["daemon", &format!("resolvetd {}", report.program)], rows)?;
+    let rows = policies.rules.iter().map(rule).collect();
+    output.table(
+        &["policy", "version", "stages", "role", "mode", "digest"],
+        rows,
+    )
+}
+
+fn rule(rule: &RuleStatus) -> Vec<Cell> {
+    let stages: Vec<&str> = rule.stages.iter().map(|stage| stage.as_str()).collect();
+    let digest: String = rule.digest.to_string().chars().take(12).collect();
+    vec![
+        Cell::new(&rule.policy),
+        Cell::new(&rule.policy_version),
+        Cell::new(stages.join(", ")),
+        Cell::new(word(rule.role)),
+        Cell::new(word(rule.mode)),
+        Cell::new(digest),
+    ]
+}
+
+/// A mode or role by its word.
+fn word(value: impl Serialize) -> String {
+    let value = serde_json::to_value(value).ok();
+    value
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// A time in words.
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}

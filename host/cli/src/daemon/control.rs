@@ -1,0 +1,128 @@
+//! The control socket: who asks, and what may be asked.
+
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+
+use super::{
+    Daemon,
+    protocol::{Answer, Command, QUESTION, Question, VERSION},
+};
+
+/// Connections at once.
+const CONNECTIONS: usize = 16;
+/// How long a question may take to come, and an answer to be taken.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Everybody on this machine may connect: what each may do is decided by who it is.
+const MODE: u32 = 0o666;
+
+/// The listening socket. Dropping it removes it.
+pub(super) struct Listener {
+    socket: UnixListener,
+    path: PathBuf,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Another daemon may have taken the place; the next start clears it away.
+        let _removed = fs::remove_file(&self.path);
+    }
+}
+
+impl Listener {
+    /// Listens there, in the place of a socket that nobody listens at any more.
+    pub(super) fn bind(path: &Path) -> anyhow::Result<Self> {
+        let failed = || format!("control socket `{}` cannot be made", path.display());
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).with_context(failed)?;
+        }
+        match std::os::unix::net::UnixStream::connect(path) {
+            Ok(_) => bail!("another daemon listens at `{}`", path.display()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                fs::remove_file(path).with_context(failed)?;
+            }
+            Err(_) => {}
+        }
+        let socket = UnixListener::bind(path).with_context(failed)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(MODE)).with_context(failed)?;
+        let path = path.to_owned();
+        Ok(Self { socket, path })
+    }
+
+    pub(super) async fn serve(self, daemon: Arc<Daemon>) {
+        let connections = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let Ok((stream, _)) = self.socket.accept().await else {
+                // The system has no descriptor left: it may have one soon.
+                sleep(PATIENCE).await;
+                continue;
+            };
+            let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else {
+                continue;
+            };
+            let daemon = Arc::clone(&daemon);
+            tokio::spawn(async move {
+                // Whoever goes away before the answer needs none.
+                let _answered = answer(stream, &daemon).await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+async fn answer(mut stream: UnixStream, daemon: &Arc<Daemon>) -> io::Result<()> {
+    let user = stream.peer_cred()?.uid();
+    let (reader, mut writer) = stream.split();
+    let mut line = String::new();
+    let mut reader = BufReader::new(reader.take(QUESTION));
+    timeout(PATIENCE, reader.read_line(&mut line)).await??;
+    let answer = match serde_json::from_str::<Question>(&line) {
+        Err(error) => refused(format!("the question cannot be read: {error}")),
+        Ok(question) if question.version != VERSION => {
+            let came = question.version;
+            refused(format!(
+                "the question has version {came}: expected {VERSION}"
+            ))
+        }
+        Ok(question) if question.command.is_guarded() && !may_change(user) => {
+            let own = own_user();
+            refused(format!(
+                "user {user} may not change what this daemon does: expected root or user {own}"
+            ))
+        }
+        Ok(question) => match question.command {
+            Command::Status => Answer::Status(Box::new(daemon.status())),
+            Command::Reload => match daemon.reload("`resolvet policy reload`").await {
+                Ok(report) => Answer::Reload(report),
+                Err(reason) => refused(reason),
+            },
+        },
+    };
+    let mut octets = serde_json::to_vec(&answer)?;
+    octets.push(b'\n');
+    timeout(PATIENCE, writer.write_all(&octets)).await?
+}
+
+const fn refused(reason: String) -> Answer {
+    Answer::Refused { reason }
+}
+
+fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn may_change(user: u32) -> bool {
+    user == 0 || user == own_user()
+}

@@ -1,0 +1,103 @@
+//! From files to a policy set: compiled, admitted, its settings checked, its own cases run.
+
+use std::path::PathBuf;
+
+use resolvet_engine::{Engine, PolicySet};
+use serde::{Deserialize, Serialize};
+
+use super::kept::Kept;
+use crate::{
+    config::Config,
+    exit::UsageError,
+    journey::{Described, Wish},
+    output::Output,
+    policies::Loader,
+};
+
+/// Where the active set came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Source {
+    /// The configuration as it is.
+    Configuration,
+    /// The last complete set, since the configured one was refused at the start.
+    Kept,
+}
+
+impl Source {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Configuration => "the configuration",
+            Self::Kept => "the last complete set",
+        }
+    }
+}
+
+/// What loads sets, one after another.
+pub(super) struct Loading {
+    loader: Loader,
+    kept: Option<Kept>,
+    /// What the attachment of now was prepared with.
+    pub(super) attached: Option<Described>,
+}
+
+impl Loading {
+    pub(super) fn new(config: &Config, state: Option<PathBuf>) -> anyhow::Result<Self> {
+        Ok(Self {
+            loader: Loader::new(config)?,
+            kept: state.as_deref().map(Kept::open).transpose()?,
+            attached: None,
+        })
+    }
+
+    pub(super) const fn engine(&self) -> &Engine {
+        self.loader.engine()
+    }
+
+    /// The first set: the configured one, or, when that is refused, the last complete one with the reason.
+    pub(super) fn begin(
+        &mut self,
+        wish: &Wish,
+        output: &Output,
+    ) -> anyhow::Result<(PolicySet, Source, String)> {
+        let error = match self.set(wish, output) {
+            Ok(set) => {
+                self.keep(&set)?;
+                return Ok((set, Source::Configuration, String::new()));
+            }
+            Err(error) => error,
+        };
+        let kept = match &self.kept {
+            Some(kept) => kept.load(&mut self.loader, output)?,
+            None => None,
+        };
+        let Some(rules) = kept else {
+            return Err(error);
+        };
+        let set = PolicySet::new(self.loader.engine(), &wish.profile, rules)
+            .map_err(|error| UsageError(error.to_string()))?;
+        Ok((set, Source::Kept, format!("{error:#}")))
+    }
+
+    /// The configured set: whole, or why not.
+    pub(super) fn set(&mut self, wish: &Wish, output: &Output) -> anyhow::Result<PolicySet> {
+        let rules = self.loader.rules(&wish.config, output)?;
+        let set = PolicySet::new(self.loader.engine(), &wish.profile, rules)
+            .map_err(|error| UsageError(error.to_string()))?;
+        self.loader.run_cases(output)?;
+        Ok(set)
+    }
+
+    /// Makes this set the one that the next start has, whatever happens.
+    pub(super) fn keep(&mut self, set: &PolicySet) -> anyhow::Result<()> {
+        if let Some(kept) = &self.kept {
+            kept.save(set.rules(), &self.loader)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets policies that this set does not use.
+    pub(super) fn forget_others(&mut self, set: &PolicySet) {
+        self.loader.retain(set);
+    }
+}

@@ -1,0 +1,250 @@
+//! `resolvetd`: a stub that goes on, and what an operator may ask of it.
+
+mod control;
+mod kept;
+mod loading;
+mod places;
+pub(crate) mod protocol;
+mod reload;
+mod status;
+mod watch;
+
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use resolvet::{
+    Policies,
+    stub::{Limits, Stub, Upstream},
+};
+use resolvet_proto::judgement::UsageProfile;
+use sd_notify::NotifyState;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{Mutex, watch as channel},
+    time::interval,
+};
+
+pub(crate) use places::control_socket;
+
+use crate::{
+    args::{DaemonArguments, socket_address},
+    config,
+    dates::now,
+    exit::UsageError,
+    journey::{Prepared, Wish},
+    output::Output,
+};
+use control::Listener;
+use loading::{Loading, Source};
+
+/// Where it listens when nothing else is said.
+const LISTEN: [&str; 2] = ["127.0.0.1:53", "[::1]:53"];
+/// How long questions under way have when it ends.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How long a query may wait for its answer before the next server is asked: twice this is what clients wait.
+const QUERY_MILLISECONDS: u32 = 2_500;
+/// How often the system's manager is told what the daemon does.
+const TELL: Duration = Duration::from_secs(5);
+
+/// Everything that the daemon's parts share.
+struct Daemon {
+    arguments: DaemonArguments,
+    policies: Policies,
+    stub: Stub,
+    listen: Vec<SocketAddr>,
+    /// Held while a reload goes on, so that one follows another.
+    loading: Arc<Mutex<Loading>>,
+    /// What the operator is told about the policies that are active.
+    active: std::sync::Mutex<Active>,
+    /// Folders whose change means a reload.
+    folders: channel::Sender<BTreeSet<PathBuf>>,
+    since: u64,
+    output: Output,
+}
+
+/// Where the active set came from.
+#[derive(Debug, Clone)]
+struct Active {
+    profile: UsageProfile,
+    source: Source,
+    /// When it became active, seconds since 1970.
+    at: u64,
+    /// Why the last configuration was refused; empty when it was not.
+    trouble: String,
+}
+
+/// Runs until a signal ends it.
+pub(crate) fn run(arguments: DaemonArguments, output: &Output) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the event loop cannot be started")?
+        .block_on(serve(arguments, output.clone()))
+}
+
+/// What arguments and configuration say.
+fn wish(arguments: &DaemonArguments) -> anyhow::Result<Wish> {
+    let mut journey = arguments.journey.clone();
+    let mut config = match &journey.config {
+        Some(path) => config::Config::read(path)?,
+        None => config::Config::default(),
+    };
+    let daemon = &config.daemon;
+    journey.designated |= daemon.designated.unwrap_or(false) && arguments.domain.is_none();
+    journey.network = journey.network.or(daemon.enrolment.clone());
+    let domain = arguments.domain.clone().or(daemon.domain.clone());
+    config
+        .network
+        .query_milliseconds
+        .get_or_insert(QUERY_MILLISECONDS);
+    Wish::of(config, domain.as_deref(), journey)
+}
+
+async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()> {
+    let mut hang_up = stream(SignalKind::hangup())?;
+    let mut terminate = stream(SignalKind::terminate())?;
+    let mut interrupt = stream(SignalKind::interrupt())?;
+    let wish = wish(&arguments)?;
+    let settings = wish.config.daemon.clone();
+    let listen = addresses(&arguments, &settings)?;
+    let folders = reload::folders(&arguments, &wish.config);
+    let state = places::state(arguments.state.as_deref(), settings.state.as_deref());
+    let mut loading = Loading::new(&wish.config, state)?;
+    let (set, source, trouble) = loading.begin(&wish, &output)?;
+    if !trouble.is_empty() {
+        output.log(&format!("the last complete policy set is used: {trouble}"));
+    }
+    let policies = Policies::new(loading.engine(), set);
+    let profile = wish.profile.clone();
+    let prepared = wish.prepare(policies.clone())?;
+    not_itself(prepared.resolver, &listen)?;
+    loading.prepared(&prepared);
+    let (client, origin) = prepared.for_stub(&output).await?;
+    let upstream = Upstream::begin(client, origin);
+    let stub = Stub::bind(&listen, limits(&settings), upstream).await?;
+    let control = control_socket(
+        arguments.control.control.as_deref(),
+        settings.control.as_deref(),
+    );
+    let listener = Listener::bind(&control)?;
+    for address in stub.addresses() {
+        output.log(&format!("listening at {address}, UDP and TCP"));
+    }
+    output.log(&format!("control socket {}", control.display()));
+    let daemon = Arc::new(Daemon {
+        arguments,
+        policies,
+        listen,
+        stub,
+        loading: Arc::new(Mutex::new(loading)),
+        active: std::sync::Mutex::new(Active {
+            profile,
+            source,
+            at: now(),
+            trouble,
+        }),
+        folders: channel::channel(folders).0,
+        since: now(),
+        output,
+    });
+    let controlling = tokio::spawn(listener.serve(Arc::clone(&daemon)));
+    let watching = settings
+        .watch
+        .unwrap_or(true)
+        .then(|| tokio::spawn(watch::run(Arc::clone(&daemon))));
+    tell(&[NotifyState::Ready]);
+    let mut telling = interval(TELL);
+    let mut told = String::new();
+    loop {
+        tokio::select! {
+            _ = telling.tick() => {
+                let line = daemon.line();
+                if line != told {
+                    tell(&[NotifyState::Status(&line)]);
+                    daemon.output.log(&line);
+                    told = line;
+                }
+            }
+            Some(()) = hang_up.recv() => {
+                let daemon = Arc::clone(&daemon);
+                tokio::spawn(async move { daemon.reload("SIGHUP").await });
+            }
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tell(&[NotifyState::Stopping]);
+    controlling.abort();
+    if let Some(watching) = watching {
+        watching.abort();
+    }
+    let drain = settings.drain_milliseconds;
+    let drain = drain.map_or(DRAIN, |drain| Duration::from_millis(drain.into()));
+    if !daemon.stub.stop(drain).await {
+        daemon
+            .output
+            .log("some questions were not answered in time");
+    }
+    Ok(())
+}
+
+fn stream(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("signals cannot be received")
+}
+
+/// Tells the system's manager, where there is one: without it nothing is lost.
+fn tell(states: &[NotifyState<'_>]) {
+    let _told = sd_notify::notify(states);
+}
+
+fn addresses(
+    arguments: &DaemonArguments,
+    settings: &config::Daemon,
+) -> anyhow::Result<Vec<SocketAddr>> {
+    if !arguments.listen.is_empty() {
+        return Ok(arguments.listen.clone());
+    }
+    let configured = settings.listen.iter().map(String::as_str);
+    let texts: Vec<&str> = match settings.listen.is_empty() {
+        true => LISTEN.into(),
+        false => configured.collect(),
+    };
+    let read = |text: &&str| {
+        socket_address(text)
+            .map_err(|expected| UsageError(format!("`daemon.listen` has `{text}`: {expected}")))
+    };
+    Ok(texts.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Discovery must ask somebody else: `/etc/resolv.conf` may name this daemon by now.
+fn not_itself(resolver: SocketAddr, listen: &[SocketAddr]) -> Result<(), UsageError> {
+    if listen.contains(&resolver) {
+        return Err(UsageError(format!(
+            "discovery would ask {resolver}, which is this daemon itself: name another resolver by `network.resolver` or --resolver"
+        )));
+    }
+    Ok(())
+}
+
+fn limits(settings: &config::Daemon) -> Limits {
+    let mut limits = Limits::default();
+    let size = |value: Option<u32>, default: usize| {
+        value.map_or(default, |value| usize::try_from(value).unwrap_or(default))
+    };
+    limits.queries = size(settings.queries, limits.queries);
+    limits.streams = size(settings.streams, limits.streams);
+    limits.cache_octets = size(settings.cache_octets, limits.cache_octets);
+    limits.longest_ttl = settings.longest_ttl.unwrap_or(limits.longest_ttl);
+    limits.longest_negative_ttl = settings
+        .longest_negative_ttl
+        .unwrap_or(limits.longest_negative_ttl);
+    limits
+}
+
+impl Loading {
+    /// Remembers what the attachment was prepared with.
+    fn prepared(&mut self, prepared: &Prepared) {
+        self.attached = Some(prepared.described());
+    }
+}

@@ -1,0 +1,180 @@
+//! What is said over the control socket: one line of JSON each way.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{IpAddr, SocketAddr},
+    os::unix::net::UnixStream,
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use resolvet::{Difference, stub::Statistics};
+use resolvet_proto::judgement::{Digest, Mode, Role, Stage, Transport, UsageProfile};
+use serde::{Deserialize, Serialize};
+
+use super::loading::Source;
+
+/// The version of this protocol.
+pub(crate) const VERSION: u32 = 1;
+/// Octets of a question.
+pub(super) const QUESTION: u64 = 4_096;
+/// Octets of an answer.
+const ANSWER: u64 = 4 << 20;
+/// How long an answer is waited for: a reload compiles.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A question to the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Question {
+    pub(crate) version: u32,
+    pub(crate) command: Command,
+}
+
+/// What is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Command {
+    /// Say what the daemon does. Anybody on this machine may ask.
+    Status,
+    /// Load configuration and policies anew. Root and the daemon's own user may.
+    Reload,
+}
+
+impl Command {
+    /// Whether only root and the daemon's own user may.
+    pub(super) const fn is_guarded(self) -> bool {
+        match self {
+            Self::Status => false,
+            Self::Reload => true,
+        }
+    }
+}
+
+/// The daemon's answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Answer {
+    Status(Box<StatusReport>),
+    Reload(ReloadReport),
+    /// It was not done.
+    Refused {
+        reason: String,
+    },
+}
+
+/// What the daemon does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct StatusReport {
+    pub(crate) version: u32,
+    pub(crate) program: String,
+    /// When it started, seconds since 1970.
+    pub(crate) since: u64,
+    pub(crate) profile: UsageProfile,
+    /// The network whose enrolment is used.
+    pub(crate) network: Option<String>,
+    /// The vetted server, while there is one.
+    pub(crate) server: Option<ServerStatus>,
+    /// Why there is none, or what went wrong the last time; empty when nothing did.
+    pub(crate) trouble: String,
+    pub(crate) policies: PoliciesStatus,
+    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) answers: Statistics,
+}
+
+/// The server that is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ServerStatus {
+    pub(crate) transport: Transport,
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) target: String,
+    pub(crate) authenticated: bool,
+    /// When its verdict ends, seconds since 1970.
+    pub(crate) expires: u64,
+    /// The generation that judged it.
+    pub(crate) generation: u64,
+}
+
+/// The active policy set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct PoliciesStatus {
+    pub(crate) generation: u64,
+    pub(crate) source: Source,
+    /// When it became active, seconds since 1970.
+    pub(crate) since: u64,
+    /// Why the configuration that is on disk is not active; empty when it is.
+    pub(crate) trouble: String,
+    pub(crate) rules: Vec<RuleStatus>,
+}
+
+/// One use of a policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct RuleStatus {
+    pub(crate) policy: String,
+    pub(crate) policy_version: String,
+    pub(crate) digest: Digest,
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) mode: Mode,
+    pub(crate) role: Role,
+}
+
+/// What a reload brought.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ReloadReport {
+    pub(crate) version: u32,
+    /// The generation that is active now.
+    pub(crate) generation: u64,
+    pub(crate) policies: Difference,
+    /// What became of the attachment.
+    pub(crate) network: NetworkChange,
+    /// Keys that were changed and count from the next start on.
+    pub(crate) restart: Vec<String>,
+}
+
+/// What a reload did to the attachment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum NetworkChange {
+    /// Nothing.
+    Unchanged,
+    /// What is vetted is judged again by other trust anchors, conveyed certificates or revocation lists.
+    JudgedAgain,
+    /// The network is attached to anew.
+    Replaced,
+}
+
+/// Asks the daemon.
+pub(crate) fn ask(socket: &Path, command: Command) -> anyhow::Result<Answer> {
+    let unreachable = || {
+        let socket = socket.display();
+        format!(
+            "no daemon answers at `{socket}`: is `resolvetd` running, and is this its control socket?"
+        )
+    };
+    let mut stream = UnixStream::connect(socket).with_context(unreachable)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let question = Question {
+        version: VERSION,
+        command,
+    };
+    let line = serde_json::to_string(&question)?;
+    writeln!(stream, "{line}").with_context(unreachable)?;
+    let mut answer = String::new();
+    BufReader::new(stream.take(ANSWER))
+        .read_line(&mut answer)
+        .with_context(unreachable)?;
+    let answer = serde_json::from_str(&answer)
+        .context("the daemon's answer has another form: is it of another version?")?;
+    match answer {
+        Answer::Refused { reason } => bail!("{reason}"),
+        answer => Ok(answer),
+    }
+}

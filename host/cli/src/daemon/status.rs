@@ -1,0 +1,104 @@
+//! What the daemon says about itself.
+
+use std::sync::PoisonError;
+
+use resolvet_engine::Rule;
+use resolvet_proto::{judgement::Server, session::Vetted};
+
+use super::{
+    Active, Daemon,
+    protocol::{PoliciesStatus, RuleStatus, ServerStatus, StatusReport, VERSION},
+};
+
+impl Daemon {
+    pub(super) fn active(&self) -> Active {
+        let active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        active.clone()
+    }
+
+    /// All of it.
+    pub(super) fn status(&self) -> StatusReport {
+        let present = self.stub.upstream().present();
+        let attachment = present.attachment.as_ref();
+        let vetted = attachment.and_then(resolvet::Attachment::vetted_now);
+        let failure = attachment.and_then(resolvet::Attachment::failure_now);
+        let trouble = match failure {
+            Some(failure) => format!("{}: {}", failure.kind.as_str(), failure.message),
+            None => present.trouble,
+        };
+        let active = self.active();
+        let judge = self.policies.judge();
+        // Asked before the set, so that a swap in between shows as the older number.
+        let generation = judge.generation();
+        let set = judge.set();
+        StatusReport {
+            version: VERSION,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            since: self.since,
+            profile: active.profile,
+            network: present.network.map(|network| network.to_string()),
+            server: vetted.as_ref().map(server),
+            trouble,
+            policies: PoliciesStatus {
+                generation,
+                source: active.source,
+                since: active.at,
+                trouble: active.trouble,
+                rules: set.rules().iter().map(rule).collect(),
+            },
+            listen: self.stub.addresses().to_vec(),
+            answers: self.stub.statistics(),
+        }
+    }
+
+    /// The most important of it, in one line.
+    pub(super) fn line(&self) -> String {
+        let status = self.status();
+        let generation = status.policies.generation;
+        let servers = match (&status.server, status.trouble.as_str()) {
+            (Some(server), _) => {
+                let ServerStatus {
+                    transport,
+                    address,
+                    port,
+                    target,
+                    ..
+                } = server;
+                let target = target.trim_end_matches('.');
+                format!("answers over {transport} {address} port {port} ({target})")
+            }
+            (None, "") => "looks for a server".to_owned(),
+            (None, trouble) => format!("no server: {trouble}"),
+        };
+        let refused = match status.policies.trouble.as_str() {
+            "" => "",
+            _ => ", the configuration on disk was refused",
+        };
+        format!("{servers}; policy generation {generation}{refused}")
+    }
+}
+
+fn server(vetted: &Vetted<Server>) -> ServerStatus {
+    let server = vetted.server();
+    ServerStatus {
+        transport: server.transport.clone(),
+        address: server.address,
+        port: server.port,
+        target: vetted.target().to_owned(),
+        authenticated: vetted.is_authenticated(),
+        expires: vetted.expires().unix,
+        generation: vetted.generation(),
+    }
+}
+
+fn rule(rule: &Rule) -> RuleStatus {
+    let manifest = rule.policy.manifest();
+    RuleStatus {
+        policy: manifest.name.clone(),
+        policy_version: manifest.version.clone(),
+        digest: rule.policy.digest(),
+        stages: rule.stages().to_vec(),
+        mode: rule.mode,
+        role: rule.role,
+    }
+}

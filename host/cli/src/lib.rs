@@ -1,0 +1,67 @@
+//! The programs `resolvet` and `resolvetd`: they find, authenticate and ask the encrypted DNS servers of a network. What they
+//! share is here; nothing depends on it.
+
+mod args;
+mod choices;
+mod commands;
+mod config;
+mod consent;
+mod daemon;
+mod dates;
+mod enrolled;
+mod exit;
+mod journey;
+mod keys;
+mod mend;
+mod output;
+mod password;
+mod pem;
+mod places;
+mod policies;
+mod report;
+mod servers;
+
+use std::{env, process::ExitCode};
+
+use clap::Parser as _;
+
+use args::{Arguments, Color, Command, DaemonArguments, Format};
+
+/// The word by which a program of ours is asked to compile a policy from standard input.
+const COMPILE: &str = "compile-policy";
+
+/// The program `resolvet`.
+#[must_use]
+pub fn resolvet() -> ExitCode {
+    let arguments = Arguments::parse();
+    // The child that compiles limits itself: it must not have started threads of ours before.
+    if matches!(arguments.command, Command::CompilePolicy) {
+        return resolvet_engine::compile_from_stdin();
+    }
+    let output = output::Output::new(arguments.format, arguments.color);
+    let subject = choices::Subject::of(&arguments.command);
+    match commands::run(arguments.command, &output) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output.error(&error, &subject.of_error(&error));
+            exit::Exit::of(&error).into()
+        }
+    }
+}
+
+/// The program `resolvetd`.
+#[must_use]
+pub fn resolvetd() -> ExitCode {
+    if env::args_os().nth(1).is_some_and(|word| word == COMPILE) {
+        return resolvet_engine::compile_from_stdin();
+    }
+    let arguments = DaemonArguments::parse();
+    let output = output::Output::new(Format::Text, Color::Auto);
+    match daemon::run(arguments, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error, &[]);
+            exit::Exit::of(&error).into()
+        }
+    }
+}

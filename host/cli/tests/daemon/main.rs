@@ -1,0 +1,15 @@
+//! `resolvetd` as it runs: answers, control, reloads, ends.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+
+mod answers;
+mod control;
+mod killed;
+mod manager;
+mod reload;
+mod running;

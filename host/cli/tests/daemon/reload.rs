@@ -1,0 +1,176 @@
+//! Configuration and policies that change while the daemon runs.
+
+use std::{fs, path::Path};
+
+use hickory_proto::op::ResponseCode;
+use serde_json::Value;
+
+use crate::running::{DEFAULTS, Daemon, Home, STRICTER, document};
+
+fn reload(daemon: &Daemon) -> Value {
+    let output = daemon.resolvet(&["policy", "reload", "--format", "json"]);
+    assert!(output.status.success(), "{output:?}");
+    document(&output)
+}
+
+/// Why the daemon refuses to reload.
+fn refusal(daemon: &Daemon) -> String {
+    let output = daemon.resolvet(&["policy", "reload"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn names(value: &Value) -> Vec<&str> {
+    let uses = value.as_array().unwrap().iter();
+    uses.map(|used| used["policy"].as_str().unwrap()).collect()
+}
+
+fn built(name: &str) -> std::path::PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    target.join("policies").join(name)
+}
+
+#[test]
+fn a_stricter_configuration_ends_what_is_in_use_and_a_milder_one_begins_again() {
+    let home = Home::new();
+    let daemon = home.start();
+    daemon.ask_until(ResponseCode::NoError);
+    // The file alone changes: nobody says anything to the daemon.
+    home.configure(STRICTER);
+    daemon.ask_until(ResponseCode::ServFail);
+    home.configure(DEFAULTS);
+    daemon.ask_until(ResponseCode::NoError);
+    daemon.status_until(|status| status["policies"]["generation"] == 3);
+}
+
+#[test]
+fn a_reload_says_what_was_added_removed_updated_and_left() {
+    let home = Home::new().unwatched();
+    let quiet = "[[policy]]\nname = \"privacy\"\nmode = \"monitor\"\n";
+    home.configure(&format!("{DEFAULTS}{quiet}"));
+    let daemon = home.start();
+    let report = reload(&daemon);
+    assert_eq!(names(&report["policies"]["unchanged"]), ["pkix", "privacy"]);
+    assert_eq!(report["generation"], 1);
+    assert_eq!(report["network"], "unchanged");
+    home.configure(STRICTER);
+    fs::copy(built("preference.wasm"), home.path("policies/rule.wasm")).unwrap();
+    let report = reload(&daemon);
+    for (word, expected) in [
+        ("added", &["preference"][..]),
+        ("removed", &["privacy"]),
+        ("updated", &["pkix"]),
+        ("unchanged", &[]),
+    ] {
+        assert_eq!(names(&report["policies"][word]), expected, "{word}");
+    }
+    assert_eq!(report["generation"], 2);
+    let text = daemon.resolvet(&["policy", "reload"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.contains("unchanged pkix") && text.contains("generation 2"),
+        "{text}"
+    );
+}
+
+#[test]
+fn whatever_is_wrong_with_a_file_the_old_set_stays() {
+    let home = Home::new();
+    let daemon = home.start();
+    daemon.ask_until(ResponseCode::NoError);
+    let dropped = home.path("policies/rule.wasm");
+    let good = fs::read(built("preference.wasm")).unwrap();
+    for (octets, expected) in [
+        (&good[..good.len() / 2], "is not admitted"),
+        (&b"no wasm"[..], "no WebAssembly"),
+        (&[][..], "no WebAssembly"),
+    ] {
+        fs::write(&dropped, octets).unwrap();
+        let reason = refusal(&daemon);
+        assert!(reason.contains(expected), "{reason}");
+        let status = daemon.status();
+        assert_eq!(status["policies"]["generation"], 1, "{status:#}");
+        let trouble = status["policies"]["trouble"].as_str().unwrap();
+        assert!(trouble.contains("rule.wasm"), "{trouble}");
+        daemon.ask_until(ResponseCode::NoError);
+    }
+    fs::write(&dropped, &good).unwrap();
+    let status = daemon.status_until(|status| status["policies"]["generation"] == 2);
+    assert_eq!(status["policies"]["trouble"], "");
+    home.configure("[[policy]]\nname = \"pkix\"\nsettings = { no-such = 1 }\n");
+    let reason = refusal(&daemon);
+    assert!(
+        reason.contains("strict") || reason.contains("no-such"),
+        "{reason}"
+    );
+    assert_eq!(daemon.status()["policies"]["generation"], 2);
+}
+
+#[test]
+fn a_policy_whose_own_cases_do_not_hold_is_refused() {
+    let home = Home::new();
+    let daemon = home.start();
+    let cases = home.path("policies/rule.cases");
+    fs::create_dir(&cases).unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/preference/cases");
+    let shipped = fs::read_dir(shipped)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let case = shipped
+        .filter(|path| path.extension().is_some_and(|e| e == "json"))
+        .min()
+        .unwrap();
+    let mut value: Value = serde_json::from_slice(&fs::read(case).unwrap()).unwrap();
+    let held = value.to_string();
+    value["expect"]["findings"] = serde_json::json!(["another"]);
+    fs::write(cases.join("case.json"), value.to_string()).unwrap();
+    fs::copy(built("preference.wasm"), home.path("policies/rule.wasm")).unwrap();
+    let reason = refusal(&daemon);
+    assert!(reason.contains("does not hold"), "{reason}");
+    assert_eq!(daemon.status()["policies"]["generation"], 1);
+    fs::write(cases.join("case.json"), held).unwrap();
+    let report = reload(&daemon);
+    assert_eq!(report["generation"], 2, "{report:#}");
+}
+
+#[test]
+fn other_anchors_and_a_revocation_are_judged_by_at_once() {
+    let home = Home::new();
+    let daemon = home.start();
+    daemon.ask_until(ResponseCode::NoError);
+    let anchors = fs::read_to_string(home.path("anchors.pem")).unwrap();
+    let rogue = home.lab.authority().rogue_root();
+    let rogue = resolvet_tests::lab::ca::pem("CERTIFICATE", rogue);
+    fs::write(home.path("anchors.pem"), rogue).unwrap();
+    daemon.ask_until(ResponseCode::ServFail);
+    fs::write(home.path("anchors.pem"), anchors).unwrap();
+    daemon.ask_until(ResponseCode::NoError);
+    let server = &home.lab.site().servers()[0];
+    let crls = home.lab.authority().crls(&[&server.identity]).unwrap();
+    let crls = crls.map(|crl| resolvet_tests::lab::ca::pem("X509 CRL", &crl));
+    fs::write(home.path("revoked.pem"), crls.concat()).unwrap();
+    home.configure_with("revocation-lists = [\"revoked.pem\"]", DEFAULTS);
+    daemon.ask_until(ResponseCode::ServFail);
+    assert_eq!(
+        daemon.status()["policies"]["generation"],
+        1,
+        "no policy changed"
+    );
+}
+
+#[test]
+fn a_hang_up_reloads() {
+    let home = Home::new();
+    let daemon = home.start();
+    fs::remove_dir(home.path("policies")).unwrap();
+    daemon.signal("HUP");
+    let status = daemon.status_until(|status| status["policies"]["trouble"] != "");
+    assert!(
+        status["policies"]["trouble"]
+            .as_str()
+            .unwrap()
+            .contains("policy folder")
+    );
+    fs::create_dir(home.path("policies")).unwrap();
+    daemon.status_until(|status| status["policies"]["trouble"] == "");
+}

@@ -1,0 +1,242 @@
+//! A lab, a configuration in a folder of its own, and the daemon over both.
+
+use std::{
+    fs,
+    io::Read as _,
+    net::{SocketAddr, UdpSocket},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use hickory_proto::{
+    op::{Message, ResponseCode},
+    rr::{RecordType, rdata::opt::EdnsOption},
+};
+use resolvet_tests::lab::{Lab, Options, ask};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long something that must come is waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// A name that the lab's server knows.
+pub(crate) const ASKED: &str = "www.example.net";
+/// The policies that the program carries, as a configuration writes them.
+pub(crate) const DEFAULTS: &str = "[[policy]]\nname = \"pkix\"\nrole = \"authority\"\n";
+/// The same with a pin that no server has.
+pub(crate) const STRICTER: &str = "[[policy]]\nname = \"pkix\"\nrole = \"authority\"\nsettings = { spki-pins = [\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"] }\n";
+
+/// Where everything of one test is.
+pub(crate) struct Home {
+    pub(crate) lab: Lab,
+    folder: TempDir,
+    /// Whether the daemon looks at its files itself.
+    watch: bool,
+}
+
+/// A running daemon; dropping it kills it.
+pub(crate) struct Daemon {
+    child: Child,
+    control: PathBuf,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self::with(Options::new())
+    }
+
+    pub(crate) fn with(options: Options) -> Self {
+        let home = Self {
+            lab: Lab::start(options).unwrap(),
+            folder: tempfile::tempdir().unwrap(),
+            watch: true,
+        };
+        // Another user must reach the control socket.
+        fs::set_permissions(home.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        home.lab.write_files(home.folder.path()).unwrap();
+        fs::create_dir(home.path("policies")).unwrap();
+        home.configure(DEFAULTS);
+        home
+    }
+
+    /// The same, where files alone change nothing.
+    pub(crate) fn unwatched(mut self) -> Self {
+        self.watch = false;
+        self.configure(DEFAULTS);
+        self
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Replaces the configuration by one with these policies, as an editor does: another file takes its name.
+    pub(crate) fn configure(&self, policies: &str) {
+        self.configure_with("", policies);
+    }
+
+    /// The same with further keys of the section `network`.
+    pub(crate) fn configure_with(&self, network: &str, policies: &str) {
+        let text = format!(
+            "version = \"v1\"\n[network]\nresolver = \"{}\"\ntrust-anchors = \"anchors.pem\"\nend-entity = [\"example.net.end-entity.pem\"]\n{network}\n\
+             [daemon]\ndomain = \"example.net\"\nlisten = [\"127.0.0.1:0\"]\ncontrol = \"control/socket\"\nstate = \"state\"\nwatch = {}\n\
+             [policies]\nfolder = \"policies\"\n{policies}",
+            self.lab.resolver(),
+            self.watch
+        );
+        fs::write(self.path("beside.toml"), text).unwrap();
+        fs::rename(self.path("beside.toml"), self.path("resolvet.toml")).unwrap();
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_resolvetd"));
+        command
+            .arg("--config")
+            .arg(self.path("resolvet.toml"))
+            .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
+            .env("XDG_DATA_HOME", self.path("data"))
+            .env_remove("NOTIFY_SOCKET")
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn start(&self) -> Daemon {
+        self.started(self.command())
+    }
+
+    /// Starts this command and waits until it answers on its control socket.
+    pub(crate) fn started(&self, mut command: Command) -> Daemon {
+        let mut daemon = Daemon {
+            child: command.spawn().unwrap(),
+            control: self.path("control/socket"),
+        };
+        let began = Instant::now();
+        while !daemon.resolvet(&["status"]).status.success() {
+            if let Some(status) = daemon.child.try_wait().unwrap() {
+                panic!("{status}: {}", daemon.log());
+            }
+            assert!(began.elapsed() < PATIENCE, "the daemon does not answer");
+            sleep(Duration::from_millis(50));
+        }
+        daemon
+    }
+}
+
+impl Daemon {
+    /// Runs `resolvet` with these words about this daemon.
+    pub(crate) fn resolvet(&self, words: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_resolvet"))
+            .args(words)
+            .arg("--control")
+            .arg(&self.control)
+            .output()
+            .unwrap()
+    }
+
+    pub(crate) fn control(&self) -> &Path {
+        &self.control
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        document(&self.resolvet(&["status", "--format", "json"]))
+    }
+
+    /// Waits until the status is as wanted.
+    pub(crate) fn status_until(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let status = self.status();
+            if wanted(&status) {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "{status:#}");
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        let status = self.status();
+        status["listen"][0].as_str().unwrap().parse().unwrap()
+    }
+
+    pub(crate) fn ask(&self) -> Message {
+        ask_at(self.address())
+    }
+
+    /// Asks until the answer has this code.
+    pub(crate) fn ask_until(&self, code: ResponseCode) -> Message {
+        let began = Instant::now();
+        loop {
+            let message = self.ask();
+            if message.metadata.response_code == code {
+                return message;
+            }
+            assert!(began.elapsed() < PATIENCE, "{message:?}");
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let process = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-s", name, &process])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end: the exit code and what was logged.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().unwrap();
+        (status.code(), self.log())
+    }
+
+    fn log(&mut self) -> String {
+        let mut log = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut log)
+            .unwrap();
+        log
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _killed = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}
+
+/// Asks over UDP for the address of [`ASKED`].
+pub(crate) fn ask_at(address: SocketAddr) -> Message {
+    let query = ask::query(4_711, ASKED, RecordType::A).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.send_to(&query.to_vec().unwrap(), address).unwrap();
+    let mut buffer = [0; 4_096];
+    let (length, _) = socket.recv_from(&mut buffer).unwrap();
+    Message::from_vec(&buffer[..length]).unwrap()
+}
+
+/// The text of a message's Extended DNS Error.
+pub(crate) fn extended_error(message: &Message) -> Option<String> {
+    let edns = message.edns.as_ref()?;
+    let mut options = edns.options().as_ref().iter();
+    options.find_map(|(code, option)| match option {
+        EdnsOption::Unknown(_, data) if u16::from(*code) == 15 => {
+            String::from_utf8(data[2..].to_vec()).ok()
+        }
+        _ => None,
+    })
+}
+
+pub(crate) fn document(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}

@@ -10,6 +10,7 @@
 )]
 
 mod designated;
+mod dnssec;
 mod dot1x;
 mod encrypted;
 mod est_ca;

@@ -20,22 +20,26 @@ pub(crate) struct Nsd {
 impl Nsd {
     /// Starts NSD with these zones.
     pub(crate) fn start(zones: &[Zone]) -> Result<Self> {
+        let files: Vec<_> = zones
+            .iter()
+            .map(|zone| (zone.origin().to_string(), zone.to_master_file()))
+            .collect();
+        Self::serve(&files)
+    }
+
+    /// Starts NSD with zones that are written down: the origin of each, with its final dot, and its master file.
+    pub(crate) fn serve(zones: &[(String, String)]) -> Result<Self> {
         let nsd = program("nsd", "nsd")?;
         let folder = tempfile::tempdir()?;
         let place = folder.path();
         let mut sections = String::new();
-        for zone in zones {
-            let file = format!("{}zone", zone.origin());
-            write(place, &file, zone.to_master_file())?;
-            sections += &format!(
-                "zone:\n  name: \"{}\"\n  zonefile: \"{file}\"\n",
-                zone.origin()
-            );
+        for (origin, master) in zones {
+            let file = format!("{origin}zone");
+            write(place, &file, master)?;
+            sections += &format!("zone:\n  name: \"{origin}\"\n  zonefile: \"{file}\"\n");
         }
-        let first = zones
-            .first()
-            .map_or_else(|| ".".to_owned(), |zone| zone.origin().to_string());
-        let (server, address) = Server::start(place, &first, |port| {
+        let first = zones.first().map_or(".", |(origin, _)| origin);
+        let (server, address) = Server::start(place, first, |port| {
             let here = place.display();
             let configuration = write(
                 place,

@@ -21,7 +21,13 @@ pub(crate) struct Unbound {
 impl Unbound {
     /// A resolver in clear text, over UDP and TCP.
     pub(crate) fn recursive(zone: &str, authority: SocketAddr) -> Result<Self> {
-        Self::start(zone, authority, None, &[])
+        Self::start(&[zone], authority, None, &[])
+    }
+
+    /// A resolver in clear text, to which all these zones are given by one authoritative server, whatever they say of their
+    /// servers.
+    pub(crate) fn recursive_for(zones: &[&str], authority: SocketAddr) -> Result<Self> {
+        Self::start(zones, authority, None, &[])
     }
 
     /// A DNS over TLS server at `address` with this identity, which has records of its own besides.
@@ -32,7 +38,7 @@ impl Unbound {
         identity: &Identity,
         own: &[&str],
     ) -> Result<Self> {
-        Self::start(zone, authority, Some(("tls", address, identity)), own)
+        Self::start(&[zone], authority, Some(("tls", address, identity)), own)
     }
 
     /// A DNS over HTTPS server at `address` with this identity.
@@ -42,11 +48,11 @@ impl Unbound {
         address: SocketAddr,
         identity: &Identity,
     ) -> Result<Self> {
-        Self::start(zone, authority, Some(("https", address, identity)), &[])
+        Self::start(&[zone], authority, Some(("https", address, identity)), &[])
     }
 
     fn start(
-        zone: &str,
+        zones: &[&str],
         authority: SocketAddr,
         encrypted: Option<(&str, SocketAddr, &Identity)>,
         own: &[&str],
@@ -54,6 +60,10 @@ impl Unbound {
         let unbound = program("unbound", "unbound")?;
         let folder = tempfile::tempdir()?;
         let place = folder.path();
+        let zone = zones.first().copied().unwrap_or(".");
+        let root = stub(".", authority) + "  stub-prime: no\n";
+        let stubs = zones.iter().map(|zone| stub(zone, authority));
+        let stubs: String = stubs.chain([root]).collect();
         let (server, clear) = Server::start(place, zone, |port| {
             let encrypted = match encrypted {
                 Some((kind, address, identity)) => section(kind, place, address, identity)?,
@@ -72,11 +82,8 @@ impl Unbound {
                      interface: 127.0.0.1@{port}\n{encrypted}  access-control: 127.0.0.0/8 allow\n  do-ip6: no\n  \
                      do-not-query-localhost: no\n  module-config: \"iterator\"\n{records}\
                      remote-control:\n  control-enable: no\n\
-                     stub-zone:\n  name: \"{zone}\"\n  stub-addr: {authority_address}@{authority_port}\n\
-                     stub-zone:\n  name: \".\"\n  stub-prime: no\n  stub-addr: {authority_address}@{authority_port}\n",
+                     {stubs}",
                     here = place.display(),
-                    authority_address = authority.ip(),
-                    authority_port = authority.port(),
                 ),
             )?;
             let mut command = Command::new(&unbound);
@@ -103,6 +110,12 @@ impl Unbound {
             .lines()
             .any(|line| line.to_ascii_lowercase().contains(&format!(" {name}. ")))
     }
+}
+
+/// The lines that give a zone to a server.
+fn stub(zone: &str, authority: SocketAddr) -> String {
+    let (address, port) = (authority.ip(), authority.port());
+    format!("stub-zone:\n  name: \"{zone}\"\n  stub-addr: {address}@{port}\n")
 }
 
 /// The lines for DNS over TLS or HTTPS, and the files that they name.

@@ -24,6 +24,9 @@ use crate::{
 /// in it is known.
 pub(crate) const TEMPLATE: &str = include_str!("template.toml");
 
+/// The word for the root's trust anchors of DNSSEC, among files.
+pub(crate) const ROOT: &str = "root";
+
 /// The only version of the form so far.
 const VERSION: &str = "v1";
 
@@ -34,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) version: String,
     #[serde(default)]
     pub(crate) network: Network,
+    #[serde(default)]
+    pub(crate) dnssec: Dnssec,
     #[serde(default)]
     pub(crate) keys: Keys,
     #[serde(default)]
@@ -77,6 +82,14 @@ pub(crate) enum DohMethod {
     #[default]
     Post,
     Get,
+}
+
+/// What the validation of discovery's answers begins at.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Dnssec {
+    pub(crate) anchors: Vec<String>,
+    pub(crate) negative_anchors: Vec<String>,
 }
 
 /// Where networks' keys are made.
@@ -143,6 +156,7 @@ impl Default for Config {
         Self {
             version: VERSION.into(),
             network: Network::default(),
+            dnssec: Dnssec::default(),
             keys: Keys::default(),
             daemon: Daemon::default(),
             policies: Policies::default(),
@@ -199,6 +213,9 @@ impl Config {
             &mut network.fallback_trust_anchors,
         ];
         for anchors in anchors.into_iter().flatten().filter(|a| *a != "system") {
+            *anchors = folder.join(&*anchors).to_string_lossy().into_owned();
+        }
+        for anchors in self.dnssec.anchors.iter_mut().filter(|a| *a != ROOT) {
             *anchors = folder.join(&*anchors).to_string_lossy().into_owned();
         }
     }

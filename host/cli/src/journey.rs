@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use resolvet::{
-    Attachment, Client, Limits, Policies, Recursive, anchors,
+    Attachment, Client, DnssecAnchors, DnssecAnchorsError, Limits, Policies, Recursive, anchors,
     enrolment::{Enroller, Enrolment, NetworkName, Renewal, Step, in_words, reattach},
     offers,
     stub::{Evidence, Origin},
@@ -24,7 +24,7 @@ use resolvet_proto::{
 
 use crate::{
     args::{Journey, Profile, TokenArguments, socket_address},
-    config::{Config, DohMethod, Network},
+    config::{Config, Dnssec, DohMethod, Network, ROOT},
     consent,
     daemon::protocol::NetworkChange,
     enrolled::{self, Enrolled},
@@ -61,6 +61,7 @@ pub(crate) struct Prepared {
 pub(crate) struct Described {
     session: session::Config,
     network: Network,
+    dnssec: DnssecAnchors,
     resolver: SocketAddr,
     interface: Option<String>,
     enrolled: Option<(NetworkName, Enrolment)>,
@@ -200,7 +201,10 @@ impl Wish {
             limits.query = milliseconds(query);
         }
         let recursive = Recursive::new(resolver, LOOKUP);
-        let client = client(&config.network, policies.clone(), recursive)?.with_limits(limits);
+        let dnssec = dnssec_anchors(&config.dnssec)?;
+        let client = client(&config.network, policies.clone(), recursive)?
+            .with_limits(limits)
+            .with_dnssec(dnssec.clone());
         let keys = keys::store(&config.keys, &TokenArguments::default(), None)?;
         let mut enroller = Enroller::new(policies, places::known(recursive)).with_keys(keys);
         if let Some(Enrolled { store, network, .. }) = &enrolled {
@@ -241,6 +245,7 @@ impl Wish {
                 fallback_trust_anchors: None,
                 ..config.network
             },
+            dnssec,
             resolver,
             interface: interface.clone(),
             enrolled: enrolled
@@ -429,6 +434,23 @@ fn transports(words: &[Transport]) -> Result<Vec<Transport>, UsageError> {
         )));
     }
     Ok(words.to_vec())
+}
+
+fn dnssec_anchors(dnssec: &Dnssec) -> anyhow::Result<DnssecAnchors> {
+    let read = |mut anchors: DnssecAnchors| {
+        for source in &dnssec.anchors {
+            anchors = match source.as_str() {
+                ROOT => anchors.with_root(),
+                file => anchors.with_file(Path::new(file))?,
+            };
+        }
+        for name in &dnssec.negative_anchors {
+            anchors = anchors.without(name)?;
+        }
+        Ok(anchors)
+    };
+    read(DnssecAnchors::none())
+        .map_err(|error: DnssecAnchorsError| UsageError(format!("`dnssec`: {error}")).into())
 }
 
 fn trust_anchors(source: Option<&str>) -> anyhow::Result<AnchorSet> {

@@ -9,8 +9,8 @@ use resolvet::{Client, Probe};
 use resolvet_proto::{
     discovery::DiscoveryNote,
     judgement::{
-        Answer, Candidate, Decision, DnsRecord, Finding, Judgement, Outcome, ReferenceId, Role,
-        Server, Severity, Source, Transport, Verdict,
+        Answer, Candidate, Decision, DnsRecord, Dnssec, Finding, Judgement, Outcome, ReferenceId,
+        Role, Server, Severity, Source, Transport, Verdict,
     },
     session::{Entry, Failure, Step, WithdrawReason},
 };
@@ -81,6 +81,8 @@ pub(crate) struct CandidateReport {
     pub(crate) identity: Option<ReferenceId>,
     pub(crate) ranks: Vec<u32>,
     pub(crate) weight: Option<u16>,
+    /// The weakest DNSSEC state of the records that it rests on; absent when it rests on none.
+    pub(crate) dnssec: Option<Dnssec>,
     pub(crate) status: Status,
     /// One sentence.
     pub(crate) why: String,
@@ -204,7 +206,8 @@ impl Reading {
                     candidates,
                 } => {
                     reading.records.clone_from(records);
-                    reading.candidates = candidates.iter().map(untried).collect();
+                    let report = |candidate| untried(candidate, records);
+                    reading.candidates = candidates.iter().map(report).collect();
                 }
                 Step::Selection(judgement) => reading.select(judgement),
                 Step::PassedOver {
@@ -377,7 +380,7 @@ impl Reading {
     }
 }
 
-fn untried(candidate: &Candidate) -> CandidateReport {
+fn untried(candidate: &Candidate, records: &[DnsRecord]) -> CandidateReport {
     let supported = Client::transports().contains(&candidate.transport);
     let why = if supported {
         "another server was taken before it"
@@ -395,10 +398,26 @@ fn untried(candidate: &Candidate) -> CandidateReport {
         identity: candidate.identity.clone(),
         ranks: candidate.ranks.clone(),
         weight: candidate.weight,
+        dnssec: weakest(candidate, records),
         status: Status::NotTried,
         why: why.into(),
         findings: Vec::new(),
     }
+}
+
+/// The weakest state among the records that a candidate rests on.
+fn weakest(candidate: &Candidate, records: &[DnsRecord]) -> Option<Dnssec> {
+    let strength = |state: &Dnssec| match state {
+        Dnssec::Secure => 3,
+        Dnssec::Insecure => 2,
+        Dnssec::Indeterminate => 1,
+        _ => 0,
+    };
+    let evidence = candidate.evidence.iter();
+    evidence
+        .filter_map(|index| records.get(usize::try_from(*index).ok()?))
+        .map(|record| record.dnssec.clone())
+        .min_by_key(strength)
 }
 
 fn candidate_of(attempts: &[(u32, u32)], attempt: u32) -> Option<u32> {

@@ -11,7 +11,9 @@ use resolvet_proto::{
 use crate::{
     Policies, Recursive,
     attachment::Attachment,
-    clock, driver,
+    clock,
+    dnssec::{DnssecAnchors, Validator},
+    driver,
     error::AttachError,
     transport::{ConnectError, Connection, Established, Target, connect},
 };
@@ -46,6 +48,7 @@ impl Default for Limits {
 pub struct Client {
     pub(crate) policies: Policies,
     pub(crate) recursive: Recursive,
+    pub(crate) validator: Option<Validator>,
     pub(crate) limits: Limits,
     transports: Vec<Transport>,
     method: Method,
@@ -81,6 +84,7 @@ impl Client {
         Self {
             policies,
             recursive,
+            validator: None,
             limits: Limits::default(),
             transports: Self::transports(),
             method: Method::default(),
@@ -115,6 +119,14 @@ impl Client {
     #[must_use]
     pub const fn with_doh_method(mut self, method: Method) -> Self {
         self.method = method;
+        self
+    }
+
+    /// The same client, which validates the answers that discovery gets (DNSSEC) from these trust anchors. An answer that
+    /// should be signed and is not is refused.
+    #[must_use]
+    pub fn with_dnssec(mut self, anchors: DnssecAnchors) -> Self {
+        self.validator = (!anchors.is_empty()).then(|| Validator::new(anchors));
         self
     }
 

@@ -175,9 +175,9 @@ impl Driver {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Query { id, name, rtype } => {
-                let recursive = self.client.recursive;
+                let looking_up = lookup(self.client.clone(), name, rtype);
                 self.work.spawn(async move {
-                    let response = response(recursive.lookup(&name, rtype).await);
+                    let response = looking_up.await;
                     Event::Answer { id, response }.into()
                 });
             }
@@ -312,22 +312,32 @@ impl Driver {
     }
 }
 
-fn response(result: Result<Vec<u8>, LookupError>) -> Response {
-    match result {
-        Ok(message) => Response::Message(message.into()),
-        Err(LookupError::Timeout { .. }) => Response::Failed(LookupFailure::TimedOut),
-        Err(
-            error @ LookupError::Net {
+async fn lookup(client: Client, name: String, rtype: u16) -> Response {
+    let recursive = client.recursive;
+    let result = match &client.validator {
+        None => recursive
+            .lookup(&name, rtype)
+            .await
+            .map(|message| Response::Message(message.into())),
+        Some(validator) => {
+            let validated = validator.lookup(recursive, &name, rtype).await;
+            validated.map(|(message, validation)| Response::Validated {
+                message: message.into(),
+                validation,
+            })
+        }
+    };
+    result.unwrap_or_else(|error| {
+        let detail = error.to_string();
+        Response::Failed(match error {
+            LookupError::Timeout { .. } => LookupFailure::TimedOut,
+            LookupError::Net {
                 source: hickory_net::NetError::Io(_),
                 ..
-            },
-        ) => Response::Failed(LookupFailure::Unreachable {
-            detail: error.to_string(),
-        }),
-        Err(error) => Response::Failed(LookupFailure::Other {
-            detail: error.to_string(),
-        }),
-    }
+            } => LookupFailure::Unreachable { detail },
+            _ => LookupFailure::Other { detail },
+        })
+    })
 }
 
 async fn connect(client: Client, attempt: u32, server: Server, request: Arc<Request>) -> Done {

@@ -53,6 +53,23 @@ pub enum LookupError {
         /// How.
         source: NetError,
     },
+    /// Signatures could not be validated within the bounds.
+    #[error("validating `{name}` {problem} (RFC 4035 section 5)")]
+    Validation {
+        /// The name.
+        name: String,
+        /// What went wrong.
+        problem: &'static str,
+    },
+}
+
+/// What a lookup asks for besides the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Nothing.
+    Records,
+    /// Their signatures (RFC 4035 section 4.1).
+    Signatures,
 }
 
 /// A recursive resolver, reached in clear text.
@@ -80,16 +97,8 @@ impl Recursive {
     /// # Errors
     /// [`LookupError`]. A response that says NXDOMAIN or SERVFAIL is a response.
     pub async fn lookup(&self, name: &str, rtype: u16) -> Result<Vec<u8>, LookupError> {
-        let wrong = |_| LookupError::Name {
-            name: name.to_owned(),
-        };
-        // The DNS library reads digits behind a backslash as octal, RFC 1035 section 5.1 has them decimal.
-        let name = if name.contains('\\') {
-            Name::from_labels(labels(name)).map_err(wrong)?
-        } else {
-            Name::from_str(name).map_err(wrong)?
-        };
-        self.lookup_name(name, RecordType::from(rtype)).await
+        self.lookup_name(parse(name)?, RecordType::from(rtype))
+            .await
     }
 
     /// As [`Self::lookup`], for a name whose labels may have any octets, as instances of services have (RFC 6763 section
@@ -99,17 +108,26 @@ impl Recursive {
         name: Name,
         rtype: RecordType,
     ) -> Result<Vec<u8>, LookupError> {
-        let mut query = Query::query(name, rtype);
+        let response = self.ask(Query::query(name, rtype), Asked::Records).await?;
+        Ok(response.into_buffer())
+    }
+
+    /// Asks and gives the whole response.
+    pub(crate) async fn ask(
+        &self,
+        mut query: Query,
+        asked: Asked,
+    ) -> Result<DnsResponse, LookupError> {
         query.name.set_fqdn(true);
         let exchange = async {
-            match self.by_udp(query.clone()).await {
+            match self.by_udp(query.clone(), asked).await {
                 Ok(response) if !response.truncation => Ok(response),
-                Ok(_) | Err(NetError::QueryCaseMismatch) => self.by_tcp(query).await,
+                Ok(_) | Err(NetError::QueryCaseMismatch) => self.by_tcp(query, asked).await,
                 Err(error) => Err(error),
             }
         };
         match timeout(self.within, exchange).await {
-            Ok(Ok(response)) => Ok(response.into_buffer()),
+            Ok(Ok(response)) => Ok(response),
             Ok(Err(NetError::Timeout)) | Err(_) => Err(LookupError::Timeout {
                 resolver: self.address,
                 within: self.within,
@@ -121,31 +139,44 @@ impl Recursive {
         }
     }
 
-    async fn by_udp(&self, query: Query) -> Result<DnsResponse, NetError> {
+    async fn by_udp(&self, query: Query, asked: Asked) -> Result<DnsResponse, NetError> {
         let exchange = UdpClientStream::builder(self.address, TokioRuntimeProvider::default())
             .with_timeout(Some(self.within))
             .with_max_retries(RETRIES)
             .exchange();
-        first(&exchange, query, true).await
+        first(&exchange, (query, asked), true).await
     }
 
-    async fn by_tcp(&self, query: Query) -> Result<DnsResponse, NetError> {
+    async fn by_tcp(&self, query: Query, asked: Asked) -> Result<DnsResponse, NetError> {
         let provider = TokioRuntimeProvider::default();
         let (connecting, handle) =
             TcpClientStream::new(self.address, None, Some(self.within), provider);
         let multiplexer = DnsMultiplexer::new(connecting.await?, handle).with_timeout(self.within);
         let (exchange, background) = DnsExchange::<TokioRuntimeProvider>::from_stream(multiplexer);
         let background = tokio::spawn(background);
-        let response = first(&exchange, query, false).await;
+        let response = first(&exchange, (query, asked), false).await;
         background.abort();
         response
     }
 }
 
+/// A name in presentation form.
+pub(crate) fn parse(name: &str) -> Result<Name, LookupError> {
+    // The DNS library reads digits behind a backslash as octal, RFC 1035 section 5.1 has them decimal.
+    let parsed = if name.contains('\\') {
+        Name::from_labels(labels(name))
+    } else {
+        Name::from_str(name)
+    };
+    parsed.map_err(|_| LookupError::Name {
+        name: name.to_owned(),
+    })
+}
+
 /// Sends one query and takes the first answer.
 async fn first(
     exchange: &DnsExchange<TokioRuntimeProvider>,
-    query: Query,
+    (query, asked): (Query, Asked),
     random_case: bool,
 ) -> Result<DnsResponse, NetError> {
     let mut options = DnsRequestOptions::default();
@@ -154,6 +185,11 @@ async fn first(
     message.metadata.recursion_desired = true;
     let mut edns = Edns::new();
     edns.set_max_payload(UDP_PAYLOAD).set_version(0);
+    if asked == Asked::Signatures {
+        edns.enable_dnssec();
+        // RFC 6840 section 5.9: a resolver that validates gives what it found bogus, too, and it is judged here.
+        message.metadata.checking_disabled = true;
+    }
     message.set_edns(edns);
     let original = query.clone();
     let mut query = query;

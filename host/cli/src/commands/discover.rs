@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use comfy_table::Cell;
 use resolvet::{AttachError, Attachment, Client, enrolment::NetworkName};
 use resolvet_proto::{
-    judgement::{Server, Source, UsageProfile},
+    judgement::{Dnssec, Server, Source, UsageProfile},
     session::Entry,
 };
 
@@ -128,11 +128,19 @@ async fn probe_the_rest(
 
 fn print(report: &DiscoverReport, output: &Output) -> anyhow::Result<()> {
     if !report.candidates.is_empty() {
-        let rows = report.candidates.iter().map(row).collect();
-        output.table(
-            &["transport", "address", "port", "source", "verdict", "why"],
-            rows,
-        )?;
+        let told = |report: &CandidateReport| {
+            let state = report.dnssec.as_ref();
+            state.is_some_and(|state| *state != Dnssec::Indeterminate)
+        };
+        // Without trust anchors the column would say nothing.
+        let is_validated = report.candidates.iter().any(told);
+        let rows = report.candidates.iter();
+        let rows = rows.map(|candidate| row(candidate, is_validated)).collect();
+        let mut heads = vec!["transport", "address", "port", "source", "verdict", "why"];
+        if is_validated {
+            heads.insert(4, "dnssec");
+        }
+        output.table(&heads, rows)?;
         output.line("")?;
     }
     for note in &report.notes {
@@ -187,14 +195,14 @@ pub(super) fn mends(candidates: &[CandidateReport]) -> Vec<&'static str> {
     mends
 }
 
-fn row(candidate: &CandidateReport) -> Vec<Cell> {
+fn row(candidate: &CandidateReport, is_validated: bool) -> Vec<Cell> {
     let tone = match candidate.status {
         Status::Vetted | Status::Acceptable => Tone::Good,
         Status::NotAuthenticated | Status::Denied | Status::Fault => Tone::Bad,
         Status::NoConnection | Status::PassedOver => Tone::Weak,
         Status::NotTried | Status::Overtaken => Tone::Faint,
     };
-    vec![
+    let mut row = vec![
         Cell::new(&candidate.transport),
         Cell::new(candidate.address),
         Cell::new(candidate.port),
@@ -203,7 +211,12 @@ fn row(candidate: &CandidateReport) -> Vec<Cell> {
         )),
         cell(tone, candidate.status.as_str()),
         Cell::new(&candidate.why),
-    ]
+    ];
+    if is_validated {
+        let state = candidate.dnssec.as_ref().map_or("", Dnssec::as_str);
+        row.insert(4, Cell::new(state));
+    }
+    row
 }
 
 /// Every way that found a server.

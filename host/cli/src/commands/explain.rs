@@ -201,7 +201,11 @@ impl Teller<'_> {
             let rtype = RecordType::from(*rtype);
             self.under(&tinted(
                 Tone::Faint,
-                &format!("[{index}] {owner} {ttl} {rtype} {}", rdata(record)),
+                &format!(
+                    "[{index}] {owner} {ttl} {rtype} {} ({})",
+                    rdata(record),
+                    record.dnssec
+                ),
             ))?;
         }
         for (index, candidate) in candidates.iter().enumerate() {

@@ -14,6 +14,7 @@ use super::{
     name::DomainName,
     record::{CNAME, Data, Kind, Record, SOA, read_data},
 };
+use crate::judgement::Dnssec;
 
 /// The class IN.
 const IN: u16 = 1;
@@ -152,6 +153,7 @@ impl Answer {
                         ttl: raw.ttl,
                         data,
                         rdata,
+                        dnssec: Dnssec::Indeterminate,
                     });
                 }
                 // RFC 9460 section 2.2: one malformed record makes the whole set unusable.

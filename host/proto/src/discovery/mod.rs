@@ -28,6 +28,7 @@ pub mod stamp;
 pub mod svcb;
 mod template;
 mod time;
+mod validation;
 mod walk;
 
 pub use answer::{Answer, AnswerError, Outcome, Question};
@@ -38,3 +39,4 @@ pub use record::{Data, Kind, Naptr, Protocol, Record, SERVICE, Srv};
 pub use resolution::{Discovered, Resolution};
 pub use template::{TEMPLATE_OCTETS, Template, TemplateError};
 pub use time::Timestamp;
+pub use validation::{BogusAnswer, ValidatedSet, Validation};

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum NoteCode {
     /// A lookup gave no usable answer: a timeout, a server's failure, an answer that cannot be read.
     LookupFailed,
+    /// An answer failed the validation of its signatures (DNSSEC) and was refused.
+    Bogus,
     /// The name does not exist.
     NameDoesNotExist,
     /// The name exists and has no records of this type.

@@ -272,10 +272,12 @@ pub struct Record {
     pub data: Data,
     /// Its data on the wire, names uncompressed.
     pub rdata: Vec<u8>,
+    /// What is known of its signatures.
+    pub dnssec: Dnssec,
 }
 
 impl Record {
-    /// The record as policies see it. Nobody here looks at signatures.
+    /// The record as policies see it.
     #[must_use]
     pub fn evidence(&self) -> DnsRecord {
         DnsRecord {
@@ -283,7 +285,7 @@ impl Record {
             rtype: self.rtype,
             ttl: self.ttl,
             rdata: Der::from(self.rdata.as_slice()),
-            dnssec: Dnssec::Indeterminate,
+            dnssec: self.dnssec.clone(),
         }
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum Slot {
     Answered(Answer, Timestamp),
     /// It failed.
     Failed(String),
+    /// Its answer is bogus.
+    Bogus(String),
     /// It would have been one too many.
     Refused,
 }
@@ -114,6 +116,11 @@ impl Resolution {
         self.settle(question, Slot::Failed(problem.into()));
     }
 
+    /// The answer to a lookup failed the validation of its signatures. Nothing of it is used.
+    pub fn bogus(&mut self, question: &Question, problem: impl Into<String>) {
+        self.settle(question, Slot::Bogus(problem.into()));
+    }
+
     fn settle(&mut self, question: &Question, settled: Slot) {
         if let Some(slot @ Slot::Asked) = self.lookups.get_mut(question) {
             *slot = settled;
@@ -165,6 +172,11 @@ impl Slot {
                 NoteCode::LookupFailed,
                 format!("the lookup of {kind} records failed: {problem}"),
                 "",
+            ),
+            Self::Bogus(problem) => (
+                NoteCode::Bogus,
+                format!("the answer about {kind} records is bogus: {problem}"),
+                "RFC 4035 5.5",
             ),
             Self::Refused => {
                 let message =

@@ -5,7 +5,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    discovery::dnr::NetworkOption,
+    discovery::{Validation, dnr::NetworkOption},
     judgement::{
         AnchorSet, Clock, Conveyed, Der, Judgement, NetworkIdentity, Presented, Ranking, Verdict,
     },
@@ -137,6 +137,13 @@ pub enum Response {
     /// The whole message as it came, at most 65,535 octets. The driver has matched source, ID and, if it uses 0x20, the
     /// exact case of the question; the session reads everything else from these octets.
     Message(Der),
+    /// Such a message, whose signatures (DNSSEC) the driver looked at.
+    Validated {
+        /// The message.
+        message: Der,
+        /// What is known of its signatures.
+        validation: Validation,
+    },
     /// No message.
     Failed(LookupFailure),
 }

@@ -61,7 +61,7 @@ impl Session {
             _ => DomainName::parse("resolver.arpa"),
         };
         let read = match (response, name) {
-            (Response::Message(message), Ok(name)) => {
+            (Response::Message(message) | Response::Validated { message, .. }, Ok(name)) => {
                 resinfo::read(&message, &name).map_err(|error| error.to_string())
             }
             (Response::Failed(LookupFailure::TimedOut), _) => {

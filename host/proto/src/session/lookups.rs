@@ -25,6 +25,8 @@ struct Problem {
     text: String,
     /// A repetition may bring something.
     transient: bool,
+    /// The answer failed the validation of its signatures.
+    bogus: bool,
 }
 
 impl Session {
@@ -188,7 +190,7 @@ impl Session {
             return;
         };
         let question = &lookup.question;
-        if self.is_of_domain(question) && matches!(response, Response::Message(_)) {
+        if self.is_of_domain(question) && !matches!(response, Response::Failed(_)) {
             self.heard = true;
         }
         match read(&response, question) {
@@ -234,7 +236,11 @@ impl Session {
                     self.tell(now, Step::Waiting { until, reason });
                     self.retries.push((until, lookup));
                 } else {
-                    self.resolution.failed(&lookup.question, problem.text);
+                    if problem.bogus {
+                        self.resolution.bogus(&lookup.question, problem.text);
+                    } else {
+                        self.resolution.failed(&lookup.question, problem.text);
+                    }
                     self.look_further(now);
                 }
             }
@@ -355,23 +361,33 @@ impl Session {
 }
 
 fn read(response: &Response, question: &Question) -> Result<Answer, Problem> {
+    let failed = |text: String, transient| Problem {
+        text,
+        transient,
+        bogus: false,
+    };
+    let parse = |message: &[u8]| {
+        Answer::parse(message, question)
+            .map_err(|error| failed(error.to_string(), error.is_transient()))
+    };
     match response {
-        Response::Message(message) => Answer::parse(message, question).map_err(|error| Problem {
-            transient: error.is_transient(),
-            text: error.to_string(),
-        }),
-        Response::Failed(LookupFailure::TimedOut) => Err(Problem {
-            text: "no answer in time".into(),
-            transient: true,
-        }),
-        Response::Failed(LookupFailure::Unreachable { detail }) => Err(Problem {
-            text: format!("the resolver cannot be reached: {detail}"),
-            transient: false,
-        }),
-        Response::Failed(LookupFailure::Other { detail }) => Err(Problem {
-            text: detail.clone(),
-            transient: false,
-        }),
+        Response::Message(message) => parse(message),
+        Response::Validated {
+            message,
+            validation,
+        } => parse(message)?
+            .validated(validation)
+            .map_err(|error| Problem {
+                text: error.to_string(),
+                transient: false,
+                bogus: true,
+            }),
+        Response::Failed(LookupFailure::TimedOut) => Err(failed("no answer in time".into(), true)),
+        Response::Failed(LookupFailure::Unreachable { detail }) => Err(failed(
+            format!("the resolver cannot be reached: {detail}"),
+            false,
+        )),
+        Response::Failed(LookupFailure::Other { detail }) => Err(failed(detail.clone(), false)),
     }
 }
 

@@ -1,0 +1,328 @@
+//! Zones that ldns signed, served by NSD, asked for over Unbound: what the program says of their signatures, and what it does
+//! about it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use hickory_proto::rr::{RData, rdata::NS};
+use resolvet_tests::lab::ca::{Authority, Leaf};
+use resolvet_tests::lab::dns::{Endpoint, Zone, absolute};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::nsd::Nsd;
+use crate::process::{free_address, program, resolvet, write};
+use crate::unbound::Unbound;
+
+/// The zone that is anchored.
+const PARENT: &str = "example.net";
+/// A zone below it, without signatures.
+const UNSIGNED: &str = "unsigned.example.net";
+/// A zone below it with signatures, whose key the parent vouches for.
+const CHILD: &str = "child.example.net";
+
+/// How a zone is signed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Signing<'a> {
+    /// More arguments of the signer.
+    arguments: &'a [&'a str],
+    /// Nothing of the signatures is served.
+    stripped: bool,
+}
+
+/// Keys of a zone, made by ldns.
+struct Key {
+    /// Name of the files without their endings.
+    stem: PathBuf,
+}
+
+impl Key {
+    fn generate(folder: &Path, origin: &str) -> Result<Self> {
+        let output = Command::new(program("ldns-keygen", "ldnsutils")?)
+            .current_dir(folder)
+            .args(["-a", "ECDSAP256SHA256", "-k", "-r", "/dev/urandom", origin])
+            .output()?;
+        ensure!(output.status.success(), "{output:?}");
+        let stem = String::from_utf8(output.stdout)?;
+        Ok(Self {
+            stem: folder.join(stem.trim()),
+        })
+    }
+
+    /// The file of its DNSKEY record.
+    fn record(&self) -> PathBuf {
+        self.stem.with_added_extension("key")
+    }
+
+    /// Its DS record, which a parent or an anchor has.
+    fn digest(&self) -> Result<String> {
+        let output = Command::new(program("ldns-key2ds", "ldnsutils")?)
+            .args(["-n", "-2"])
+            .arg(self.record())
+            .output()?;
+        ensure!(output.status.success(), "{output:?}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Signs a master file.
+    fn sign(&self, folder: &Path, origin: &str, master: &str, with: Signing<'_>) -> Result<String> {
+        if with.stripped {
+            return Ok(master.to_owned());
+        }
+        let plain = write(folder, &format!("{origin}.plain"), master)?;
+        let signed = folder.join(format!("{origin}.signed"));
+        let output = Command::new(program("ldns-signzone", "ldnsutils")?)
+            .args(with.arguments)
+            .arg("-f")
+            .args([&signed, &plain, &self.stem])
+            .output()?;
+        ensure!(output.status.success(), "{output:?}");
+        Ok(std::fs::read_to_string(signed)?)
+    }
+}
+
+/// Servers of others with signed zones, and what the program is told.
+struct Network {
+    _nsd: Nsd,
+    _dot: Unbound,
+    resolver: Unbound,
+    key: Key,
+    folder: TempDir,
+}
+
+impl Network {
+    /// Starts everything, the zone signed so, its text changed at last.
+    fn start(with: Signing<'_>, change: impl Fn(String) -> String) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let place = folder.path();
+        let authority = Authority::new()?;
+        let names = [PARENT, UNSIGNED, CHILD];
+        let leaf = Leaf {
+            dns_ids: names.map(str::to_owned).into(),
+            ..Leaf::good(PARENT)
+        };
+        let identity = authority.issue(&leaf)?;
+        write(place, "anchors.pem", authority.root_pem())?;
+        let address = free_address()?;
+        let endpoint = Endpoint {
+            host: "a".to_owned(),
+            addresses: vec![address.ip()],
+            port: address.port(),
+        };
+        let zone = |origin| Zone::figure_2(origin, std::slice::from_ref(&endpoint));
+        let (key, child_key) = (Key::generate(place, PARENT)?, Key::generate(place, CHILD)?);
+        let mut parent = zone(PARENT)?;
+        for child in ["unsigned", "child"] {
+            let server = absolute(&format!("ns.{child}.{PARENT}"))?;
+            parent.add(child, 60, RData::NS(NS(server)))?;
+            parent.address(&format!("ns.{child}"), [127, 0, 0, 1].into())?;
+        }
+        let parent = format!("{}{}", parent.to_master_file(), child_key.digest()?);
+        let child = zone(CHILD)?.to_master_file();
+        let master = change(key.sign(place, PARENT, &parent, with)?);
+        let child = child_key.sign(place, CHILD, &child, Signing::default())?;
+        let unsigned = zone(UNSIGNED)?.to_master_file();
+        let files = [(PARENT, master), (CHILD, child), (UNSIGNED, unsigned)];
+        let nsd = Nsd::serve(&files.map(|(origin, file)| (format!("{origin}."), file)))?;
+        Ok(Self {
+            _dot: Unbound::dot(PARENT, nsd.address(), address, &identity, &[])?,
+            resolver: Unbound::recursive_for(&names, nsd.address())?,
+            _nsd: nsd,
+            key,
+            folder,
+        })
+    }
+
+    /// Explains a domain with these lines of `[dnssec]`: the exit code and the document.
+    fn explain(&self, domain: &str, dnssec: &str) -> Result<(i32, Value)> {
+        let config = format!(
+            "version = \"v1\"\n[network]\ntransports = [\"dot\"]\ntrust-anchors = \"anchors.pem\"\n\
+             discovery = [\"s-naptr\"]\n[dnssec]\n{dnssec}\n"
+        );
+        let config = write(self.folder.path(), "config.toml", config)?;
+        let output = Command::new(resolvet()?)
+            .args(["--format", "json", "explain", domain, "--resolver"])
+            .arg(self.resolver.address().to_string())
+            .arg("--config")
+            .arg(config)
+            .output()?;
+        let document =
+            serde_json::from_slice(&output.stdout).with_context(|| format!("{output:?}"))?;
+        Ok((output.status.code().unwrap_or_default(), document))
+    }
+
+    /// As [`Self::explain`], with the digest of the zone's key as the anchor.
+    fn anchored(&self, domain: &str) -> Result<(i32, Value)> {
+        write(self.folder.path(), "zone.ds", self.key.digest()?)?;
+        self.explain(domain, "anchors = [\"zone.ds\"]")
+    }
+}
+
+fn signed() -> Result<Network> {
+    Network::start(Signing::default(), |text| text)
+}
+
+/// The states of the records that discovery found.
+#[track_caller]
+fn assert_states(document: &Value, expected: &str) {
+    let records = document["records"].as_array().unwrap();
+    assert!(records.len() >= 4, "{document:#}");
+    for record in records {
+        assert_eq!(record["dnssec"], expected, "{document:#}");
+    }
+    assert_eq!(
+        document["candidates"][0]["dnssec"], expected,
+        "{document:#}"
+    );
+}
+
+/// The program refused what it was answered, and said why.
+#[track_caller]
+fn assert_bogus((code, document): &(i32, Value)) {
+    assert_ne!(*code, 0, "{document:#}");
+    assert_eq!(
+        document["candidates"],
+        Value::Array(Vec::new()),
+        "{document:#}"
+    );
+    let notes = document["notes"].as_array().unwrap();
+    let is_bogus = |note: &Value| note["code"] == "bogus";
+    assert!(notes.iter().any(is_bogus), "{document:#}");
+}
+
+#[test]
+fn a_signed_zone_is_secure_by_a_digest_and_by_a_key() -> Result<()> {
+    let network = signed()?;
+    let (code, document) = network.anchored(PARENT)?;
+    assert_states(&document, "secure");
+    assert_eq!(code, 0, "{document:#}");
+    let key = network.key.record();
+    let anchors = format!("anchors = [\"{}\"]", key.display());
+    let (code, document) = network.explain(PARENT, &anchors)?;
+    assert_states(&document, "secure");
+    assert_eq!(code, 0, "{document:#}");
+    Ok(())
+}
+
+#[test]
+fn a_zone_with_hashed_denial_is_secure_too() -> Result<()> {
+    let hashed = Signing {
+        arguments: &["-n"],
+        ..Signing::default()
+    };
+    let (code, document) = Network::start(hashed, |text| text)?.anchored(PARENT)?;
+    assert_states(&document, "secure");
+    assert_eq!(code, 0, "{document:#}");
+    Ok(())
+}
+
+#[test]
+fn a_zone_that_the_anchored_one_vouches_for_is_secure() -> Result<()> {
+    let (code, document) = signed()?.anchored(CHILD)?;
+    assert_states(&document, "secure");
+    assert_eq!(code, 0, "{document:#}");
+    Ok(())
+}
+
+#[test]
+fn a_zone_that_is_proved_to_be_unsigned_is_insecure() -> Result<()> {
+    let network = signed()?;
+    let (code, document) = network.anchored(UNSIGNED)?;
+    assert_states(&document, "insecure");
+    assert_eq!(code, 0, "{document:#}");
+    let hashed = Signing {
+        arguments: &["-n"],
+        ..Signing::default()
+    };
+    let (code, document) = Network::start(hashed, |text| text)?.anchored(UNSIGNED)?;
+    assert_states(&document, "insecure");
+    assert_eq!(code, 0, "{document:#}");
+    Ok(())
+}
+
+#[test]
+fn below_no_anchor_or_a_negative_one_nothing_is_validated() -> Result<()> {
+    let network = Network::start(
+        Signing {
+            stripped: true,
+            ..Signing::default()
+        },
+        |text| text,
+    )?;
+    let elsewhere = network.key.digest()?.replace(PARENT, "example.org");
+    write(network.folder.path(), "elsewhere.ds", elsewhere)?;
+    for (dnssec, expected) in [
+        ("", "indeterminate"),
+        ("anchors = [\"elsewhere.ds\"]", "indeterminate"),
+        (
+            "anchors = [\"root\"]\nnegative-anchors = [\"example.net\"]",
+            "insecure",
+        ),
+    ] {
+        let (code, document) = network.explain(PARENT, dnssec)?;
+        assert_states(&document, expected);
+        assert_eq!(code, 0, "{document:#}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_changed_record_is_bogus() -> Result<()> {
+    let moved = |text: String| {
+        let lines = text.lines().map(|line| {
+            let is_address = line.starts_with("a.example.net.") && line.contains("127.0.0.1");
+            match is_address {
+                true => line.replace("127.0.0.1", "127.0.0.2"),
+                false => line.to_owned(),
+            }
+        });
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    };
+    let answer = Network::start(Signing::default(), moved)?.anchored(PARENT)?;
+    assert_bogus(&answer);
+    Ok(())
+}
+
+#[test]
+fn signatures_that_are_over_or_missing_are_bogus() -> Result<()> {
+    let expired = Signing {
+        arguments: &["-i", "20240101", "-e", "20240201"],
+        ..Signing::default()
+    };
+    let early = Signing {
+        arguments: &["-i", "20900101", "-e", "20900201"],
+        ..Signing::default()
+    };
+    let stripped = Signing {
+        stripped: true,
+        ..Signing::default()
+    };
+    for with in [expired, early, stripped] {
+        let answer = Network::start(with, |text| text)?.anchored(PARENT)?;
+        assert_bogus(&answer);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_zone_signed_by_another_key_is_bogus() -> Result<()> {
+    let network = signed()?;
+    let other = Key::generate(network.folder.path(), PARENT)?;
+    write(network.folder.path(), "other.ds", other.digest()?)?;
+    assert_bogus(&network.explain(PARENT, "anchors = [\"other.ds\"]")?);
+    Ok(())
+}
+
+#[test]
+fn an_absence_that_is_not_proved_is_bogus() -> Result<()> {
+    let hidden = |text: String| {
+        // The proof of what is at the name stays, and it says that there are NAPTR records.
+        let is_naptr = |line: &&str| line.contains("\tNAPTR\t") || line.contains("RRSIG\tNAPTR ");
+        let lines = text.lines().filter(|line| !is_naptr(line));
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    };
+    let answer = Network::start(Signing::default(), hidden)?.anchored(PARENT)?;
+    assert_bogus(&answer);
+    Ok(())
+}

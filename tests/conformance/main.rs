@@ -22,6 +22,7 @@ mod rfc5280;
 mod rfc6763;
 mod rfc7030;
 mod rfc7512;
+mod rfc7671;
 mod rfc8094;
 mod rfc8120;
 mod rfc8121;

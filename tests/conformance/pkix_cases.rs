@@ -2,6 +2,7 @@
 //!
 //! `cargo test -p resolvet-tests --test conformance -- --ignored write_pkix_cases`
 
+mod dane;
 mod enrolment;
 
 use std::{fs, path::Path, sync::Arc};
@@ -85,6 +86,7 @@ fn cases() -> Vec<Case> {
         purposes(&world),
         revocation(&world),
         enrolment::cases(&world),
+        dane::cases(&world),
     ]
     .into_iter()
     .flatten()

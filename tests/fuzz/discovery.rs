@@ -259,6 +259,7 @@ fn answer(name: &str, rtype: u16, choice: u8, octets: &[u8]) -> Response {
         35 => Kind::Naptr,
         33 => Kind::Srv,
         64 => Kind::Svcb,
+        52 => Kind::Tlsa,
         1 => Kind::A,
         _ => Kind::Aaaa,
     };
@@ -279,6 +280,7 @@ fn answer(name: &str, rtype: u16, choice: u8, octets: &[u8]) -> Response {
         Kind::Svcb | Kind::Resinfo => b"\0\x01\x01a\0\0\x01\0\x04\x03dot",
         Kind::A => &[192, 0, 2, 1],
         Kind::Aaaa => &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+        Kind::Tlsa => &[3, 1, 0, 7],
     };
     let mut record = vec![1, 0, 0xc0, 0x0c];
     record.extend_from_slice(&rtype.to_be_bytes());

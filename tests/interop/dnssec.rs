@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use hickory_proto::rr::{RData, rdata::NS};
+use hickory_proto::rr::RData;
+use hickory_proto::rr::rdata::{
+    NS, TLSA,
+    tlsa::{CertUsage, Matching, Selector},
+};
 use resolvet_tests::lab::ca::{Authority, Leaf};
 use resolvet_tests::lab::dns::{Endpoint, Zone, absolute};
 use serde_json::Value;
@@ -22,13 +26,24 @@ const UNSIGNED: &str = "unsigned.example.net";
 /// A zone below it with signatures, whose key the parent vouches for.
 const CHILD: &str = "child.example.net";
 
-/// How a zone is signed.
+/// How a zone is signed, and what is in it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Signing<'a> {
+    /// Whose certificate the TLSA record of the server vouches for.
+    tlsa: Option<Vouched>,
     /// More arguments of the signer.
     arguments: &'a [&'a str],
     /// Nothing of the signatures is served.
     stripped: bool,
+}
+
+/// Whose certificate a TLSA record has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vouched {
+    /// The server's.
+    Own,
+    /// Another one's.
+    Other,
 }
 
 /// Keys of a zone, made by ldns.
@@ -118,6 +133,16 @@ impl Network {
             parent.add(child, 60, RData::NS(NS(server)))?;
             parent.address(&format!("ns.{child}"), [127, 0, 0, 1].into())?;
         }
+        if let Some(vouched) = with.tlsa {
+            let certificate = match vouched {
+                Vouched::Own => identity.end_entity().to_vec(),
+                Vouched::Other => authority.root().to_vec(),
+            };
+            let owner = format!("_{}._tcp", address.port());
+            let usage = (CertUsage::DaneEe, Selector::Full, Matching::Raw);
+            let tlsa = TLSA::new(usage.0, usage.1, usage.2, certificate);
+            parent.add(&owner, 60, RData::TLSA(tlsa))?;
+        }
         let parent = format!("{}{}", parent.to_master_file(), child_key.digest()?);
         let child = zone(CHILD)?.to_master_file();
         let master = change(key.sign(place, PARENT, &parent, with)?);
@@ -136,8 +161,13 @@ impl Network {
 
     /// Explains a domain with these lines of `[dnssec]`: the exit code and the document.
     fn explain(&self, domain: &str, dnssec: &str) -> Result<(i32, Value)> {
+        self.explain_by("anchors.pem", domain, dnssec)
+    }
+
+    /// As [`Self::explain`], by these trust anchors for certificates.
+    fn explain_by(&self, anchors: &str, domain: &str, dnssec: &str) -> Result<(i32, Value)> {
         let config = format!(
-            "version = \"v1\"\n[network]\ntransports = [\"dot\"]\ntrust-anchors = \"anchors.pem\"\n\
+            "version = \"v1\"\n[network]\ntransports = [\"dot\"]\ntrust-anchors = \"{anchors}\"\n\
              discovery = [\"s-naptr\"]\n[dnssec]\n{dnssec}\n"
         );
         let config = write(self.folder.path(), "config.toml", config)?;
@@ -324,5 +354,47 @@ fn an_absence_that_is_not_proved_is_bogus() -> Result<()> {
     };
     let answer = Network::start(Signing::default(), hidden)?.anchored(PARENT)?;
     assert_bogus(&answer);
+    Ok(())
+}
+
+/// What the program makes of a TLSA record, by trust anchors that certified nobody here, or by the right ones.
+fn by_tlsa(tlsa: Option<Vouched>, anchors: &str, setting: &str) -> Result<(i32, Value)> {
+    let with = Signing {
+        tlsa,
+        ..Signing::default()
+    };
+    let network = Network::start(with, |text| text)?;
+    let stranger = Authority::new()?;
+    write(network.folder.path(), "stranger.pem", stranger.root_pem())?;
+    write(network.folder.path(), "zone.ds", network.key.digest()?)?;
+    let dnssec = format!(
+        "anchors = [\"zone.ds\"]\ntlsa = true\n[[policy]]\nname = \"pkix\"\nrole = \"authority\"\n\
+         settings = {{ dane = \"{setting}\" }}\n[[policy]]\nname = \"preference\""
+    );
+    network.explain_by(anchors, PARENT, &dnssec)
+}
+
+#[test]
+fn a_certificate_that_the_domain_vouches_for_needs_no_trust_anchor() -> Result<()> {
+    let (code, document) = by_tlsa(Some(Vouched::Own), "stranger.pem", "require")?;
+    assert_eq!(code, 0, "{document:#}");
+    assert_states(&document, "secure");
+    let findings = document["candidates"][0]["findings"].as_array().unwrap();
+    let is_told = |finding: &Value| finding["code"] == "dane-ee-matched";
+    assert!(findings.iter().any(is_told), "{document:#}");
+    Ok(())
+}
+
+#[test]
+fn a_good_certificate_is_refused_when_the_domain_vouches_for_another() -> Result<()> {
+    for (tlsa, setting, expected) in [
+        (Some(Vouched::Other), "use", 5),
+        (None, "require", 5),
+        (None, "use", 0),
+        (Some(Vouched::Other), "ignore", 0),
+    ] {
+        let (code, document) = by_tlsa(tlsa, "anchors.pem", setting)?;
+        assert_eq!(code, expected, "{tlsa:?} {setting}: {document:#}");
+    }
     Ok(())
 }

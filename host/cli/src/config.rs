@@ -90,6 +90,7 @@ pub(crate) enum DohMethod {
 pub(crate) struct Dnssec {
     pub(crate) anchors: Vec<String>,
     pub(crate) negative_anchors: Vec<String>,
+    pub(crate) tlsa: bool,
 }
 
 /// Where networks' keys are made.

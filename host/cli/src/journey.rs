@@ -215,6 +215,11 @@ impl Wish {
             None => session::Config::of_network(resolver.ip(), random()?),
         };
         find_by(&mut session, &config.network)?;
+        if config.dnssec.tlsa && dnssec.is_empty() {
+            let text = "`dnssec.tlsa` needs `dnssec.anchors`: TLSA records count only when they are validated";
+            return Err(UsageError(text.into()).into());
+        }
+        session.tlsa = config.dnssec.tlsa;
         session.usage_profile = profile.clone();
         match &enrolled {
             None => {

@@ -9,6 +9,7 @@ use resolvet_guest::{
 
 use crate::{
     certificate::Certificate,
+    dane::Associations,
     settings::{Settings, UnsynchronizedClock, Use},
 };
 
@@ -26,6 +27,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) reference_identifiers: Vec<ReferenceIdentifier>,
     /// The presented certificates that could be read, the end entity's first.
     pub(crate) presented: &'a [Certificate<'a>],
+    /// What the domain vouches for by DNSSEC.
+    pub(crate) associations: Associations,
     /// CRLs, DER.
     pub(crate) crls: &'a [Vec<u8>],
     /// The stapled OCSP response, DER.

@@ -12,6 +12,8 @@
 //! * **Purpose**: `dns-server`, `est-server` and `conveyed-end-entity` need serverAuth where the extended key usage is
 //!   present. `est-server` and `registrar` may show id-kp-cmcRA instead of a name, when the anchors are explicit (RFC 7030
 //!   section 3.6.1, RFC 8995 section 5.5).
+//! * **DANE**, where a setting says so: TLSA records that were validated by DNSSEC (RFC 7671). DANE-EE and DANE-TA stand in for the
+//!   path to a trust anchor, DANE-EE for the name too; PKIX-EE and PKIX-TA narrow the path. Where none matches, it is refused.
 //! * **Revocation**: CRLs and the stapled OCSP response that the host gives. For a registrar its voucher may demand or forbid
 //!   the check (RFC 8366 section 5.3), whatever the settings say.
 //! * **The way** in which an EST server was authenticated before, where a setting names those that count.
@@ -33,6 +35,7 @@
 //! | `spki-pins` | `[]` | base64 of SHA-256 of public keys (RFC 7858); one key of the path must be among them |
 //! | `revocation` | `available` | CRLs: `available` uses what is there, `require` rejects a status that nobody knows, `ignore` |
 //! | `stapled-ocsp` | `available` | likewise for a stapled OCSP response |
+//! | `dane` | `ignore` | `use` obeys TLSA records where usable ones are secure, `require` refuses where there are none |
 //! | `est-server-authentication` | `[]` | ways of authentication of which one must have been, for purpose `est-server`: `http-mutual`, `opaque`, `tls-pake`, `voucher`, `configured`, `reference-identifier` (coming back to a known network); none: any |
 //! | `anchor-certificates` | `require` | `warn`: of an anchor only name, key and its strength count, not dates and extensions |
 //! | `key-identifiers` | `require` | `warn`: key identifiers that RFC 5280 demands may be missing |
@@ -66,6 +69,7 @@ mod certificate;
 mod certificate_policies;
 mod constraints;
 mod crl;
+mod dane;
 mod der;
 mod facts;
 mod general_name;
@@ -87,10 +91,11 @@ use resolvet_guest::{
     conveyed, presented, server,
     words::{AnchorDatabase, Clock, Purpose, Transport, UsageProfile},
 };
-pub use settings::{Baseline, Settings, Strictness, UnsynchronizedClock, Use};
+pub use settings::{Baseline, Dane, Settings, Strictness, UnsynchronizedClock, Use};
 
 use crate::{
     certificate::{Certificate, Place, oid},
+    dane::{Associations, Judged},
     facts::{Facts, Revocation, Time},
     report::{Report, at, whole},
     search::Search,
@@ -274,7 +279,13 @@ fn path_and_name(purpose: Purpose, now: u64, settings: &Settings, report: &mut R
     }
     let crls = facts::crls(&revocation);
     let ocsp_response = presented::ocsp_response();
+    let is_dane_used = purpose == Purpose::DnsServer && settings.dane != Dane::Ignore;
+    let associations = match is_dane_used {
+        true => Associations::of_server(),
+        false => Associations::default(),
+    };
     let facts = Facts {
+        associations,
         time: Time::of(&clock, &purpose, settings),
         purpose,
         revocation,
@@ -285,6 +296,19 @@ fn path_and_name(purpose: Purpose, now: u64, settings: &Settings, report: &mut R
         ocsp_response: ocsp_response.as_deref(),
         database,
     };
+    if is_dane_used {
+        match dane::judge(&facts.associations, &facts, settings, report) {
+            Judged::Settled => {
+                return pins::check(&[end_entity], settings, report);
+            }
+            Judged::Authorities(positions)
+                if by_authorities(&positions, &facts, settings, report) =>
+            {
+                return;
+            }
+            Judged::Authorities(_) | Judged::Path | Judged::Nothing => {}
+        }
+    }
     identity(end_entity, &facts, settings, report);
     if facts.database == AnchorDatabase::None || anchors::count() == 0 {
         let message = "there are no trust anchors to validate the certificate with".into();
@@ -297,6 +321,43 @@ fn path_and_name(purpose: Purpose, now: u64, settings: &Settings, report: &mut R
         return;
     }
     path(end_entity, &facts, settings, report);
+}
+
+/// DANE-TA (RFC 7671 section 5.2): a path to one of the presented certificates that the domain vouches for, and the name. Says
+/// whether that settled it; where it did not, other associations may.
+fn by_authorities(
+    positions: &[usize],
+    facts: &Facts<'_>,
+    settings: &Settings,
+    report: &mut Report,
+) -> bool {
+    let Some(end_entity) = facts.presented.first() else {
+        return false;
+    };
+    let roots: Vec<Certificate<'_>> = positions
+        .iter()
+        .filter_map(|position| facts.presented.get(*position))
+        .filter_map(|root| Certificate::read(root.der, root.place).ok())
+        .collect();
+    // Of what the domain vouches for, name and key count.
+    let settings = &Settings {
+        anchor_certificates: Strictness::Warn,
+        ..settings.clone()
+    };
+    let mut own = Report::default();
+    identity(end_entity, facts, settings, &mut own);
+    along(end_entity, &roots, facts, settings, &mut own);
+    let is_authenticated = !own.refused;
+    if !is_authenticated && dane::narrows(&facts.associations) {
+        return false;
+    }
+    if is_authenticated {
+        let message = "the domain vouches for the authority that the certification path leads to";
+        let evidence = roots.first().and_then(whole);
+        report.note("dane-ta-matched", message.into(), "RFC 7671 5.2", evidence);
+    }
+    report.absorb(own);
+    true
 }
 
 fn path(end_entity: &Certificate<'_>, facts: &Facts<'_>, settings: &Settings, report: &mut Report) {
@@ -344,6 +405,17 @@ fn path(end_entity: &Certificate<'_>, facts: &Facts<'_>, settings: &Settings, re
             }
         }
     }
+    along(end_entity, &roots, facts, settings, report);
+}
+
+/// Looks for a path to one of these authorities that keeps every rule.
+fn along(
+    end_entity: &Certificate<'_>,
+    roots: &[Certificate<'_>],
+    facts: &Facts<'_>,
+    settings: &Settings,
+    report: &mut Report,
+) {
     let mut best: Option<Report> = None;
     let mut accepts = |path: &[&Certificate<'_>]| {
         let report = rules::check(path, facts, settings);
@@ -359,7 +431,7 @@ fn path(end_entity: &Certificate<'_>, facts: &Facts<'_>, settings: &Settings, re
     };
     let purposes = rules::purposes(&facts.purpose);
     let time = facts.effective_time();
-    match search::by_webpki(facts.presented, &roots, purposes, time, &mut accepts) {
+    match search::by_webpki(facts.presented, roots, purposes, time, &mut accepts) {
         Ok(()) => {}
         Err(webpki::Error::CertDistrusted) => {
             let message = "the path leads over a key that is known to be compromised".into();
@@ -367,7 +439,7 @@ fn path(end_entity: &Certificate<'_>, facts: &Facts<'_>, settings: &Settings, re
             return;
         }
         Err(_) => {
-            let mut search = Search::new(facts.presented, &roots);
+            let mut search = Search::new(facts.presented, roots);
             search.by_depth(&mut accepts);
             if best.is_none() {
                 no_path(&search, end_entity, report);

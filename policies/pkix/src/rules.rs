@@ -4,9 +4,9 @@ use resolvet_guest::words::{AnchorDatabase, Purpose};
 
 use crate::{
     baseline,
-    certificate::{Certificate, oid},
+    certificate::{Certificate, Place, oid},
     certificate_policies::{self, Fault},
-    constraints,
+    constraints, dane,
     facts::Facts,
     name, pins,
     profile::{self, Role},
@@ -60,6 +60,11 @@ pub(crate) fn check(path: &[&Certificate<'_>], facts: &Facts<'_>, settings: &Set
     if !report.refused {
         revocation::check(path, facts, &mut report);
         pins::check(path, settings, &mut report);
+        // A path to an authority that DANE-TA vouches for is kept by that already.
+        let is_anchored = |last: &&&Certificate<'_>| matches!(last.place, Place::Anchor(_));
+        if path.last().filter(is_anchored).is_some() && dane::narrows(&facts.associations) {
+            dane::narrow(&facts.associations, path, &mut report);
+        }
     }
     report
 }

@@ -37,6 +37,18 @@ pub enum Baseline {
     Never,
 }
 
+/// How TLSA records are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dane {
+    /// Not looked at.
+    Ignore,
+    /// Obeyed where there are usable ones that were validated by DNSSEC.
+    Use,
+    /// There must be such.
+    Require,
+}
+
 /// What follows from a clock that nobody set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -58,6 +70,7 @@ pub struct Settings {
     pub spki_pins: Vec<String>,
     pub revocation: Use,
     pub stapled_ocsp: Use,
+    pub dane: Dane,
     pub est_server_authentication: Vec<String>,
     pub anchor_certificates: Strictness,
     pub key_identifiers: Strictness,
@@ -81,6 +94,7 @@ impl Default for Settings {
             spki_pins: Vec::new(),
             revocation: Use::Available,
             stapled_ocsp: Use::Available,
+            dane: Dane::Ignore,
             est_server_authentication: Vec::new(),
             anchor_certificates: Strictness::Require,
             key_identifiers: Strictness::Require,

@@ -63,6 +63,8 @@ pub enum NoteCode {
     NetworkIdentity,
     /// A way was not gone: what it would find failed its verification a short while ago.
     Suppressed,
+    /// A candidate was left out since nobody can say whether it has TLSA records.
+    TlsaLost,
     /// An address that no server can have.
     ForbiddenAddress,
     /// A port that the transport must not use.

@@ -32,6 +32,8 @@ pub struct Plan {
     pub configured_as: Source,
     /// When the choice of what was written down is thought over.
     pub end: Timestamp,
+    /// Whether the TLSA records of candidates are looked up (RFC 7671). A candidate whose records cannot be had is left out.
+    pub tlsa: bool,
 }
 
 impl Plan {
@@ -69,6 +71,7 @@ impl Plan {
                 unix: u64::MAX,
                 boot: u64::MAX,
             },
+            tlsa: false,
         }
     }
 

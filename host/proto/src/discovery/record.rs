@@ -34,6 +34,8 @@ pub enum Kind {
     Svcb,
     /// RESINFO (RFC 9606).
     Resinfo,
+    /// TLSA (RFC 6698).
+    Tlsa,
 }
 
 impl Kind {
@@ -48,6 +50,7 @@ impl Kind {
             Self::Ptr => 12,
             Self::Svcb => 64,
             Self::Resinfo => 261,
+            Self::Tlsa => 52,
         }
     }
 
@@ -62,6 +65,7 @@ impl Kind {
             Self::Ptr => "PTR",
             Self::Svcb => "SVCB",
             Self::Resinfo => "RESINFO",
+            Self::Tlsa => "TLSA",
         }
     }
 }
@@ -257,6 +261,8 @@ pub enum Data {
     Svcb(Svcb),
     /// RESINFO: read by [`super::resinfo`].
     Resinfo,
+    /// TLSA: read by policies.
+    Tlsa,
 }
 
 /// One record of class IN.
@@ -325,6 +331,11 @@ pub(super) fn read_data(
     } else if rtype == Kind::Resinfo.number() {
         let octets = decoder.read_slice(length).ok()?.unverified();
         (Data::Resinfo, octets.to_vec(), None)
+    } else if rtype == Kind::Tlsa.number() {
+        // Usage, selector, matching type, and something to match (RFC 6698 section 2.1).
+        let octets = decoder.read_slice(length).ok()?.unverified();
+        (octets.len() > 3).then_some(())?;
+        (Data::Tlsa, octets.to_vec(), None)
     } else {
         let octets = decoder.read_slice(length).ok()?.unverified();
         let address = if rtype == Kind::A.number() {

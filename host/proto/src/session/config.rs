@@ -68,6 +68,10 @@ pub struct Config {
     /// costs a round trip for each connection.
     #[serde(default)]
     pub resolver_info: bool,
+    /// Whether TLSA records are looked up (RFC 7671), for policies that use them. They say something only where the driver
+    /// validates signatures (DNSSEC). A server whose records cannot be had is not used.
+    #[serde(default)]
+    pub tlsa: bool,
     /// How many servers a round of attempts tries, at most [`ATTEMPTS`].
     pub attempts: u32,
     /// What may be attempted at once.
@@ -137,6 +141,7 @@ impl Config {
             fallback: Vec::new(),
             fallback_anchors: Arc::default(),
             resolver_info: false,
+            tlsa: false,
             attempts: ATTEMPTS,
             at_once: AtOnce::default(),
             attempt_delay: limits::ATTEMPT_DELAY,

@@ -97,6 +97,7 @@ impl Session {
             configured: self.config.configured.clone(),
             configured_as: Source::Configured,
             end: now.after_seconds(u64::from(LONGEST_LIFETIME)),
+            tlsa: self.config.tlsa,
         }
     }
 
@@ -148,6 +149,7 @@ impl Session {
             configured: self.config.fallback.clone(),
             configured_as: Source::Fallback,
             end: now.after_seconds(FALLBACK_LIFETIME),
+            tlsa: self.config.tlsa,
             ..Plan::nothing()
         };
         self.discover_by(plan, now);

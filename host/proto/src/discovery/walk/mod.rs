@@ -8,6 +8,7 @@ mod s_naptr;
 mod services;
 mod srv;
 mod svcb;
+mod tlsa;
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -141,6 +142,7 @@ impl<'a> Walk<'a> {
             way(&mut walk);
             walk.ready |= walk.open == before.0 && walk.candidates.len() > before.1;
         }
+        walk.ready &= walk.tlsa();
         walk
     }
 

@@ -260,6 +260,7 @@ fn answer(name: &str, rtype: u16, choice: u8, octets: &[u8]) -> Response {
         33 => Kind::Srv,
         64 => Kind::Svcb,
         52 => Kind::Tlsa,
+        16 => Kind::Txt,
         1 => Kind::A,
         _ => Kind::Aaaa,
     };
@@ -281,6 +282,7 @@ fn answer(name: &str, rtype: u16, choice: u8, octets: &[u8]) -> Response {
         Kind::A => &[192, 0, 2, 1],
         Kind::Aaaa => &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
         Kind::Tlsa => &[3, 1, 0, 7],
+        Kind::Txt => b"\x11https://a/q{?dns}",
     };
     let mut record = vec![1, 0, 0xc0, 0x0c];
     record.extend_from_slice(&rtype.to_be_bytes());

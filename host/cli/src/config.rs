@@ -73,6 +73,7 @@ pub(crate) struct Network {
     pub(crate) query_milliseconds: Option<u32>,
     pub(crate) transports: Vec<Transport>,
     pub(crate) doh_method: DohMethod,
+    pub(crate) associated_templates: bool,
 }
 
 /// How DNS over HTTPS sends queries.

@@ -298,6 +298,7 @@ fn find_by(session: &mut session::Config, network: &Network) -> anyhow::Result<(
         session.fallback_anchors = Arc::new(trust_anchors(anchors)?);
     }
     session.resolver_info = network.resolver_info.unwrap_or(session.resolver_info);
+    session.associated_templates = network.associated_templates;
     Ok(())
 }
 

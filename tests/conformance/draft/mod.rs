@@ -1,3 +1,4 @@
 //! draft-reddy-dprive-bootstrap-dns-server-04.
 
+mod associated_templates;
 mod discovery;

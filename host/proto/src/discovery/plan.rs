@@ -34,6 +34,9 @@ pub struct Plan {
     pub end: Timestamp,
     /// Whether the TLSA records of candidates are looked up (RFC 7671). A candidate whose records cannot be had is left out.
     pub tlsa: bool,
+    /// Whether the path of a DoH server that no SVCB record says is asked for by the way that the draft names
+    /// (draft-ietf-doh-resolver-associated-doh-03).
+    pub associated_templates: bool,
 }
 
 impl Plan {
@@ -72,6 +75,7 @@ impl Plan {
                 boot: u64::MAX,
             },
             tlsa: false,
+            associated_templates: false,
         }
     }
 

@@ -36,6 +36,8 @@ pub enum Kind {
     Resinfo,
     /// TLSA (RFC 6698).
     Tlsa,
+    /// TXT (RFC 1035 section 3.3.14).
+    Txt,
 }
 
 impl Kind {
@@ -51,6 +53,7 @@ impl Kind {
             Self::Svcb => 64,
             Self::Resinfo => 261,
             Self::Tlsa => 52,
+            Self::Txt => 16,
         }
     }
 
@@ -66,6 +69,7 @@ impl Kind {
             Self::Svcb => "SVCB",
             Self::Resinfo => "RESINFO",
             Self::Tlsa => "TLSA",
+            Self::Txt => "TXT",
         }
     }
 }
@@ -263,6 +267,8 @@ pub enum Data {
     Resinfo,
     /// TLSA: read by policies.
     Tlsa,
+    /// TXT: its strings, one after another.
+    Text(Vec<u8>),
 }
 
 /// One record of class IN.
@@ -336,6 +342,9 @@ pub(super) fn read_data(
         let octets = decoder.read_slice(length).ok()?.unverified();
         (octets.len() > 3).then_some(())?;
         (Data::Tlsa, octets.to_vec(), None)
+    } else if rtype == Kind::Txt.number() {
+        let octets = decoder.read_slice(length).ok()?.unverified();
+        (Data::Text(strings(octets)?), octets.to_vec(), None)
     } else {
         let octets = decoder.read_slice(length).ok()?.unverified();
         let address = if rtype == Kind::A.number() {
@@ -355,6 +364,21 @@ pub(super) fn read_data(
         rdata.extend_from_slice(&name::wire(&name));
     }
     Some((data, rdata))
+}
+
+/// The strings of a TXT record, one after another; there is at least one.
+fn strings(octets: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(octets.len());
+    let mut rest = octets;
+    loop {
+        let (length, after) = rest.split_first()?;
+        let (string, after) = after.split_at_checked(usize::from(*length))?;
+        text.extend_from_slice(string);
+        if after.is_empty() {
+            return Some(text);
+        }
+        rest = after;
+    }
 }
 
 fn number(decoder: &mut BinDecoder<'_>) -> Option<u16> {

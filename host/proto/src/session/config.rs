@@ -72,6 +72,10 @@ pub struct Config {
     /// validates signatures (DNSSEC). A server whose records cannot be had is not used.
     #[serde(default)]
     pub tlsa: bool,
+    /// Whether the path of a DoH server's URI template, where no SVCB record says it, is asked for by the way that the draft names
+    /// (draft-ietf-doh-resolver-associated-doh-03).
+    #[serde(default)]
+    pub associated_templates: bool,
     /// How many servers a round of attempts tries, at most [`ATTEMPTS`].
     pub attempts: u32,
     /// What may be attempted at once.
@@ -142,6 +146,7 @@ impl Config {
             fallback_anchors: Arc::default(),
             resolver_info: false,
             tlsa: false,
+            associated_templates: false,
             attempts: ATTEMPTS,
             at_once: AtOnce::default(),
             attempt_delay: limits::ATTEMPT_DELAY,

@@ -98,6 +98,7 @@ impl Session {
             configured_as: Source::Configured,
             end: now.after_seconds(u64::from(LONGEST_LIFETIME)),
             tlsa: self.config.tlsa,
+            associated_templates: self.config.associated_templates,
         }
     }
 

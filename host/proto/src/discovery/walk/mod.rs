@@ -3,6 +3,7 @@
 //! The ways of discovery are gone one after another, each in a file of its own; they share the lookups, the records and the
 //! candidates. A server that a later way finds again is one candidate with several sources.
 
+mod associated;
 mod given;
 mod s_naptr;
 mod services;

@@ -108,6 +108,9 @@ impl<'a> Walk<'a> {
             .iter()
             .map(|question| self.slot(question))
             .collect();
+        let is_known =
+            |slot: &Option<&Slot>| matches!(slot, Some(slot) if !matches!(slot, Slot::Asked));
+        let are_known = slots.iter().all(is_known);
         for slot in slots.into_iter().flatten() {
             let Slot::Answered(answer, at) = slot else {
                 continue;
@@ -132,6 +135,10 @@ impl<'a> Walk<'a> {
                 let path = Some(path);
                 return self.host(&Host { path, ..host }, &trail);
             }
+        }
+        if are_known && let Some((path, trail)) = self.associated(&host, trail) {
+            let path = Some(path);
+            return self.host(&Host { path, ..host }, &trail);
         }
         let message = "no SVCB record says the path of the URI template of this DoH server";
         self.note(NoteCode::NoPath, host.name, message, "RFC 9461 5");

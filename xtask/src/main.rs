@@ -8,6 +8,7 @@ mod output;
 mod packages;
 mod policies;
 mod run;
+mod soak;
 mod test;
 mod tls_pake;
 mod toolchain;
@@ -36,6 +37,8 @@ enum Command {
     Check,
     /// Run the benchmarks.
     Bench(bench::Arguments),
+    /// Swap policy sets while both cores evaluate, for as long as is wanted: nothing may be lost or mixed.
+    Soak(soak::Arguments),
     /// Build every policy that ships, and the guests that tests need, to target/policies.
     Policies(policies::AllArguments),
     /// Build one policy's crate, wherever it is, to a component.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::TlsPake => tls_pake::all(),
         Command::Check => check::all(),
         Command::Bench(arguments) => bench::all(&arguments),
+        Command::Soak(arguments) => soak::run_for(&arguments),
         Command::Policies(arguments) => policies::build_all(&arguments),
         Command::Policy(arguments) => policies::build_one(&arguments),
     };

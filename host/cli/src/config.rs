@@ -138,6 +138,9 @@ pub(crate) struct Rule {
     pub(crate) name: Option<String>,
     /// A component's file.
     pub(crate) file: Option<PathBuf>,
+    /// The component's file of another version, which the daemon tries beside this one.
+    #[serde(default)]
+    pub(crate) shadow: Option<PathBuf>,
     #[serde(default)]
     pub(crate) stages: Option<Vec<Stage>>,
     #[serde(default)]
@@ -207,7 +210,7 @@ impl Config {
         self.rules
             .iter_mut()
             .flatten()
-            .filter_map(|rule| rule.file.as_mut())
+            .flat_map(|rule| rule.file.as_mut().into_iter().chain(&mut rule.shadow))
             .for_each(join);
         let network = &mut self.network;
         let anchors = [

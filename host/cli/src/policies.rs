@@ -141,6 +141,28 @@ impl Loader {
         Ok(rules)
     }
 
+    /// The same rules with those versions in their places that are to be tried; `None` when there are none. Call it after
+    /// [`Loader::rules`] with what that gave.
+    pub(crate) fn shadowed(
+        &mut self,
+        config: &Config,
+        rules: &[Rule],
+        output: &Output,
+    ) -> anyhow::Result<Option<Vec<Rule>>> {
+        let configured = config.rules.iter().flatten();
+        let shadows: Vec<_> = configured.map(|rule| rule.shadow.as_deref()).collect();
+        if shadows.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let mut rules = rules.to_vec();
+        for (rule, shadow) in rules.iter_mut().zip(shadows) {
+            if let Some(file) = shadow {
+                rule.policy = from_file(self, file, output)?;
+            }
+        }
+        Ok(Some(rules))
+    }
+
     fn read(&mut self, file: &Path) -> Result<Vec<u8>, UsageError> {
         let octets = read_policy_file(file)
             .map_err(|error| UsageError(format!("policy `{}`: {error}", file.display())))?;
@@ -223,10 +245,10 @@ impl Loader {
             .map(|(_, admitted)| Arc::clone(&admitted.octets))
     }
 
-    /// Forgets what this set does not use.
-    pub(crate) fn retain(&mut self, set: &PolicySet) {
+    /// Forgets what none of these sets uses.
+    pub(crate) fn retain(&mut self, sets: &[&PolicySet]) {
         let is_used = |policy: &Policy| {
-            set.rules().iter().any(|rule| {
+            sets.iter().flat_map(|set| set.rules()).any(|rule| {
                 let used = &rule.policy;
                 used.digest() == policy.digest() && used.settings() == policy.settings()
             })

@@ -17,6 +17,7 @@ use crate::{
     error::StaleGeneration,
     evaluation::{Done, Task},
     fault::Time,
+    observer::{Observer, Record},
     set::{PolicySet, Prepared, Rule},
 };
 
@@ -33,6 +34,7 @@ struct Inner {
     active: ArcSwap<Active>,
     /// Held while the active set is replaced, so that generations only grow.
     swap: Mutex<()>,
+    observers: ArcSwap<Vec<Arc<dyn Observer>>>,
 }
 
 struct Active {
@@ -52,6 +54,7 @@ impl Judge {
             engine: engine.clone(),
             active,
             swap: Mutex::new(()),
+            observers: ArcSwap::default(),
         }))
     }
 
@@ -64,6 +67,21 @@ impl Judge {
             set: Arc::new(set),
         }));
         generation
+    }
+
+    /// Tells this one of every judgement from now on, besides those that are told already.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        self.0.observers.rcu(|observers| {
+            let mut observers = observers.to_vec();
+            observers.push(Arc::clone(&observer));
+            observers
+        });
+    }
+
+    fn tell(&self, record: Record<'_>) {
+        for observer in self.0.observers.load().iter() {
+            observer.judged(record);
+        }
     }
 
     /// The generation of the active set.
@@ -155,7 +173,9 @@ impl Judge {
     fn judge(&self, active: &Active, stage: Stage, request: &Arc<Request>) -> Judgement<Verdict> {
         let asked = asked(&active.set, stage, request);
         let evaluations = self.evaluate(request, asked, |task, _| task.judge(stage, request));
-        judgement(stage, request, active, evaluations)
+        let judgement = judgement(stage, request, active, evaluations);
+        self.tell(Record::Verdict(request, &judgement));
+        judgement
     }
 
     /// Each selector is offered what the last one that binds left.
@@ -179,7 +199,9 @@ impl Judge {
             }
             done
         });
-        judgement(Stage::Selection, request, active, evaluations)
+        let judgement = judgement(Stage::Selection, request, active, evaluations);
+        self.tell(Record::Ranking(request, &judgement));
+        judgement
     }
 
     /// Evaluates those that enforce in order, then those that monitor; the answers stand in the configured order.

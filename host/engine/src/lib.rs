@@ -7,7 +7,8 @@
 //!   process, authenticated cache.
 //! * A [`Rule`] is one configured use of a policy; a [`PolicySet`] the rules in order, each with settings that its policy
 //!   has accepted.
-//! * A [`Judge`] evaluates the active set, from many threads at once, and swaps it atomically.
+//! * A [`Judge`] evaluates the active set, from many threads at once, and swaps it atomically. An [`Observer`] is told of every
+//!   judgement; [`Shadow`] is one that tries another set on the same requests.
 //!
 //! Every evaluation runs on a pristine instance that is dropped afterwards, within [`Limits`]. What goes wrong in a guest is
 //! a [`Fault`](resolvet_proto::judgement::Fault) in the judgement, never an error of the host and never a panic.
@@ -37,9 +38,11 @@ mod judge;
 mod limits;
 mod loader;
 mod manifest;
+mod observer;
 mod options;
 mod policy;
 mod set;
+mod shadow;
 mod snapshot;
 mod state;
 mod structure;
@@ -53,6 +56,8 @@ pub use file::{guarded_path, read_policy_file};
 pub use judge::Judge;
 pub use limits::{AdmissionLimits, Limits};
 pub use manifest::{MANIFEST_SECTION, MANIFEST_VERSION, Manifest};
+pub use observer::{Observer, Record};
 pub use options::{Compiler, Options};
 pub use policy::Policy;
 pub use set::{PolicySet, Rule};
+pub use shadow::{Departure, Shadow, Trial};

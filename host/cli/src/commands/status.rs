@@ -78,6 +78,38 @@ fn print(report: &StatusReport, output: &Output) -> anyhow::Result<()> {
         );
         row("", cell(Tone::Bad, &text));
     }
+    if let Some(shadow) = &policies.shadow {
+        let names = shadow.policies.iter();
+        let names: Vec<_> = names
+            .map(|used| format!("{} {}", used.policy, used.version))
+            .collect();
+        let trial = &shadow.trial;
+        let text = format!(
+            "{}: {} judgements, {} with another outcome, {} with other findings, {} with faults, {} not tried",
+            names.join(", "),
+            trial.judgements,
+            trial.other_outcome,
+            trial.other_findings,
+            trial.faults,
+            trial.dropped
+        );
+        let tone = match trial.other_outcome + trial.faults {
+            0 => Tone::Good,
+            _ => Tone::Weak,
+        };
+        row("shadow", cell(tone, &text));
+        for departure in &trial.differences {
+            let text = format!(
+                "{}: {} became {}; without {}; with {}",
+                departure.stage.as_str(),
+                departure.active.as_str(),
+                departure.tried.as_str(),
+                list(&departure.gone),
+                list(&departure.come)
+            );
+            row("", cell(Tone::Faint, &text));
+        }
+    }
     let listen: Vec<String> = report.listen.iter().map(ToString::to_string).collect();
     row("listens at", Cell::new(listen.join(", ")));
     let answers = &report.answers;
@@ -111,6 +143,13 @@ fn rule(rule: &RuleStatus) -> Vec<Cell> {
         Cell::new(word(rule.mode)),
         Cell::new(digest),
     ]
+}
+
+fn list(codes: &[String]) -> String {
+    match codes {
+        [] => "nothing".to_owned(),
+        codes => codes.join(", "),
+    }
 }
 
 /// A mode or role by its word.

@@ -33,6 +33,16 @@ impl Source {
     }
 }
 
+/// What a daemon begins with.
+pub(super) struct First {
+    pub(super) set: PolicySet,
+    /// The set that is tried beside it.
+    pub(super) tried: Option<PolicySet>,
+    pub(super) source: Source,
+    /// Why the configured set was refused; empty when it was not.
+    pub(super) trouble: String,
+}
+
 /// What loads sets, one after another.
 pub(super) struct Loading {
     loader: Loader,
@@ -55,15 +65,16 @@ impl Loading {
     }
 
     /// The first set: the configured one, or, when that is refused, the last complete one with the reason.
-    pub(super) fn begin(
-        &mut self,
-        wish: &Wish,
-        output: &Output,
-    ) -> anyhow::Result<(PolicySet, Source, String)> {
-        let error = match self.set(wish, output) {
-            Ok(set) => {
+    pub(super) fn begin(&mut self, wish: &Wish, output: &Output) -> anyhow::Result<First> {
+        let error = match self.sets(wish, output) {
+            Ok((set, tried)) => {
                 self.keep(&set)?;
-                return Ok((set, Source::Configuration, String::new()));
+                return Ok(First {
+                    set,
+                    tried,
+                    source: Source::Configuration,
+                    trouble: String::new(),
+                });
             }
             Err(error) => error,
         };
@@ -76,16 +87,30 @@ impl Loading {
         };
         let set = PolicySet::new(self.loader.engine(), &wish.profile, rules)
             .map_err(|error| UsageError(error.to_string()))?;
-        Ok((set, Source::Kept, format!("{error:#}")))
+        Ok(First {
+            set,
+            tried: None,
+            source: Source::Kept,
+            trouble: format!("{error:#}"),
+        })
     }
 
-    /// The configured set: whole, or why not.
-    pub(super) fn set(&mut self, wish: &Wish, output: &Output) -> anyhow::Result<PolicySet> {
+    /// The configured set and the one that is tried beside it: whole, or why not.
+    pub(super) fn sets(
+        &mut self,
+        wish: &Wish,
+        output: &Output,
+    ) -> anyhow::Result<(PolicySet, Option<PolicySet>)> {
         let rules = self.loader.rules(&wish.config, output)?;
-        let set = PolicySet::new(self.loader.engine(), &wish.profile, rules)
-            .map_err(|error| UsageError(error.to_string()))?;
+        let tried = self.loader.shadowed(&wish.config, &rules, output)?;
+        let engine = self.loader.engine();
+        let set = |rules| {
+            PolicySet::new(engine, &wish.profile, rules)
+                .map_err(|error| UsageError(error.to_string()))
+        };
+        let sets = (set(rules)?, tried.map(set).transpose()?);
         self.loader.run_cases(output)?;
-        Ok(set)
+        Ok(sets)
     }
 
     /// Makes this set the one that the next start has, whatever happens.
@@ -96,8 +121,8 @@ impl Loading {
         Ok(())
     }
 
-    /// Forgets policies that this set does not use.
-    pub(super) fn forget_others(&mut self, set: &PolicySet) {
-        self.loader.retain(set);
+    /// Forgets policies that none of these sets uses.
+    pub(super) fn forget_others(&mut self, sets: &[&PolicySet]) {
+        self.loader.retain(sets);
     }
 }

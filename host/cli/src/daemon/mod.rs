@@ -16,6 +16,7 @@ use resolvet::{
     Policies,
     stub::{Limits, Stub, Upstream},
 };
+use resolvet_engine::Shadow;
 use resolvet_proto::judgement::UsageProfile;
 use sd_notify::NotifyState;
 use tokio::{
@@ -35,7 +36,7 @@ use crate::{
     output::Output,
 };
 use control::Listener;
-use loading::{Loading, Source};
+use loading::{First, Loading, Source};
 
 /// Where it listens when nothing else is said.
 const LISTEN: [&str; 2] = ["127.0.0.1:53", "[::1]:53"];
@@ -50,6 +51,8 @@ const TELL: Duration = Duration::from_secs(5);
 struct Daemon {
     arguments: DaemonArguments,
     policies: Policies,
+    /// What tries the versions that are configured as shadows.
+    shadow: Shadow,
     stub: Stub,
     listen: Vec<SocketAddr>,
     /// Held while a reload goes on, so that one follows another.
@@ -111,11 +114,19 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     let folders = reload::folders(&arguments, &wish.config);
     let state = places::state(arguments.state.as_deref(), settings.state.as_deref());
     let mut loading = Loading::new(&wish.config, state)?;
-    let (set, source, trouble) = loading.begin(&wish, &output)?;
+    let First {
+        set,
+        tried,
+        source,
+        trouble,
+    } = loading.begin(&wish, &output)?;
     if !trouble.is_empty() {
         output.log(&format!("the last complete policy set is used: {trouble}"));
     }
     let policies = Policies::new(loading.engine(), set);
+    let shadow = Shadow::start(loading.engine()).context("no thread for a shadow")?;
+    shadow.try_set(tried);
+    policies.judge().observe(Arc::new(shadow.clone()));
     let profile = wish.profile.clone();
     let prepared = wish.prepare(policies.clone())?;
     not_itself(prepared.resolver, &listen)?;
@@ -135,6 +146,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     let daemon = Arc::new(Daemon {
         arguments,
         policies,
+        shadow,
         listen,
         stub,
         loading: Arc::new(Mutex::new(loading)),

@@ -9,7 +9,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use resolvet::{Difference, stub::Statistics};
+use resolvet::{Difference, Use, stub::Statistics};
+use resolvet_engine::Trial;
 use resolvet_proto::judgement::{Digest, Mode, Role, Stage, Transport, UsageProfile};
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +111,17 @@ pub(crate) struct PoliciesStatus {
     /// Why the configuration that is on disk is not active; empty when it is.
     pub(crate) trouble: String,
     pub(crate) rules: Vec<RuleStatus>,
+    /// What the versions that are tried beside would have changed, while there are any.
+    pub(crate) shadow: Option<ShadowStatus>,
+}
+
+/// The versions that are tried.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ShadowStatus {
+    /// Those that are not the active ones.
+    pub(crate) policies: Vec<Use>,
+    pub(crate) trial: Trial,
 }
 
 /// One use of a policy.

@@ -28,6 +28,7 @@ use crate::{
 /// What was loaded and waits for its moment.
 struct Loaded {
     set: PolicySet,
+    tried: Option<PolicySet>,
     difference: Difference,
     prepared: Prepared,
     folders: BTreeSet<PathBuf>,
@@ -81,6 +82,7 @@ impl Daemon {
         let (mut loading, loaded) = work.await.map_err(|error| error.to_string())?;
         let Loaded {
             set,
+            tried,
             difference,
             prepared,
             folders,
@@ -99,7 +101,13 @@ impl Daemon {
         } else {
             self.policies.swap(set)
         };
-        loading.forget_others(&judge.set());
+        self.try_beside(tried, !difference.is_none());
+        let (active, beside) = (judge.set(), self.shadow.set());
+        let used: Vec<&PolicySet> = [Some(&*active), beside.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect();
+        loading.forget_others(&used);
         let network = match loading
             .attached
             .as_ref()
@@ -133,6 +141,19 @@ impl Daemon {
         })
     }
 
+    /// Tries this set beside the active one; what was counted goes on when neither changed.
+    fn try_beside(&self, tried: Option<PolicySet>, active_changed: bool) {
+        let before = self.shadow.set();
+        let is_same = match (&before, &tried) {
+            (Some(before), Some(tried)) => Difference::between(before, tried).is_none(),
+            (None, None) => true,
+            _ => false,
+        };
+        if active_changed || !is_same {
+            self.shadow.try_set(tried);
+        }
+    }
+
     /// An attachment that has ended cannot be given orders: the daemon ends too then.
     fn order(&self, result: Result<(), resolvet::AttachError>) {
         if let Err(error) = result {
@@ -149,7 +170,7 @@ impl Daemon {
             restart.push("daemon.listen".to_owned());
         }
         let folders = folders(&self.arguments, &wish.config);
-        let set = loading.set(&wish, &self.output)?;
+        let (set, tried) = loading.sets(&wish, &self.output)?;
         let prepared = wish.prepare(self.policies.clone())?;
         not_itself(prepared.resolver, &self.listen)?;
         let difference = Difference::between(&self.policies.judge().set(), &set);
@@ -157,6 +178,7 @@ impl Daemon {
         loading.keep(&set)?;
         Ok(Loaded {
             set,
+            tried,
             difference,
             prepared,
             folders,
@@ -189,7 +211,8 @@ pub(super) fn folders(arguments: &DaemonArguments, config: &Config) -> BTreeSet<
                 .rules
                 .iter()
                 .flatten()
-                .filter_map(|rule| rule.file.as_deref()),
+                .flat_map(|rule| [rule.file.as_deref(), rule.shadow.as_deref()])
+                .flatten(),
         );
     let folder = |file: &Path| match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),

@@ -2,12 +2,13 @@
 
 use std::sync::PoisonError;
 
-use resolvet_engine::Rule;
+use resolvet::Difference;
+use resolvet_engine::{PolicySet, Rule};
 use resolvet_proto::{judgement::Server, session::Vetted};
 
 use super::{
     Active, Daemon,
-    protocol::{PoliciesStatus, RuleStatus, ServerStatus, StatusReport, VERSION},
+    protocol::{PoliciesStatus, RuleStatus, ServerStatus, ShadowStatus, StatusReport, VERSION},
 };
 
 impl Daemon {
@@ -44,11 +45,19 @@ impl Daemon {
                 source: active.source,
                 since: active.at,
                 trouble: active.trouble,
+                shadow: self.shadow(&set),
                 rules: set.rules().iter().map(rule).collect(),
             },
             listen: self.stub.addresses().to_vec(),
             answers: self.stub.statistics(),
         }
+    }
+
+    fn shadow(&self, active: &PolicySet) -> Option<ShadowStatus> {
+        let (tried, trial) = (self.shadow.set()?, self.shadow.trial()?);
+        let Difference { updated, added, .. } = Difference::between(active, &tried);
+        let policies = [updated, added].concat();
+        Some(ShadowStatus { policies, trial })
     }
 
     /// The most important of it, in one line.

@@ -174,3 +174,33 @@ fn a_hang_up_reloads() {
     fs::create_dir(home.path("policies")).unwrap();
     daemon.status_until(|status| status["policies"]["trouble"] == "");
 }
+
+#[test]
+fn a_shadow_is_tried_on_live_judgements_and_binds_nobody() {
+    let home = Home::new();
+    // The company's rule judges certificates and refuses a chain that is too short; `preference` stands in for its older version.
+    fs::copy(built("fixtures/company-rule.wasm"), home.path("next.wasm")).unwrap();
+    home.configure(
+        "[[policy]]\nname = \"pkix\"\nrole = \"authority\"\n[[policy]]\nname = \"pkix\"\nshadow = \"next.wasm\"\n",
+    );
+    let daemon = home.start();
+    daemon.ask_until(ResponseCode::NoError);
+    let seen =
+        |status: &Value| status["policies"]["shadow"]["trial"]["judgements"].as_u64() >= Some(1);
+    let status = daemon.status_until(seen);
+    let shadow = &status["policies"]["shadow"];
+    assert_eq!(shadow["trial"]["other-outcome"], 1, "{shadow:#}");
+    assert_eq!(
+        shadow["trial"]["differences"][0]["tried"], "rejected",
+        "{shadow:#}"
+    );
+    assert!(!status["server"].is_null(), "it binds nobody");
+    let text = String::from_utf8(daemon.resolvet(&["status"]).stdout).unwrap();
+    assert!(text.contains("with another outcome"), "{text}");
+    // Without the shadow, nothing is tried any more, and the active set is the same generation.
+    home.configure(
+        "[[policy]]\nname = \"pkix\"\nrole = \"authority\"\n[[policy]]\nname = \"pkix\"\n",
+    );
+    let status = daemon.status_until(|status| status["policies"]["shadow"].is_null());
+    assert_eq!(status["policies"]["generation"], 1);
+}

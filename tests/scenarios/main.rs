@@ -9,6 +9,7 @@
 
 mod accepted;
 mod company_rule;
+mod decisions;
 mod enrolment_byod;
 mod enrolment_desk;
 mod enrolment_faults;

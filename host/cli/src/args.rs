@@ -394,6 +394,20 @@ pub(crate) enum PolicyCommand {
         #[command(flatten)]
         control: Control,
     },
+    /// Ask other policies what a log recorded, and say which decisions would change and by which findings.
+    ///
+    /// The log needs whole requests (`record = "full"` in `[decisions]`). Settings, limits, mode and role are the recorded
+    /// ones; what other policies answered is taken from the log. Exit code 0 when nothing would change, 1 when a decision
+    /// would, or a line could not be read; 6 when a policy failed that did not before.
+    Replay {
+        /// The log; several are read one after the other.
+        #[arg(required = true, value_name = "LOG")]
+        logs: Vec<PathBuf>,
+        /// A policy that takes the place of the recorded one of its name, or is added as a restriction: a built-in
+        /// policy's name or a component's file. May be given more than once.
+        #[arg(long, required = true, value_name = "POLICY")]
+        with: Vec<String>,
+    },
     /// Run the cases of a policy in the sandbox: files of settings, request and expected answer.
     Cases {
         /// A built-in policy's name or a component's file.

@@ -2,10 +2,12 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
+use resolvet::decisions::{Detail, LogOptions, Redaction};
 use resolvet_engine::Limits;
 use resolvet_proto::{
     judgement::{Mode, Role, Stage, Transport},
@@ -45,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) daemon: Daemon,
     #[serde(default)]
     pub(crate) policies: Policies,
+    #[serde(default)]
+    pub(crate) decisions: Decisions,
     /// The policies in order. Absent: the three that the program carries.
     #[serde(default, rename = "policy")]
     pub(crate) rules: Option<Vec<Rule>>,
@@ -119,6 +123,7 @@ pub(crate) struct Daemon {
     pub(crate) longest_ttl: Option<u32>,
     pub(crate) longest_negative_ttl: Option<u32>,
     pub(crate) drain_milliseconds: Option<u32>,
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 /// Where more policies are and what they may use.
@@ -128,6 +133,44 @@ pub(crate) struct Policies {
     pub(crate) folder: Option<PathBuf>,
     pub(crate) cache: Option<PathBuf>,
     pub(crate) limits: Limits,
+}
+
+/// The log of decisions.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Decisions {
+    pub(crate) log: Option<PathBuf>,
+    pub(crate) record: Detail,
+    pub(crate) redact: Vec<Redact>,
+    pub(crate) guest_log: Option<bool>,
+    pub(crate) file_octets: Option<u64>,
+    pub(crate) files: Option<u32>,
+    pub(crate) queue: Option<usize>,
+}
+
+/// What the log of decisions does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Redact {
+    Names,
+    Addresses,
+}
+
+impl Decisions {
+    /// What the log is made with; `None` where none is wanted.
+    pub(crate) fn options(&self) -> Option<LogOptions> {
+        let mut options = LogOptions::new(self.log.clone()?);
+        options.record = self.record;
+        options.redaction = Redaction {
+            names: self.redact.contains(&Redact::Names),
+            addresses: self.redact.contains(&Redact::Addresses),
+        };
+        options.guest_log = self.guest_log.unwrap_or(options.guest_log);
+        options.file_octets = self.file_octets.unwrap_or(options.file_octets);
+        options.files = self.files.unwrap_or(options.files);
+        options.queue = self.queue.unwrap_or(options.queue);
+        Some(options)
+    }
 }
 
 /// One configured use of a policy.
@@ -165,6 +208,7 @@ impl Default for Config {
             keys: Keys::default(),
             daemon: Daemon::default(),
             policies: Policies::default(),
+            decisions: Decisions::default(),
             rules: None,
         }
     }
@@ -207,6 +251,7 @@ impl Config {
         self.daemon.state.iter_mut().for_each(join);
         self.policies.folder.iter_mut().for_each(join);
         self.policies.cache.iter_mut().for_each(join);
+        self.decisions.log.iter_mut().for_each(join);
         self.rules
             .iter_mut()
             .flatten()

@@ -24,6 +24,17 @@ pub(crate) fn date(seconds: u64) -> String {
     )
 }
 
+/// A moment to the second (RFC 3339), seconds since 1970.
+pub(crate) fn date_time(seconds: u64) -> String {
+    let of_day = seconds % DAY;
+    let (hours, minutes) = (of_day / 3_600, of_day / 60 % 60);
+    format!(
+        "{}T{hours:02}:{minutes:02}:{:02}Z",
+        date(seconds),
+        of_day % 60
+    )
+}
+
 /// How far a moment is from now; days where there are any.
 pub(crate) fn left(end: u64, now: u64) -> String {
     match end.checked_sub(now) {

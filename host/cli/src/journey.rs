@@ -29,7 +29,7 @@ use crate::{
     daemon::protocol::NetworkChange,
     enrolled::{self, Enrolled},
     exit::UsageError,
-    keys,
+    keys, observed,
     output::Output,
     places, policies, servers,
 };
@@ -98,7 +98,8 @@ pub(crate) fn prepare(
 ) -> anyhow::Result<Prepared> {
     let wish = Wish::read(domain, journey)?;
     let (engine, set) = policies::load(&wish.config, &wish.profile, output)?;
-    wish.prepare(Policies::new(&engine, set))
+    let policies = observed::policies(&wish.config, &engine, set)?;
+    wish.prepare(policies)
 }
 
 /// What arguments, configuration and enrolments say, before anything is loaded or asked.

@@ -13,6 +13,7 @@ mod exit;
 mod journey;
 mod keys;
 mod mend;
+mod observed;
 mod output;
 mod password;
 mod pem;

@@ -9,8 +9,8 @@ use resolvet::{Client, Probe};
 use resolvet_proto::{
     discovery::DiscoveryNote,
     judgement::{
-        Answer, Candidate, Decision, DnsRecord, Dnssec, Finding, Judgement, Outcome, ReferenceId,
-        Role, Server, Severity, Source, Transport, Verdict,
+        Answer, Candidate, Decision, DecisionId, DnsRecord, Dnssec, Finding, Judgement, Outcome,
+        ReferenceId, Role, Server, Severity, Source, Transport, Verdict,
     },
     session::{Entry, Failure, Step, WithdrawReason},
 };
@@ -146,7 +146,30 @@ pub(crate) struct ExplainReport {
     pub(crate) discovery: DiscoverReport,
     pub(crate) records: Vec<DnsRecord>,
     /// Everything in the order in which it happened.
-    pub(crate) story: Vec<Entry>,
+    pub(crate) story: Vec<EntryReport>,
+}
+
+/// An entry of the story; a judgement has the name by which the decision log knows it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct EntryReport {
+    #[serde(flatten)]
+    entry: Entry,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<DecisionId>,
+}
+
+impl From<Entry> for EntryReport {
+    fn from(entry: Entry) -> Self {
+        let decision = match &entry.step {
+            Step::Selection(judgement) => Some(judgement.id()),
+            Step::Validation { judgement, .. } | Step::Assessment { judgement, .. } => {
+                Some(judgement.id())
+            }
+            _ => None,
+        };
+        Self { entry, decision }
+    }
 }
 
 /// What `query` reports.

@@ -17,7 +17,7 @@ use crate::{
     error::StaleGeneration,
     evaluation::{Done, Task},
     fault::Time,
-    observer::{Observer, Record},
+    observer::{Answered, Judged, Observer},
     set::{PolicySet, Prepared, Rule},
 };
 
@@ -34,6 +34,7 @@ struct Inner {
     active: ArcSwap<Active>,
     /// Held while the active set is replaced, so that generations only grow.
     swap: Mutex<()>,
+    /// Told of each judgement.
     observers: ArcSwap<Vec<Arc<dyn Observer>>>,
 }
 
@@ -46,6 +47,12 @@ impl Judge {
     /// A judge whose first generation, 1, is this set.
     #[must_use]
     pub fn new(engine: &Engine, set: PolicySet) -> Self {
+        Self::observed(engine, set, Vec::new())
+    }
+
+    /// As [`Judge::new`]; each of these is told of every judgement that was asked of a policy.
+    #[must_use]
+    pub fn observed(engine: &Engine, set: PolicySet, observers: Vec<Arc<dyn Observer>>) -> Self {
         let active = ArcSwap::from_pointee(Active {
             generation: 1,
             set: Arc::new(set),
@@ -54,7 +61,7 @@ impl Judge {
             engine: engine.clone(),
             active,
             swap: Mutex::new(()),
-            observers: ArcSwap::default(),
+            observers: ArcSwap::from_pointee(observers),
         }))
     }
 
@@ -76,12 +83,6 @@ impl Judge {
             observers.push(Arc::clone(&observer));
             observers
         });
-    }
-
-    fn tell(&self, record: Record<'_>) {
-        for observer in self.0.observers.load().iter() {
-            observer.judged(record);
-        }
     }
 
     /// The generation of the active set.
@@ -171,15 +172,35 @@ impl Judge {
     }
 
     fn judge(&self, active: &Active, stage: Stage, request: &Arc<Request>) -> Judgement<Verdict> {
+        let begin = Instant::now();
         let asked = asked(&active.set, stage, request);
         let evaluations = self.evaluate(request, asked, |task, _| task.judge(stage, request));
         let judgement = judgement(stage, request, active, evaluations);
-        self.tell(Record::Verdict(request, &judgement));
+        self.tell(active, request, begin, Answered::Verdicts(&judgement));
         judgement
+    }
+
+    fn tell(
+        &self,
+        active: &Active,
+        request: &Arc<Request>,
+        begin: Instant,
+        answered: Answered<'_>,
+    ) {
+        let judged = Judged {
+            request,
+            set: &active.set,
+            answered,
+            nanoseconds: u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        };
+        for observer in self.0.observers.load().iter() {
+            observer.judged(&judged);
+        }
     }
 
     /// Each selector is offered what the last one that binds left.
     fn pipeline(&self, active: &Active, request: &Arc<Request>) -> Judgement<Ranking> {
+        let begin = Instant::now();
         let asked = asked(&active.set, Stage::Selection, request);
         // What was left before each position, so that one that monitors sees what it would have been offered.
         let mut left: Vec<Option<Arc<[u32]>>> = vec![None; asked.len() + 1];
@@ -200,7 +221,7 @@ impl Judge {
             done
         });
         let judgement = judgement(Stage::Selection, request, active, evaluations);
-        self.tell(Record::Ranking(request, &judgement));
+        self.tell(active, request, begin, Answered::Rankings(&judgement));
         judgement
     }
 
@@ -225,7 +246,7 @@ impl Judge {
             let fault = Fault { kind, message };
             asked
                 .iter()
-                .map(|asked| asked.evaluation(Done::fault(fault.clone())))
+                .map(|asked| asked.rule.evaluation(Done::fault(fault.clone())))
                 .collect()
         };
         if let Err(error) = request.check() {
@@ -258,7 +279,7 @@ impl Judge {
                     position,
                 );
                 if let Some(evaluation) = evaluations.get_mut(position) {
-                    *evaluation = Some(asked.evaluation(done));
+                    *evaluation = Some(asked.rule.evaluation(done));
                 }
             }
         }
@@ -296,32 +317,10 @@ impl<'a> std::ops::Deref for BindingTask<'a> {
     }
 }
 
-impl Asked<'_> {
-    fn evaluation<A>(&self, done: Done<A>) -> Evaluation<A> {
-        let manifest = self.rule.policy.manifest();
-        Evaluation {
-            policy: manifest.name.clone(),
-            version: manifest.version.clone(),
-            digest: self.rule.policy.digest(),
-            mode: self.rule.mode,
-            role: self.rule.role,
-            result: done.result,
-            log: done.log,
-            signatures: done.signatures,
-            nanoseconds: done.nanoseconds,
-        }
-    }
-}
-
-/// The policies that are asked at this stage. A validator is asked only about purposes that it judges.
+/// The policies that are asked at this stage.
 fn asked<'a>(set: &'a PolicySet, stage: Stage, request: &Request) -> Vec<Asked<'a>> {
-    let of_stage = set
-        .prepared()
-        .filter(|(rule, _)| rule.stages().contains(&stage));
-    of_stage
-        .filter(|(rule, _)| {
-            stage != Stage::Validation || rule.policy.manifest().judges(&request.purpose)
-        })
+    set.prepared()
+        .filter(|(rule, _)| rule.is_asked(stage, &request.purpose))
         .map(|(rule, prepared)| Asked { rule, prepared })
         .collect()
 }

@@ -9,6 +9,7 @@
 //!   has accepted.
 //! * A [`Judge`] evaluates the active set, from many threads at once, and swaps it atomically. An [`Observer`] is told of every
 //!   judgement; [`Shadow`] is one that tries another set on the same requests.
+//! * [`record`] is what a log keeps of a judgement, and a [`Replayer`] asks other policies the questions of such a log.
 //!
 //! Every evaluation runs on a pristine instance that is dropped afterwards, within [`Limits`]. What goes wrong in a guest is
 //! a [`Fault`](resolvet_proto::judgement::Fault) in the judgement, never an error of the host and never a panic.
@@ -41,6 +42,8 @@ mod manifest;
 mod observer;
 mod options;
 mod policy;
+pub mod record;
+mod replay;
 mod set;
 mod shadow;
 mod snapshot;
@@ -48,6 +51,7 @@ mod state;
 mod structure;
 mod text;
 mod ticker;
+mod versions;
 
 pub use child::compile_from_stdin;
 pub use engine::Engine;
@@ -56,8 +60,10 @@ pub use file::{guarded_path, read_policy_file};
 pub use judge::Judge;
 pub use limits::{AdmissionLimits, Limits};
 pub use manifest::{MANIFEST_SECTION, MANIFEST_VERSION, Manifest};
-pub use observer::{Observer, Record};
+pub use observer::{Answered, Judged, Observer};
 pub use options::{Compiler, Options};
 pub use policy::Policy;
+pub use replay::{Change, PolicyChange, ReplayError, Replayed, Replayer};
 pub use set::{PolicySet, Rule};
 pub use shadow::{Departure, Shadow, Trial};
+pub use versions::versions;

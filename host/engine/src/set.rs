@@ -2,11 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use resolvet_proto::judgement::{Mode, Role, Stage, UsageProfile};
+use resolvet_proto::judgement::{
+    Evaluation, Fault, FaultKind, Mode, Purpose, Ranking, Request, Role, Stage, UsageProfile,
+    Verdict,
+};
 use serde_json::{Map, Value};
 
 use crate::{
-    engine::Engine, error::SetError, evaluation::Task, limits::Limits, policy::Policy,
+    engine::Engine,
+    error::SetError,
+    evaluation::{Done, Task},
+    limits::Limits,
+    policy::Policy,
     text::printable,
 };
 
@@ -52,6 +59,29 @@ impl Rule {
         self.stages
             .as_deref()
             .unwrap_or_else(|| self.policy.stages())
+    }
+
+    /// What was done for it.
+    pub(crate) fn evaluation<A>(&self, done: Done<A>) -> Evaluation<A> {
+        let manifest = self.policy.manifest();
+        Evaluation {
+            policy: manifest.name.clone(),
+            version: manifest.version.clone(),
+            digest: self.policy.digest(),
+            mode: self.mode,
+            role: self.role,
+            result: done.result,
+            log: done.log,
+            signatures: done.signatures,
+            nanoseconds: done.nanoseconds,
+        }
+    }
+
+    /// Whether it is asked at this stage. A validator is asked only about purposes that it judges.
+    #[must_use]
+    pub fn is_asked(&self, stage: Stage, purpose: &Purpose) -> bool {
+        let judges = || self.policy.manifest().judges(purpose);
+        self.stages().contains(&stage) && (stage != Stage::Validation || judges())
     }
 }
 
@@ -106,6 +136,58 @@ impl PolicySet {
     /// The rules with what was prepared for them.
     pub(crate) fn prepared(&self) -> impl Iterator<Item = (&Rule, &Prepared)> {
         self.rules.iter().zip(&self.prepared)
+    }
+}
+
+/// One rule made ready, asked without a set around it.
+pub(crate) struct OneRule {
+    rule: Rule,
+    prepared: Prepared,
+}
+
+impl OneRule {
+    /// Has the policy accept its settings.
+    pub(crate) fn new(engine: &Engine, rule: Rule) -> Result<Self, SetError> {
+        let prepared = prepare(engine, &rule)?;
+        Ok(Self { rule, prepared })
+    }
+
+    /// Asks about a peer's credentials or what a server states about privacy.
+    pub(crate) fn judge(
+        &self,
+        engine: &Engine,
+        stage: Stage,
+        request: &Arc<Request>,
+    ) -> Evaluation<Verdict> {
+        self.ask(engine, |task| task.judge(stage, request))
+    }
+
+    /// Asks for an order of the candidates at these positions, or of all.
+    pub(crate) fn select(
+        &self,
+        engine: &Engine,
+        request: &Arc<Request>,
+        offered: Option<&Arc<[u32]>>,
+    ) -> Evaluation<Ranking> {
+        self.ask(engine, |task| task.select(request, offered))
+    }
+
+    fn ask<A>(&self, engine: &Engine, call: impl FnOnce(&Task<'_>) -> Done<A>) -> Evaluation<A> {
+        let Prepared { settings, limits } = &self.prepared;
+        let task = Task {
+            policy: &self.rule.policy,
+            settings,
+            limits,
+            end: None,
+        };
+        let done = match engine.evaluator(PATIENCE) {
+            Ok(_evaluator) => call(&task),
+            Err(refused) => Done::fault(Fault {
+                kind: FaultKind::Overload,
+                message: refused.to_string(),
+            }),
+        };
+        self.rule.evaluation(done)
     }
 }
 

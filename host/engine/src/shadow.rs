@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     engine::Engine,
     judge::Judge,
-    observer::{Observer, Record},
+    observer::{Answered, Judged, Observer},
     set::PolicySet,
 };
 
@@ -153,17 +153,17 @@ impl Shadow {
 }
 
 impl Observer for Shadow {
-    fn judged(&self, record: Record<'_>) {
+    fn judged(&self, judged: &Judged<'_>) {
         let work = {
             if self.0.tried().is_none() {
                 return;
             }
-            let (request, active) = match record {
-                Record::Verdict(request, judgement) => (request, Said::of_verdict(judgement)),
-                Record::Ranking(request, judgement) => (request, Said::of_ranking(judgement)),
+            let active = match judged.answered {
+                Answered::Verdicts(judgement) => Said::of_verdict(judgement),
+                Answered::Rankings(judgement) => Said::of_ranking(judgement),
             };
             Work {
-                request: Arc::clone(request),
+                request: Arc::clone(judged.request),
                 active,
             }
         };

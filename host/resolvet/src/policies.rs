@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use resolvet_engine::{Engine, Judge, PolicySet};
+use resolvet_engine::{Engine, Judge, Observer, PolicySet};
 use tokio::sync::watch;
 
 /// The active policy set. A clone shares it.
@@ -16,7 +16,13 @@ impl Policies {
     /// Makes this set the first generation.
     #[must_use]
     pub fn new(engine: &Engine, set: PolicySet) -> Self {
-        let judge = Judge::new(engine, set);
+        Self::observed(engine, set, Vec::new())
+    }
+
+    /// As [`Policies::new`]; each of these is told of every judgement.
+    #[must_use]
+    pub fn observed(engine: &Engine, set: PolicySet, observers: Vec<Arc<dyn Observer>>) -> Self {
+        let judge = Judge::observed(engine, set, observers);
         let (generation, _) = watch::channel(judge.generation());
         Self {
             judge,

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use resolvet::{
-    Policies, anchors,
+    anchors,
     enrolment::{
         Device, EnrolError, Enrolled, Enroller, EstLocation, KeyLocation, KeyStore, Person, Place,
         Step, Store, in_words, prepared,
@@ -27,7 +27,7 @@ use crate::{
     consent::{self, Consent, Wanted},
     enrolled,
     exit::{Exit, UsageError},
-    journey, keys,
+    journey, keys, observed,
     output::{Output, Tone, tinted},
     password,
     places::Places,
@@ -132,7 +132,8 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     // A trusted network may say the domain that the arguments do not.
     let places = Places::of(&arguments, domain.as_deref(), resolver)?;
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
-    let mut enroller = Enroller::new(Policies::new(&engine, set), places.search())
+    let policies = observed::policies(&config, &engine, set)?;
+    let mut enroller = Enroller::new(policies, places.search())
         .with_keys(keys)
         .with_network_identity(consent.identity.clone());
     let place = match &named {

@@ -38,7 +38,7 @@ pub(super) async fn run(
         output.document(&ExplainReport {
             discovery: report,
             records: reading.records,
-            story,
+            story: story.into_iter().map(Into::into).collect(),
         })?;
         return Ok(exit);
     }
@@ -269,8 +269,9 @@ impl Teller<'_> {
         self.at(
             entry,
             &format!(
-                "{stage:<10} {outcome} by generation {}",
-                judgement.generation
+                "{stage:<10} {outcome} by generation {}, decision {}",
+                judgement.generation,
+                judgement.id()
             ),
         )
     }

@@ -1,8 +1,9 @@
-//! `resolvet policy list|run|cases|reload`.
+//! `resolvet policy list|run|cases|reload|replay`.
 
 pub(crate) mod cases;
 mod list;
 mod reload;
+mod replay;
 mod run;
 
 use crate::{args::PolicyCommand, exit::Exit, output::Output};
@@ -17,6 +18,7 @@ pub(super) fn run(command: PolicyCommand, output: &Output) -> anyhow::Result<Exi
             stage,
         } => run::run(&policy, &request, settings.as_deref(), stage, output),
         PolicyCommand::Reload { control } => reload::run(&control, output),
+        PolicyCommand::Replay { logs, with } => replay::run(&logs, &with, output),
         PolicyCommand::Cases { policy, folder } => cases::run(&policy, &folder, output),
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use resolvet::{
-    Policies, Recursive, anchors,
+    Recursive, anchors,
     enrolment::{Enroller, Step},
 };
 use resolvet_proto::judgement::{AnchorDatabase, Der, UsageProfile};
@@ -27,7 +27,7 @@ use crate::{
     enrolled::{self, Enrolled},
     exit::{Exit, UsageError},
     journey::{self, LOOKUP},
-    keys,
+    keys, observed,
     output::{Output, Tone, tinted},
     pem::pem,
     places, policies,
@@ -156,10 +156,11 @@ async fn renew(
     };
     let resolver = journey::resolver(resolver, config.network.resolver.as_deref())?;
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
+    let policies = observed::policies(&config, &engine, set)?;
     let recursive = Recursive::new(resolver, LOOKUP);
     let keys = keys::store(&config.keys, &token, None)?;
     let identity = consent::of_enrolled(&found.store, &found.network)?;
-    let mut enroller = Enroller::new(Policies::new(&engine, set), places::known(recursive))
+    let mut enroller = Enroller::new(policies, places::known(recursive))
         .with_keys(keys)
         .with_network_identity(identity);
     if found.enrolment.database == AnchorDatabase::Implicit {

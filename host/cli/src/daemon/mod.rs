@@ -9,12 +9,16 @@ mod reload;
 mod status;
 mod watch;
 
-use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet, convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use resolvet::{
     Policies,
-    stub::{Limits, Stub, Upstream},
+    metrics::{self, Metrics, ServeError},
+    stub::{Limits, Statistics, Stub, Upstream},
 };
 use resolvet_engine::Shadow;
 use resolvet_proto::judgement::UsageProfile;
@@ -22,6 +26,7 @@ use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{Mutex, watch as channel},
+    task::JoinHandle,
     time::interval,
 };
 
@@ -33,6 +38,7 @@ use crate::{
     dates::now,
     exit::UsageError,
     journey::{Prepared, Wish},
+    observed,
     output::Output,
 };
 use control::Listener;
@@ -123,7 +129,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     if !trouble.is_empty() {
         output.log(&format!("the last complete policy set is used: {trouble}"));
     }
-    let policies = Policies::new(loading.engine(), set);
+    let (policies, metrics) = observed::served(&wish.config, loading.engine(), set)?;
     let shadow = Shadow::start(loading.engine()).context("no thread for a shadow")?;
     shadow.try_set(tried);
     policies.judge().observe(Arc::new(shadow.clone()));
@@ -165,6 +171,10 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
         .watch
         .unwrap_or(true)
         .then(|| tokio::spawn(watch::run(Arc::clone(&daemon))));
+    let serving = match metrics.zip(settings.metrics) {
+        Some((metrics, address)) => Some(serve_metrics(&daemon, metrics, address).await?),
+        None => None,
+    };
     tell(&[NotifyState::Ready]);
     let mut telling = interval(TELL);
     let mut told = String::new();
@@ -191,6 +201,9 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     if let Some(watching) = watching {
         watching.abort();
     }
+    if let Some(serving) = serving {
+        serving.abort();
+    }
     let drain = settings.drain_milliseconds;
     let drain = drain.map_or(DRAIN, |drain| Duration::from_millis(drain.into()));
     if !daemon.stub.stop(drain).await {
@@ -199,6 +212,33 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
             .log("some questions were not answered in time");
     }
     Ok(())
+}
+
+/// Answers scrapes, of this daemon's stub too.
+async fn serve_metrics(
+    daemon: &Arc<Daemon>,
+    metrics: Metrics,
+    address: SocketAddr,
+) -> anyhow::Result<JoinHandle<Infallible>> {
+    // The policies of the daemon hold the metrics: they may not hold the daemon.
+    let held = Arc::downgrade(daemon);
+    metrics.add_stub(move || {
+        let daemon = held.upgrade();
+        daemon.map_or_else(Statistics::default, |daemon| daemon.stub.statistics())
+    });
+    let (address, serving) =
+        metrics::serve(address, metrics)
+            .await
+            .map_err(|error| match error {
+                ServeError::NotLoopback { .. } => {
+                    UsageError(format!("`daemon.metrics`: {error}")).into()
+                }
+                error => anyhow::Error::from(error),
+            })?;
+    daemon
+        .output
+        .log(&format!("metrics at http://{address}/metrics"));
+    Ok(tokio::spawn(serving))
 }
 
 fn stream(kind: SignalKind) -> anyhow::Result<Signal> {

@@ -2,6 +2,7 @@
 //! answer ([`combine`]).
 
 mod combine;
+mod decision_id;
 mod der;
 mod digest;
 mod request;
@@ -13,6 +14,7 @@ pub use combine::{
     Answer, Evaluation, Fault, FaultKind, Judgement, LogLine, Mode, Outcome, Role, Stage,
     VerifiedSignature, combine,
 };
+pub use decision_id::DecisionId;
 pub use der::Der;
 pub use digest::Digest;
 pub use request::{

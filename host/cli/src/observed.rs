@@ -1,0 +1,59 @@
+//! Policies that judge, and who is told of it.
+
+use std::sync::Arc;
+
+use resolvet::{
+    Policies,
+    decisions::{DecisionLog, LogError},
+    metrics::Metrics,
+};
+use resolvet_engine::{Engine, Observer, PolicySet};
+
+use crate::{config::Config, exit::UsageError};
+
+/// This set, judging, its decisions recorded where the configuration says so.
+pub(crate) fn policies(
+    config: &Config,
+    engine: &Engine,
+    set: PolicySet,
+) -> anyhow::Result<Policies> {
+    let observers = log(config, engine)?.map(observer).into_iter().collect();
+    Ok(Policies::observed(engine, set, observers))
+}
+
+/// As [`policies`], with metrics where the configuration wants them served.
+pub(crate) fn served(
+    config: &Config,
+    engine: &Engine,
+    set: PolicySet,
+) -> anyhow::Result<(Policies, Option<Metrics>)> {
+    let log = log(config, engine)?;
+    let metrics = config.daemon.metrics.map(|_| Metrics::new());
+    if let (Some(metrics), Some(log)) = (&metrics, &log) {
+        metrics.add_log(log.clone());
+    }
+    let observers = log.map(observer).into_iter();
+    let observers = observers.chain(metrics.clone().map(observer)).collect();
+    Ok((Policies::observed(engine, set, observers), metrics))
+}
+
+fn observer(observer: impl Observer + 'static) -> Arc<dyn Observer> {
+    Arc::new(observer)
+}
+
+fn log(config: &Config, engine: &Engine) -> anyhow::Result<Option<DecisionLog>> {
+    let log = config.decisions.options().map(|options| {
+        DecisionLog::open(options, engine.options().set_milliseconds).map_err(unusable)
+    });
+    log.transpose()
+}
+
+/// What a configuration must change, or what the system does not give.
+fn unusable(error: LogError) -> anyhow::Error {
+    match error {
+        LogError::FullAndRedacted | LogError::Option { .. } => {
+            UsageError(format!("`[decisions]`: {error}")).into()
+        }
+        error => error.into(),
+    }
+}

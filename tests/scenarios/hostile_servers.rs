@@ -66,6 +66,38 @@ async fn frames_that_lie_are_errors() {
     }
 }
 
+/// Within the length, between it and the message, within the message.
+#[tokio::test]
+async fn a_server_that_dies_in_mid_answer_is_connected_to_again() {
+    for octets in [1, 2, 20] {
+        let lab = Lab::start(Options::new()).unwrap();
+        let dot = &lab.site().servers()[0].dot;
+        dot.fail(DotFault::Dies(octets));
+        let outcome = vetted(&lab).await;
+        let error = outcome.ask().await.unwrap_err().to_string();
+        assert!(error.contains("closed"), "{octets} octets: {error}");
+        dot.fail(DotFault::None);
+        outcome.ask().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_twice_counts_once() {
+    let lab = Lab::start(Options::new()).unwrap();
+    let dot = &lab.site().servers()[0].dot;
+    dot.fail(DotFault::Twice);
+    let outcome = vetted(&lab).await;
+    for name in ["a.example.net", "www.example.net", "a.example.net"] {
+        let asked = outcome
+            .attachment
+            .query(name, hickory_proto::rr::RecordType::A);
+        let message = asked.await.unwrap().message;
+        let of = message.answers[0].name.to_string().to_lowercase();
+        assert_eq!(of, format!("{name}."));
+    }
+    assert_eq!(dot.statistics().handshakes, 1, "the same connection");
+}
+
 #[tokio::test]
 async fn late_answers_of_one_query_do_not_answer_another() {
     let lab = Lab::start(Options::new()).unwrap();

@@ -1,6 +1,7 @@
 //! From a lab and a policy set to how a session ended, and what was said on the way.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
@@ -101,6 +102,7 @@ type Edit = Box<dyn FnOnce(&mut Config) + Send>;
 /// What a journey begins with.
 pub(crate) struct Journey<'a> {
     lab: &'a Lab,
+    resolver: Option<SocketAddr>,
     domain: String,
     profile: UsageProfile,
     conveyed: Conveyed,
@@ -134,6 +136,7 @@ impl<'a> Journey<'a> {
             .collect();
         Self {
             lab,
+            resolver: None,
             domain: lab.site().domain().to_owned(),
             profile: UsageProfile::Strict,
             conveyed: Conveyed::Certificates { certificates },
@@ -163,6 +166,16 @@ impl<'a> Journey<'a> {
     pub(crate) fn config(mut self, edit: impl FnOnce(&mut Config) + Send + 'static) -> Self {
         self.edit = Some(Box::new(edit));
         self
+    }
+
+    /// With another way to the lab's resolver.
+    pub(crate) fn resolver(mut self, resolver: SocketAddr) -> Self {
+        self.resolver = Some(resolver);
+        self
+    }
+
+    fn resolver_address(&self) -> SocketAddr {
+        self.resolver.unwrap_or_else(|| self.lab.resolver())
     }
 
     pub(crate) fn domain(mut self, domain: &str) -> Self {
@@ -215,7 +228,7 @@ impl<'a> Journey<'a> {
             query: Duration::from_secs(3),
             drain: Duration::from_millis(500),
         };
-        let recursive = Recursive::new(self.lab.resolver(), self.lookup);
+        let recursive = Recursive::new(self.resolver_address(), self.lookup);
         Client::new(policies, recursive)
             .with_limits(limits)
             .with_transports(self.transports.clone())
@@ -233,7 +246,7 @@ impl<'a> Journey<'a> {
     pub(crate) fn prepared(self) -> (Client, Config) {
         let client = self.client();
         let mut config = if self.is_of_network {
-            Config::of_network(self.lab.resolver().ip(), 7)
+            Config::of_network(self.resolver_address().ip(), 7)
         } else {
             Config::new(self.domain, 7)
         };

@@ -32,6 +32,7 @@ mod profiles;
 mod racing;
 mod refused;
 mod refused_everywhere;
+mod round_trips;
 mod stub;
 mod swapped;
 mod transports;

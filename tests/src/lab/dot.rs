@@ -65,6 +65,10 @@ pub enum DotFault {
     NoTls(Vec<u8>),
     /// The handshake is done, and at the first query these octets are sent in the place of an answer.
     Stream(Vec<u8>),
+    /// Each answer is sent twice.
+    Twice,
+    /// After so many octets of the first answer, its length among them, the connection ends without a word.
+    Dies(usize),
     /// The connection is closed after so many answers, without close_notify when `abrupt`.
     ClosesAfter {
         /// Answers before the end.
@@ -285,7 +289,11 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
             tokio::time::sleep(shared.options.idle).await;
             return Ok(());
         }
-        DotFault::None | DotFault::Stream(_) | DotFault::ClosesAfter { .. } => {}
+        DotFault::None
+        | DotFault::Stream(_)
+        | DotFault::Twice
+        | DotFault::Dies(_)
+        | DotFault::ClosesAfter { .. } => {}
     }
     let acceptor = TlsAcceptor::from(Arc::clone(&lock(&shared.config)));
     match acceptor.accept(stream).await {
@@ -337,6 +345,16 @@ async fn answer(
             let reply = shared.responder.reply(&query, Transport::Tls);
             reply.wait().await;
             held.push(reply.framed());
+            match fault {
+                DotFault::Twice => held.push(reply.framed()),
+                DotFault::Dies(octets) => {
+                    let framed = reply.framed();
+                    tls.write_all(framed.get(..*octets).unwrap_or(&framed))
+                        .await?;
+                    return tls.flush().await;
+                }
+                _ => {}
+            }
             if held.len() >= shared.options.reverse {
                 answered += send(&mut tls, &mut held).await?;
             }

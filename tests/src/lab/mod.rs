@@ -19,6 +19,7 @@ pub mod dot;
 pub mod dtls;
 mod enrolment;
 pub mod est;
+pub mod far;
 pub mod https;
 pub mod masa;
 pub mod mdns;

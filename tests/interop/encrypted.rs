@@ -1,14 +1,14 @@
 //! Servers that others wrote, each with the lab's certificate, over every transport that it speaks: Unbound, Knot Resolver,
 //! dnsdist, socat with OpenSSL before Unbound, and a server of aioquic's.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use resolvet_proto::judgement::Transport;
-use resolvet_tests::lab::ca::{Authority, Fault, Identity, Leaf};
+use resolvet_tests::lab::ca::{Authority, Fault, Identity, Leaf, pem};
 use resolvet_tests::lab::dns::{Endpoint, Zone};
 use tempfile::TempDir;
 
@@ -27,7 +27,8 @@ const ASKED: &str = "www.example.net";
 const ADDRESS: &str = "192.0.2.80";
 
 /// A domain whose server speaks one transport, at a port that was chosen before: the zone has it.
-struct Place {
+pub(crate) struct Place {
+    authority: Authority,
     identity: Identity,
     nsd: Nsd,
     resolver: Unbound,
@@ -47,16 +48,34 @@ struct Files {
     place: PathBuf,
 }
 
+impl Files {
+    fn write(
+        place: &Path,
+        transport: &Transport,
+        authority: &Authority,
+        identity: &Identity,
+    ) -> Result<Self> {
+        Ok(Self {
+            chain: write(place, "chain.pem", identity.chain_pem())?,
+            key: write(place, "key.pem", identity.key_pem())?,
+            trust_anchors: write(place, "anchors.pem", authority.root_pem())?,
+            end_entity: write(place, "end-entity.pem", identity.conveyed_pem())?,
+            configuration: write(
+                place,
+                "resolvet.toml",
+                format_args!("version = \"v1\"\n[network]\ntransports = [\"{transport}\"]\n"),
+            )?,
+            place: place.to_owned(),
+        })
+    }
+}
+
 impl Place {
     /// A zone that leads to this transport alone, authoritative and recursive servers in clear text, and what an enrolment
     /// conveys.
-    fn new(transport: Transport, fault: Option<Fault>) -> Result<Self> {
+    pub(crate) fn new(transport: Transport) -> Result<Self> {
         let authority = Authority::new()?;
-        let leaf = Leaf::good(DOMAIN);
-        let identity = authority.issue(&match fault {
-            Some(fault) => leaf.with(fault),
-            None => leaf,
-        })?;
+        let identity = authority.issue(&Leaf::good(DOMAIN))?;
         let address = free_address()?;
         let endpoint = Endpoint {
             host: "a".to_owned(),
@@ -78,19 +97,9 @@ impl Place {
         let resolver = Unbound::recursive(DOMAIN, nsd.address())?;
         let folder = tempfile::tempdir()?;
         let place = folder.path();
-        let files = Files {
-            chain: write(place, "chain.pem", identity.chain_pem())?,
-            key: write(place, "key.pem", identity.key_pem())?,
-            trust_anchors: write(place, "anchors.pem", authority.root_pem())?,
-            end_entity: write(place, "end-entity.pem", identity.conveyed_pem())?,
-            configuration: write(
-                place,
-                "resolvet.toml",
-                format_args!("version = \"v1\"\n[network]\ntransports = [\"{transport}\"]\n"),
-            )?,
-            place: place.to_owned(),
-        };
+        let files = Files::write(place, &transport, &authority, &identity)?;
         Ok(Self {
+            authority,
             identity,
             nsd,
             resolver,
@@ -99,6 +108,29 @@ impl Place {
             files,
             _folder: folder,
         })
+    }
+
+    /// What servers that are started from now on present: a certificate with this fault, or a good one.
+    pub(crate) fn present(&mut self, fault: Option<Fault>) -> Result<()> {
+        let leaf = Leaf::good(DOMAIN);
+        self.identity = self.authority.issue(&match fault {
+            Some(fault) => leaf.with(fault),
+            None => leaf,
+        })?;
+        let (place, transport) = (&self.files.place, &self.transport);
+        self.files = Files::write(place, transport, &self.authority, &self.identity)?;
+        Ok(())
+    }
+
+    /// Gives the program lists that revoke what is presented.
+    pub(crate) fn revoke(&self) -> Result<()> {
+        let lists = self.authority.crls(&[&self.identity])?;
+        let lists = lists.map(|list| pem("X509 CRL", &list)).concat();
+        write(&self.files.place, "crls.pem", lists)?;
+        let configuration = std::fs::read_to_string(&self.files.configuration)?;
+        let configuration = format!("{configuration}revocation-lists = [\"crls.pem\"]\n");
+        std::fs::write(&self.files.configuration, configuration)?;
+        Ok(())
     }
 
     /// Asks over it with the program, and sees that nothing but discovery's lookups left in clear text.
@@ -138,7 +170,7 @@ impl Place {
     }
 
     /// The answer comes over this transport.
-    fn answers(&self) -> Result<()> {
+    pub(crate) fn answers(&self) -> Result<()> {
         let trace = self.ask()?;
         let told = format!("{}: {}{}", self.transport, trace.stdout(), trace.stderr());
         let over = format!("over {} {}", self.transport, self.address);
@@ -148,17 +180,24 @@ impl Place {
         Ok(())
     }
 
-    /// It is not authenticated: exit code 5, and nothing leaked.
-    fn refuses(&self) -> Result<()> {
+    /// It ends with this exit code and says this on standard error; there is no answer, and nothing leaked.
+    pub(crate) fn refuses(&self, exit: i32, says: &str) -> Result<()> {
         let trace = self.ask()?;
         let told = format!("{}: {}{}", self.transport, trace.stdout(), trace.stderr());
-        if trace.output.status.code() != Some(5) || trace.stdout().contains(ADDRESS) {
-            bail!("{told}");
+        let is_answered = trace.stdout().contains(ADDRESS) || self.was_asked();
+        let is_said = trace.stderr().contains(says);
+        if trace.output.status.code() != Some(exit) || is_answered || !is_said {
+            bail!("expected {exit} and `{says}`: {told}");
         }
         Ok(())
     }
 
-    fn knot_resolver(&self) -> Result<Server> {
+    /// Whether the resolver in clear text knows the name that was asked for: behind DTLS and QUIC it would be asked.
+    fn was_asked(&self) -> bool {
+        self.resolver.was_asked_for(ASKED)
+    }
+
+    pub(crate) fn knot_resolver(&self) -> Result<Server> {
         let (kresd, kind) = (
             program("kresd", "knot-resolver")?,
             self.kind("tls", "doh2")?,
@@ -191,7 +230,7 @@ impl Place {
         Ok(server)
     }
 
-    fn dnsdist(&self) -> Result<Server> {
+    pub(crate) fn dnsdist(&self) -> Result<Server> {
         let dnsdist = program("dnsdist", "dnsdist")?;
         let (address, authority) = (self.address, self.nsd.address());
         let (chain, key) = (self.files.chain.display(), self.files.key.display());
@@ -226,7 +265,7 @@ impl Place {
         }
     }
 
-    fn unbound(&self) -> Result<Unbound> {
+    pub(crate) fn unbound(&self) -> Result<Unbound> {
         match self.transport {
             Transport::Doh => {
                 Unbound::doh(DOMAIN, self.nsd.address(), self.address, &self.identity)
@@ -243,10 +282,15 @@ impl Place {
 
     /// OpenSSL's DTLS before a resolver in clear text (RFC 8094 has no length before a message, so datagrams pass as they
     /// are).
-    fn socat(&self) -> Result<Running> {
+    pub(crate) fn socat(&self) -> Result<Running> {
+        self.socat_at(self.address)
+    }
+
+    /// The same at another address than the one that the zone has.
+    pub(crate) fn socat_at(&self, address: SocketAddr) -> Result<Running> {
         let listen = format!(
             "OPENSSL-DTLS-SERVER:{},bind=127.0.0.1,reuseaddr,cert={},key={},verify=0,openssl-min-proto-version=DTLS1.2,fork",
-            self.address.port(),
+            address.port(),
             self.files.chain.display(),
             self.files.key.display(),
         );
@@ -259,15 +303,31 @@ impl Place {
             ])
             .stdin(Stdio::null())
             .spawn()?;
-        Running::once(child, || udp_is_bound(self.address))
+        Running::once(child, || udp_is_bound(address))
+    }
+
+    /// Where its server is, by the zone.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// tlslite-ng's TLS, which signs with whichever key it is given. It asks nobody.
+    pub(crate) fn tlslite(&self) -> Result<Running> {
+        let protocol = self.kind("dot", "h2")?;
+        let child = Command::new(python()?)
+            .arg(script("tlslite_server.py"))
+            .arg(self.address.port().to_string())
+            .args([&self.files.chain, &self.files.key])
+            .arg(protocol)
+            .stdin(Stdio::null())
+            .spawn()?;
+        Running::once(child, || TcpListener::bind(self.address).is_err())
     }
 
     /// aioquic's DNS over QUIC and over HTTP/3.
-    fn aioquic(&self) -> Result<Running> {
-        let python = aioquic()?;
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/aioquic_server.py");
-        let child = Command::new(python)
-            .arg(script)
+    pub(crate) fn aioquic(&self) -> Result<Running> {
+        let child = Command::new(python()?)
+            .arg(script("aioquic_server.py"))
             .arg(self.address.port().to_string())
             .args([&self.files.chain, &self.files.key])
             .arg(self.resolver.address().port().to_string())
@@ -278,7 +338,7 @@ impl Place {
 }
 
 /// A program that runs until this value is dropped.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Running {
     /// Waits until it is ready.
@@ -310,8 +370,15 @@ fn udp_is_bound(address: SocketAddr) -> bool {
     std::net::UdpSocket::bind(address).is_err()
 }
 
-/// A Python with aioquic, in a folder of the build's; installed at its first use.
-fn aioquic() -> Result<PathBuf> {
+/// One of our scripts.
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("interop")
+        .join(name)
+}
+
+/// A Python with aioquic and tlslite-ng, in a folder of the build's; installed at its first use.
+fn python() -> Result<PathBuf> {
     static INSTALLED: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _alone = INSTALLED.lock();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("aioquic");
@@ -319,7 +386,7 @@ fn aioquic() -> Result<PathBuf> {
     let has = |python: &Path| {
         let mut import = Command::new(python);
         let status = import
-            .args(["-c", "import aioquic"])
+            .args(["-c", "import aioquic, tlslite"])
             .stderr(Stdio::null())
             .status();
         status.is_ok_and(|status| status.success())
@@ -338,14 +405,17 @@ fn aioquic() -> Result<PathBuf> {
         .args(["-m", "venv"])
         .arg(&folder))
     .context("install Debian's package `python3-venv`")?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "aioquic==1.7.2"]))?;
+    let packages = ["aioquic==1.7.2", "tlslite-ng==0.8.2"];
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet"])
+        .args(packages))?;
     Ok(python)
 }
 
 #[test]
 fn unbound_answers_over_tls_and_https() -> Result<()> {
     for transport in [Transport::Dot, Transport::Doh] {
-        let place = Place::new(transport, None)?;
+        let place = Place::new(transport)?;
         let _server = place.unbound()?;
         place.answers()?;
     }
@@ -355,7 +425,7 @@ fn unbound_answers_over_tls_and_https() -> Result<()> {
 #[test]
 fn knot_resolver_answers_over_tls_and_https() -> Result<()> {
     for transport in [Transport::Dot, Transport::Doh] {
-        let place = Place::new(transport, None)?;
+        let place = Place::new(transport)?;
         let _server = place.knot_resolver()?;
         place.answers()?;
     }
@@ -365,7 +435,7 @@ fn knot_resolver_answers_over_tls_and_https() -> Result<()> {
 #[test]
 fn dnsdist_answers_over_tls_and_https() -> Result<()> {
     for transport in [Transport::Dot, Transport::Doh] {
-        let place = Place::new(transport, None)?;
+        let place = Place::new(transport)?;
         let _server = place.dnsdist()?;
         place.answers()?;
     }
@@ -374,7 +444,7 @@ fn dnsdist_answers_over_tls_and_https() -> Result<()> {
 
 #[test]
 fn openssl_answers_over_dtls() -> Result<()> {
-    let place = Place::new(Transport::Dtls, None)?;
+    let place = Place::new(Transport::Dtls)?;
     let _server = place.socat()?;
     place.answers()
 }
@@ -382,39 +452,9 @@ fn openssl_answers_over_dtls() -> Result<()> {
 #[test]
 fn aioquic_answers_over_quic_and_http_3() -> Result<()> {
     for transport in [Transport::Doq, Transport::Doh3] {
-        let place = Place::new(transport, None)?;
+        let place = Place::new(transport)?;
         let _server = place.aioquic()?;
         place.answers()?;
-    }
-    Ok(())
-}
-
-#[test]
-fn the_wrong_certificate_is_refused_over_each_and_nothing_leaks() -> Result<()> {
-    for fault in [Fault::Expired, Fault::WrongName, Fault::WrongIssuer] {
-        for transport in [
-            Transport::Doh,
-            Transport::Dtls,
-            Transport::Doq,
-            Transport::Doh3,
-        ] {
-            let place = Place::new(transport.clone(), Some(fault))?;
-            let told = format!("{fault} over {transport}");
-            match transport {
-                Transport::Doh => {
-                    let _server = place.unbound()?;
-                    place.refuses().context(told)?;
-                }
-                Transport::Dtls => {
-                    let _server = place.socat()?;
-                    place.refuses().context(told)?;
-                }
-                _ => {
-                    let _server = place.aioquic()?;
-                    place.refuses().context(told)?;
-                }
-            }
-        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod asked;
 mod designated;
 mod dnssec;
 mod dot1x;
@@ -21,12 +22,12 @@ mod leaks;
 mod link_avahi;
 mod namespace;
 mod network;
-
 mod nsd;
 mod offers;
 mod process;
 mod publish;
 mod publish_dnr;
+mod refused;
 mod servers;
 mod strace;
 mod trace;

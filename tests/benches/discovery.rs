@@ -6,22 +6,18 @@
     reason = "a benchmark may fail loudly; the macros of criterion write no documentation"
 )]
 
-use std::{ffi::OsString, fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
+mod shared;
+
+use std::process::ExitCode;
 
 use criterion::Criterion;
 use hickory_proto::rr::RecordType;
-use resolvet::{Client, Policies, Recursive};
-use resolvet_engine::{Compiler, Engine, Options, PolicySet, Rule, compile_from_stdin};
-use resolvet_proto::{
-    judgement::{AnchorDatabase, AnchorSet, Role, Transport, UsageProfile},
-    session::Config,
-};
+use resolvet::Client;
+use resolvet_engine::compile_from_stdin;
+use resolvet_proto::judgement::Transport;
 use resolvet_tests::lab::{Lab, Options as LabOptions};
+use shared::{COMPILE, DOMAIN, client, config};
 use tokio::runtime::Runtime;
-
-/// The argument with which this program compiles.
-const COMPILE: &str = "compile-from-stdin";
-const DOMAIN: &str = "example.net";
 
 fn main() -> ExitCode {
     if std::env::args()
@@ -33,7 +29,7 @@ fn main() -> ExitCode {
     let mut criterion = Criterion::default().configure_from_args();
     let options = LabOptions::new().site(DOMAIN).also(Client::transports());
     let lab = Lab::start(options).unwrap();
-    let client = client(&lab);
+    let client = client(lab.resolver());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -46,42 +42,6 @@ fn main() -> ExitCode {
     }
     criterion.final_summary();
     ExitCode::SUCCESS
-}
-
-/// A client with the policies that ship.
-fn client(lab: &Lab) -> Client {
-    let mut options = Options::default();
-    options.compiler = Compiler::this_program(vec![OsString::from(COMPILE)]).unwrap();
-    let engine = Engine::new(options).unwrap();
-    let rules = ["pkix", "preference", "privacy"].map(|name| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/policies");
-        let file = folder.join(name).with_extension("wasm");
-        let octets = fs::read(&file).unwrap_or_else(|error| {
-            panic!(
-                "{}: {error}: `cargo xtask policies` makes it",
-                file.display()
-            )
-        });
-        let mut rule = Rule::new(engine.admit(&octets).unwrap());
-        if name == "pkix" {
-            rule.role = Role::Authority;
-        }
-        rule
-    });
-    let set = PolicySet::new(&engine, &UsageProfile::Strict, rules.into()).unwrap();
-    let resolver = Recursive::new(lab.resolver(), Duration::from_secs(5));
-    Client::new(Policies::new(&engine, set), resolver)
-}
-
-fn config(lab: &Lab) -> Config {
-    let mut config = Config::new(DOMAIN, 1);
-    let anchors = lab
-        .anchors()
-        .iter()
-        .map(|der| der.as_ref().into())
-        .collect();
-    config.anchors = Arc::new(AnchorSet::new(AnchorDatabase::Explicit, anchors));
-    config
 }
 
 /// Lookups in three rounds, a selection, a handshake with its validation, a privacy assessment.

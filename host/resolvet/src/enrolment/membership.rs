@@ -14,6 +14,8 @@ use crate::{Answer, AttachError, Attachment, Client, QueryError, clock};
 
 /// The shortest wait before the EST server or the network is asked again, whatever the last error said, seconds.
 const SHORTEST_WAIT: u64 = 1;
+/// The first wait after not even an attachment came, seconds; it doubles with each time.
+const FIRST_WAIT: u64 = 30;
 /// The longest, seconds: a laptop that was asleep is not to wait for a day.
 const LONGEST_WAIT: u64 = 3_600;
 
@@ -129,6 +131,7 @@ impl Device {
     }
 
     async fn stay(self, present: watch::Sender<Present>) {
+        let mut failures = 0;
         loop {
             let Present {
                 attachment,
@@ -142,15 +145,23 @@ impl Device {
             }
             match self.attach().await {
                 Ok(next) => {
+                    failures = 0;
                     present.send_replace(next);
                 }
                 Err(error) => {
                     present.send_modify(|present| present.trouble = error.to_string());
-                    sleep(Duration::from_secs(LONGEST_WAIT)).await;
+                    sleep(back_off(failures)).await;
+                    failures = failures.saturating_add(1);
                 }
             }
         }
     }
+}
+
+/// How long to wait when so many attempts before came to nothing.
+fn back_off(failures: u32) -> Duration {
+    let doubled = FIRST_WAIT.saturating_mul(1 << failures.min(10));
+    Duration::from_secs(doubled.min(LONGEST_WAIT))
 }
 
 /// Waits until the attachment has failed, and says how long to leave it alone. A server that was vetted and is lost is looked
@@ -182,5 +193,16 @@ async fn due(enrolment: Arc<Enrolment>) {
             0 => return sleep(Duration::from_secs(SHORTEST_WAIT)).await,
             left => sleep(Duration::from_secs(left.min(60))).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_an_hour() {
+        let waits = [0, 1, 2, 6, 7, 8, u32::MAX].map(|failures| back_off(failures).as_secs());
+        assert_eq!(waits, [30, 60, 120, 1_920, 3_600, 3_600, 3_600]);
     }
 }

@@ -80,7 +80,9 @@ pub struct Lease {
     pub search: Vec<DomainName>,
     /// Options that the client kept without reading them: number and data, as they came.
     pub options: Vec<(u8, Vec<u8>)>,
-    /// The client's own text about encrypted DNS resolvers (RFC 9463), where it read that option.
+    /// The client's own text about encrypted DNS resolvers (RFC 9463), where it read that option: for a person. systemd-networkd
+    /// keeps addresses and names for DNS over TLS and nothing else, which is less than discovery needs; the network tells the
+    /// whole when it is asked.
     pub resolvers: Option<String>,
 }
 

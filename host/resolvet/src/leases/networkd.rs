@@ -31,6 +31,8 @@ pub(super) fn parse(text: &str, lease: &mut Lease) {
             "NETMASK" => mask = prefix(value),
             "DOMAINNAME" => lease.domain = super::DomainName::parse(value).ok(),
             "DOMAIN_SEARCH_LIST" => lease.search_in(value.split_ascii_whitespace()),
+            // Addresses with a port and a name, of servers for DNS over TLS alone: what the option said of other transports,
+            // priorities and paths is gone, so no option can be made of it again.
             "DNR" => lease.resolvers = Some(value.to_owned()),
             _ => {
                 let number = key.strip_prefix("OPTION_").and_then(|n| n.parse().ok());

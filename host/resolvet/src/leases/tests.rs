@@ -35,7 +35,7 @@ DOMAIN_SEARCH_LIST=eng.corp.example corp.example
 HOSTNAME=laptop
 CLIENTID=ff405663a200020000ab11332859494d7a8b4c
 OPTION_245=624c3620
-DNR=1 dns.corp.example 192.168.1.2 alpn=dot
+DNR=192.168.1.2:853#dns.corp.example
 ";
 
 #[test]
@@ -59,7 +59,13 @@ fn networkd_s_leases_are_read() {
         ["corp.example", "eng.corp.example", "corp.example"]
     );
     assert_eq!(lease.options, [(245, b"bL6 ".to_vec())]);
-    assert!(lease.resolvers.as_deref().unwrap().contains("alpn=dot"));
+    assert!(
+        lease
+            .resolvers
+            .as_deref()
+            .unwrap()
+            .contains("#dns.corp.example")
+    );
     assert_eq!(
         names(&domains(&leases)),
         ["corp.example", "eng.corp.example"]

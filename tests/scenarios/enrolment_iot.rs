@@ -18,6 +18,7 @@ use resolvet_tests::lab::est::{EstFault, EstOptions};
 use resolvet_tests::lab::masa::{MasaFault, MasaOptions, Pin};
 use resolvet_tests::lab::registrar::RegistrarFault;
 use resolvet_tests::lab::{BrskiDescription, Lab, Options};
+use rustls_pki_types::pem::PemObject as _;
 use tempfile::TempDir;
 
 use crate::enrolment_desk::{certificates, journey};
@@ -97,6 +98,17 @@ impl Thing {
             .join(registrar, &self.device, domain, place, &mut tell);
         let enrolled = joining.await?;
         Ok((enrolled.enrolment, story))
+    }
+
+    /// The private scalar of the key that the manufacturer gave: 32 octets.
+    pub(crate) fn device_key(&self) -> Vec<u8> {
+        let pem = std::fs::read(&self.description.key).unwrap();
+        let pem = rustls_pki_types::PrivatePkcs8KeyDer::from_pem_slice(&pem).unwrap();
+        let der = pem.secret_pkcs8_der();
+        // ECPrivateKey (RFC 5915 section 3): version 1, then an octet string of 32 octets.
+        let before = [0x02, 0x01, 0x01, 0x04, 0x20];
+        let begins = der.windows(5).position(|window| window == before).unwrap() + 5;
+        der[begins..begins + 32].to_vec()
     }
 
     /// What a program that begins anew has: nothing but what is on the disk.

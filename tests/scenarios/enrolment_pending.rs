@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use resolvet::enrolment::Step;
+use resolvet::enrolment::{EnrolError, Step};
+use resolvet_proto::enrolment::brski::ENROL_STATUS;
 use resolvet_proto::enrolment::est::Operation;
+use resolvet_proto::enrolment::journey::JourneyError;
 use resolvet_tests::lab::est::EstFault;
 use resolvet_tests::lab::registrar::RegistrarFault;
 use tokio::time::sleep;
@@ -81,6 +83,40 @@ async fn a_certification_request_goes_on_after_a_restart() {
     let identity = enrolment.identity.as_ref().unwrap();
     assert_eq!(identity.key, kept.key);
     assert_eq!(thing.lab.registrar().issued().len(), 1);
+    // The registrar hears of it as it would have without the restart (RFC 8995 section 5.9.4).
+    let told = thing.lab.registrar().told();
+    let last = told.last().unwrap();
+    assert_eq!((last.path.as_str(), last.ok), (ENROL_STATUS, true));
+    assert_eq!(last.client.as_deref(), Some(&*identity.certificate));
+    assert_eq!(told.len(), 2, "{told:?}");
+}
+
+/// In one run, of a device with less patience: the story ends by an error of its own, which names path and limit.
+#[tokio::test]
+async fn a_server_that_never_decides_ends_it() {
+    let mut thing = Thing::new();
+    thing.enroller = thing.enroller.with_patience(Duration::from_secs(2));
+    let fault = pending(at_est, u32::MAX);
+    thing
+        .lab
+        .registrar()
+        .fail_at(Operation::SimpleEnroll, fault);
+    let error = thing.join().await.unwrap_err();
+    let EnrolError::Journey(failure) = error else {
+        panic!("{error:?}")
+    };
+    let JourneyError::PendingTooLong { path, limit, .. } = &failure.error else {
+        panic!("{:?}", failure.error)
+    };
+    assert_eq!(
+        (path.as_str(), *limit),
+        ("/.well-known/est/simpleenroll", 2)
+    );
+    let said = failure.error.to_string();
+    assert!(said.contains("has been pending for"), "{said}");
+    let told = thing.lab.registrar().told();
+    let last = told.last().unwrap();
+    assert_eq!((last.path.as_str(), last.ok), (ENROL_STATUS, false));
 }
 
 /// One that never decides: what was asked for is given up after a week, and the story says why.
@@ -110,4 +146,7 @@ async fn for_ever_is_a_week() {
         _ => false,
     });
     assert!(told, "{story:?}");
+    let told = thing.lab.registrar().told();
+    let last = told.last().unwrap();
+    assert_eq!((last.path.as_str(), last.ok), (ENROL_STATUS, false));
 }

@@ -2,13 +2,18 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use resolvet::enrolment::{Password, User};
-use resolvet_tests::lab::est::{EstFault, PASSWORD, USER};
+use resolvet::enrolment::{Password, User, in_words};
+use resolvet_proto::enrolment::est::{Operation, Subject};
+use resolvet_tests::lab::est::{EstFault, EstOptions, PASSWORD, USER};
+use resolvet_tests::lab::registrar::RegistrarFault;
+use resolvet_tests::lab::{Lab, Options};
 
 use crate::enrolment_desk::{Device, journey, lab};
+use crate::enrolment_iot::Thing;
 
 /// Forms in which a password could leak: as it is, in base64, in hexadecimal, as a list of octets.
 fn forms() -> Vec<String> {
@@ -94,6 +99,90 @@ async fn a_password_stands_in_no_error() {
         let error = Device::new(&lab).bootstrap().await.unwrap_err();
         search("an error", &format!("{error} {error:?}"));
     }
+}
+
+/// A login by HTTP Basic gives the server the password, and nobody else: neither what is stored, also of a request that is not
+/// decided, nor what is told, nor how the program's values print.
+#[tokio::test]
+async fn a_login_stands_nowhere_but_at_the_server() {
+    for digest in [false, true] {
+        let options = EstOptions {
+            digest,
+            ..EstOptions::new("example.net")
+        };
+        let lab = Lab::start(Options::new().est(options)).unwrap();
+        let mut device = Device::new(&lab);
+        device.bootstrap().await.unwrap();
+        let password = Password::new(PASSWORD.as_bytes().to_vec().into()).unwrap();
+        device.enroller = device
+            .enroller
+            .with_subject(Subject::parse("CN=laptop").unwrap())
+            .with_login(User::new(USER, password).unwrap());
+        let fault = EstFault::Pending {
+            retry_after: "1".to_owned(),
+            // The request without a login, and the one with it.
+            times: 2,
+        };
+        lab.est().fail_at(Operation::SimpleEnroll, fault);
+        let pending = device.renew().await.unwrap();
+        assert!(pending.pending.is_some(), "it is not decided");
+        assert!(
+            search_folder(device.folder.path()) >= 2,
+            "enrolment and key"
+        );
+        search("a pending enrolment", &format!("{pending:?}"));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let enrolment = device.renew().await.unwrap();
+        assert!(enrolment.identity.is_some());
+        search_folder(device.folder.path());
+        search("the enrolment", &format!("{enrolment:?}"));
+        search("what a person is shown", &format!("{:?}", device.shown));
+        let words: Vec<_> = device.shown.iter().filter_map(in_words).collect();
+        search("what a person reads", &words.join("\n"));
+        let scheme = if digest { "digest" } else { "basic" };
+        let journal = lab.est().journal();
+        assert!(journal.iter().any(|entry| entry.scheme == scheme));
+
+        lab.est()
+            .fail_at(Operation::SimpleReenroll, EstFault::Status(500));
+        lab.est().fail_at(Operation::CaCerts, EstFault::Status(500));
+        let error = device.renew().await.unwrap_err();
+        search("an error", &format!("{error} {error:?}"));
+    }
+}
+
+/// What a thing keeps while nobody has decided: the voucher request, and the request for its certificate. Neither has the key.
+#[tokio::test]
+async fn what_is_pending_holds_no_key() {
+    let thing = Thing::new();
+    thing.lab.registrar().fail(RegistrarFault::Pending {
+        retry_after: "30".to_owned(),
+        times: u32::MAX,
+    });
+    let kept = |thing: &Thing| thing.store.pending_voucher(&thing.network).unwrap();
+    {
+        let joining = thing.join();
+        tokio::pin!(joining);
+        while kept(&thing).is_none() {
+            tokio::select! {
+                ended = &mut joining => panic!("{ended:?}"),
+                () = tokio::time::sleep(Duration::from_millis(10)) => {}
+            }
+        }
+    }
+    let key = thing.device_key();
+    let folder = thing.store.folder();
+    let mut files = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let octets = fs::read(entry.unwrap().path()).unwrap();
+        let text = String::from_utf8_lossy(&octets);
+        for form in [STANDARD.encode(&key), STANDARD_NO_PAD.encode(&key)] {
+            assert!(!text.contains(&form), "the key stands in {folder:?}");
+        }
+        assert!(!octets.windows(key.len()).any(|window| window == key));
+        files += 1;
+    }
+    assert!(files >= 1);
 }
 
 #[test]

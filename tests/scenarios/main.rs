@@ -11,6 +11,7 @@ mod accepted;
 mod company_rule;
 mod decisions;
 mod enrolment_byod;
+mod enrolment_clock;
 mod enrolment_desk;
 mod enrolment_faults;
 mod enrolment_found;

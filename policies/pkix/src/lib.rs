@@ -267,7 +267,7 @@ fn path_and_name(purpose: Purpose, now: u64, settings: &Settings, report: &mut R
     if clock != Clock::Synchronized {
         let message =
             format!("the time is known as `{clock}`: validity dates say less than they should");
-        report.note("clock-not-trusted", message, "RFC 8995 2.6.1", None);
+        report.warn("clock-not-trusted", message, "RFC 8995 2.6.1", None);
     }
     let database = anchors::database();
     let revocation = Revocation::of(&purpose, settings);

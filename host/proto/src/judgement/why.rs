@@ -5,7 +5,7 @@ use alloc::{
     string::{String, ToString as _},
 };
 
-use super::{Evaluation, Judgement, Mode, Severity, Verdict};
+use super::{Evaluation, Finding, Judgement, Mode, Severity, Verdict};
 
 impl Judgement<Verdict> {
     /// Why the policies did not accept, for a person: the first fault or error that binds, with its policy and paragraph.
@@ -16,6 +16,17 @@ impl Judgement<Verdict> {
             .filter_map(said)
             .next()
             .unwrap_or_else(|| format!("the policies' answer is `{}`", self.outcome.as_str()))
+    }
+
+    /// What deserves a person's attention although the policies accepted: each policy that binds, with its finding.
+    pub fn warnings(&self) -> impl Iterator<Item = (&str, &Finding)> {
+        let binding = self.evaluations.iter().filter(|e| e.mode == Mode::Enforce);
+        binding.flat_map(|evaluation| {
+            let findings = evaluation.result.as_ref().map(|v| v.findings.as_slice());
+            let findings = findings.unwrap_or_default().iter();
+            let grave = findings.filter(|finding| finding.severity >= Severity::Warning);
+            grave.map(|finding| (&*evaluation.policy, finding))
+        })
     }
 }
 

@@ -80,6 +80,9 @@ pub(super) struct Driver {
     pub(super) domain: Option<String>,
     /// Who proves a password.
     pub(super) user: Option<User>,
+    /// Whether the journey goes to the server that enrolled just now: it is not looked for, and the password is proved to it
+    /// once the policies have accepted it.
+    pub(super) again: bool,
     /// What attaches, and everything that an enrolment does not say. Without it a journey ends where it would attach.
     pub(super) session: Option<(Client, session::Config)>,
     /// Keys of the device's own certificates, where the network has a name already.
@@ -102,6 +105,7 @@ impl Driver {
             place,
             domain: None,
             user: None,
+            again: false,
             session: None,
             keys: keys.transpose()?,
             connections: HashMap::new(),
@@ -290,6 +294,9 @@ impl Driver {
 
     /// That nothing is found is no end: a journey may know a server by itself. If it does not, the reason is the better error.
     async fn find(&mut self, service: Service) -> Vec<Endpoint> {
+        if self.again {
+            return Vec::new();
+        }
         let found = match self.enroller.search(self.domain.as_deref()) {
             Ok(search) => search.find(service).await,
             Err(error) => Err(error),
@@ -372,14 +379,21 @@ impl Driver {
         let within = self.enroller.within();
         let search = self.enroller.search(None)?;
         let addresses = search.addresses(&endpoint).await?;
-        Connection::open(Target {
+        let judged = matches!(trust, Trust::Judged { .. });
+        let mut opened = Connection::open(Target {
             endpoint,
             addresses,
             trust,
             identity,
             within,
         })
-        .await
+        .await?;
+        if let Some(user) = self.user.clone().filter(|_| self.again && judged) {
+            let (schemes, label) = (self.enroller.schemes(), self.enroller.label());
+            let proved = opened.authenticate(user, schemes, label).await;
+            proved.map_err(|error| EnrolError::Proof(Box::new(error)))?;
+        }
+        Ok(opened)
     }
 
     async fn authenticate(&mut self, connection: u32, certificate: Der) -> Event {
@@ -427,12 +441,13 @@ impl Driver {
         match opened.exchange(request, login).await {
             Ok(reply) => Event::Replied { id, reply },
             Err(error) => match error.refusal() {
-                None => failed(error.to_string()),
-                Some(refusal) => Event::AuthenticationFailed {
+                Some(refusal) if !self.again => Event::AuthenticationFailed {
                     connection,
                     refusal,
                     detail: error.to_string(),
                 },
+                // A server that the policies accepted, which proves nothing more: the exchange failed.
+                _ => failed(error.to_string()),
             },
         }
     }

@@ -11,7 +11,7 @@ use resolvet_proto::{
         est::{CaLabel, Endpoint, Subject},
         journey::{
             AnchorChoice, Byod, ByodConfig, Event, Pledge, PledgeConfig, Profile, Reattachment,
-            ReattachmentConfig, Step,
+            ReattachmentConfig, Step, limits,
         },
     },
     judgement::{AnchorSet, Clock, Der, NetworkIdentity},
@@ -27,6 +27,8 @@ use crate::{Policies, clock};
 
 /// How long a handshake or an exchange with an EST server may take.
 const WITHIN: Duration = Duration::from_secs(10);
+/// How long a certification request may be pending.
+const PENDING: Duration = Duration::from_secs(limits::PENDING_SECONDS);
 /// The handle of the key that the manufacturer gave.
 const DEVICE_KEY: &str = "idevid";
 
@@ -47,6 +49,7 @@ pub struct Enroller {
     login: Option<User>,
     keys: KeyStore,
     within: Duration,
+    pending: Duration,
 }
 
 /// A person whose device enrols by a password (the draft's section 4).
@@ -102,6 +105,7 @@ impl Enroller {
             login: None,
             keys: KeyStore::new(),
             within: WITHIN,
+            pending: PENDING,
         }
     }
 
@@ -163,7 +167,8 @@ impl Enroller {
         self
     }
 
-    /// Asks for a certificate of the device's own with this subject, at a known EST server, where there is none yet.
+    /// Asks for a certificate of the device's own with this subject: a thing when it joins, another device at a known EST server
+    /// where there is none yet.
     #[must_use]
     pub fn with_subject(mut self, subject: Subject) -> Self {
         self.subject = Some(subject);
@@ -189,6 +194,13 @@ impl Enroller {
     #[must_use]
     pub const fn with_limit(mut self, within: Duration) -> Self {
         self.within = within;
+        self
+    }
+
+    /// How long a server may take to decide about a certificate: a week at most, which is the default.
+    #[must_use]
+    pub const fn with_patience(mut self, pending: Duration) -> Self {
+        self.pending = pending;
         self
     }
 
@@ -228,6 +240,7 @@ impl Enroller {
             pal: self.pal,
             clock: self.clock.clone().unwrap_or_else(clock::known),
             generation: self.policies.judge().generation(),
+            pending_seconds: self.pending.as_secs(),
             ..Profile::new(self.anchors.clone(), self.network_identity.clone())
         }
     }
@@ -313,7 +326,7 @@ impl Enroller {
             nonceless: false,
             base64: false,
             pending: store.pending_voucher(network)?,
-            subject: None,
+            subject: self.subject.clone(),
             algorithms: aws_lc_rs::default_provider()
                 .signature_verification_algorithms
                 .all,
@@ -374,6 +387,33 @@ impl Enroller {
         let mut journey = enroller.returning(stored)?;
         let mut driver = Driver::new(enroller, Place::named(store, network))?;
         driver.domain = journey.enrolment().authentication_domain_name.clone();
+        driver.run(&mut journey, Event::Renew, progress).await?;
+        Ok(journey.enrolment().clone())
+    }
+
+    /// Asks the EST server of an enrolment, where it was, for a certificate of the device's own with the subject of
+    /// [`Self::with_subject`]. The policies accept the server in the handshake. The device is known by the login, where there
+    /// is one; else by this user's password, which both sides prove. What the server has not decided is pending in the
+    /// enrolment, and [`Self::renew`] goes on with it.
+    ///
+    /// # Errors
+    /// See [`EnrolError`]; the old enrolment stands as it was.
+    pub async fn own_certificate(
+        &self,
+        (store, network): (&Store, &NetworkName),
+        user: Option<User>,
+        progress: &mut (dyn FnMut(&Step) + Send),
+    ) -> Result<Enrolment, EnrolError> {
+        let stored = store.load(network)?;
+        let stored = stored.ok_or_else(|| EnrolError::NotEnrolled {
+            network: network.clone(),
+        })?;
+        let enroller = self.of(&stored);
+        let mut journey = enroller.returning(stored)?;
+        let user = user.filter(|_| enroller.login.is_none());
+        let mut driver = Driver::new(enroller, Place::named(store, network))?;
+        driver.again = true;
+        driver.user = user;
         driver.run(&mut journey, Event::Renew, progress).await?;
         Ok(journey.enrolment().clone())
     }

@@ -64,6 +64,9 @@ pub enum EnrolError {
     /// The connection or an exchange over it failed, or policies refused the server's certificate.
     #[error(transparent)]
     Channel(#[from] ChannelError),
+    /// A server that the policies accepted did not prove that it knows the password.
+    #[error(transparent)]
+    Proof(Box<ProofError>),
     /// A key that the server makes.
     #[error(transparent)]
     ServerKey(#[from] ServerKeyError),
@@ -124,6 +127,7 @@ impl EnrolError {
             Self::NothingFound { .. } | Self::NoAddress { .. } => EnrolErrorKind::NotFound,
             Self::Journey(failure) => kind(&failure.error),
             Self::Channel(ChannelError::Refused { judgement, .. }) => refused(judgement),
+            Self::Proof(error) if error.refusal().is_some() => EnrolErrorKind::NotAuthenticated,
             Self::Channel(ChannelError::ProofOfPossession { .. }) => {
                 EnrolErrorKind::NotAuthenticated
             }

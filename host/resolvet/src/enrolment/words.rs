@@ -1,8 +1,11 @@
 //! Steps on the way to an enrolment in words.
 
-use resolvet_proto::enrolment::{ServerAuthentication, journey::Step};
+use resolvet_proto::{
+    enrolment::{ServerAuthentication, journey::Step},
+    judgement::Finding,
+};
 
-/// A step for a person who waits; none for what other steps say too.
+/// A step for a person who waits, with what the policies warn of; none for what other steps say too.
 #[must_use]
 pub fn in_words(step: &Step) -> Option<String> {
     Some(match step {
@@ -20,9 +23,16 @@ pub fn in_words(step: &Step) -> Option<String> {
         Step::ReferenceIds(names) => {
             format!("the server is {} from now on", names.join(", "))
         }
-        Step::Voucher { assertion, pin, .. } => format!(
-            "the manufacturer's voucher is good ({assertion}); it names the registrar by its {pin}"
-        ),
+        Step::Voucher {
+            assertion,
+            pin,
+            waived,
+        } => {
+            let good = format!(
+                "the manufacturer's voucher is good ({assertion}); it names the registrar by its {pin}"
+            );
+            with_warnings(good, waived.iter().cloned())
+        }
         Step::CaCertificates { roots, .. } => format!("{roots} trust anchors (explicit)"),
         Step::Crls(lists) => format!("{lists} certificate revocation lists"),
         Step::Judged {
@@ -30,7 +40,10 @@ pub fn in_words(step: &Step) -> Option<String> {
             subject,
             judgement,
             ..
-        } if judgement.is_accepted() => format!("policies accepted {subject} as {purpose}"),
+        } if judgement.is_accepted() => {
+            let accepted = format!("policies accepted {subject} as {purpose}");
+            with_warnings(accepted, judgement.warnings().map(warning))
+        }
         Step::Judged {
             purpose,
             subject,
@@ -61,6 +74,24 @@ pub fn in_words(step: &Step) -> Option<String> {
         ),
         _ => return None,
     })
+}
+
+/// A sentence, and a line below it for each warning.
+fn with_warnings(mut said: String, warnings: impl Iterator<Item = String>) -> String {
+    for warning in warnings {
+        said.push_str("\n  warning: ");
+        said.push_str(&warning);
+    }
+    said
+}
+
+/// What a policy warns of, with its paragraph.
+fn warning((policy, finding): (&str, &Finding)) -> String {
+    let (code, message) = (&finding.code, &finding.message);
+    match finding.reference.as_str() {
+        "" => format!("`{code}`, {message}, says policy `{policy}`"),
+        reference => format!("`{code}`, {message} ({reference}), says policy `{policy}`"),
+    }
 }
 
 /// How the server is authenticated.

@@ -89,6 +89,7 @@ impl EstOptions {
                 Operation::CsrAttrs,
                 Operation::EeCerts,
                 Operation::Crls,
+                Operation::Pal,
             ],
             csr_attributes: None,
             demands_binding: false,

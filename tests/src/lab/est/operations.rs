@@ -160,6 +160,9 @@ impl Operations {
         if let Some((_, body)) = given.find(|(of, _)| *of == operation) {
             return Response::ok(operation.accept(), body);
         }
+        if operation == Operation::Pal {
+            return self.availability();
+        }
         if operation == Operation::ServerKeyGen {
             let generated = self.generated(fault, connection, request);
             return generated.unwrap_or_else(|error| Response::text(400, &format!("{error:#}")));
@@ -197,6 +200,19 @@ impl Operations {
             _ => CERTS_ONLY,
         };
         Response::ok(media_type, body).with("content-transfer-encoding", "base64")
+    }
+
+    /// Where what is (RFC 8295 section 2.1.3): below the first label, so that whoever read it shows.
+    fn availability(&self) -> Response {
+        let label = self.options.labels.first().map(|label| format!("{label}/"));
+        let label = label.unwrap_or_default();
+        let entries = [("0005", Operation::Crls), ("0003", Operation::EeCerts)];
+        let entries = entries.map(|(kind, operation)| {
+            let uri = format!("{WELL_KNOWN}{label}{}", operation.name());
+            serde_json::json!({"type": kind, "size": 1, "info": {"uri": uri}})
+        });
+        let body = serde_json::Value::from(entries.to_vec()).to_string();
+        Response::ok("application/json", body.into_bytes())
     }
 
     fn ca_certificates(&self) -> Result<Vec<u8>> {

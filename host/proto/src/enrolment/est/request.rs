@@ -32,6 +32,17 @@ pub enum Subject {
     Name(Der),
 }
 
+impl Subject {
+    /// A subject in words (RFC 4514).
+    ///
+    /// # Errors
+    /// The text is no name.
+    pub fn parse(text: &str) -> Result<Self, SigningError> {
+        Name::from_str(text).map_err(part("the subject"))?;
+        Ok(Self::Text(text.into()))
+    }
+}
+
 /// A request cannot be made, or its answer does not belong to it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -12,7 +12,10 @@ use super::{Action, Choice, Entry, Failure, JourneyError, Step, limits};
 use crate::{
     certificate,
     discovery::Timestamp,
-    enrolment::{PendingVoucher, est::Endpoint},
+    enrolment::{
+        PendingVoucher, brski,
+        est::{Endpoint, HttpRequest},
+    },
     judgement::{Digest, Judgement, Purpose, Request, Stage, Verdict},
     session::ConnectionFailure,
 };
@@ -86,6 +89,28 @@ impl Desk {
 
     pub(super) fn story(&self) -> &[Entry] {
         &self.story
+    }
+
+    /// Tells a registrar how it went (RFC 8995 sections 5.7 and 5.9.4), and gives the exchange's name. What the registrar says
+    /// to it does not matter.
+    pub(super) fn report(
+        &mut self,
+        connection: u32,
+        path: &str,
+        (ok, reason): (bool, Option<&str>),
+        now: Timestamp,
+    ) -> u32 {
+        let id = self.id();
+        let json = "application/json";
+        let request = HttpRequest::post(path, json, json, brski::status(ok, reason));
+        let action = Action::Exchange {
+            id,
+            connection,
+            request,
+            authorized: false,
+        };
+        self.act(action, now);
+        id
     }
 
     /// Nothing is done before this time.

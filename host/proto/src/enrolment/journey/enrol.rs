@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use super::{
-    Action, Event, JourneyError,
+    Action, Event, JourneyError, Profile,
     collect::{Asked, Peer},
     desk::{Desk, without},
     limits,
@@ -42,6 +42,10 @@ pub(super) enum Enrolled {
 #[derive(Debug, Clone)]
 pub(super) struct Enrol {
     label: Option<CaLabel>,
+    /// The longest that the request may be pending, seconds.
+    patience: u64,
+    /// When this run began to ask, by the clock that nobody sets: one that stands in 1970 must not make patience endless.
+    began: u64,
     peer: Peer,
     want: Option<Want>,
     stage: Stage,
@@ -74,14 +78,17 @@ enum Stage {
 impl Enrol {
     pub(super) fn begin(
         want: Want,
-        label: Option<CaLabel>,
+        profile: &Profile,
         peer: Peer,
         desk: &mut Desk,
         now: Timestamp,
     ) -> Self {
+        let label = profile.label.clone();
         let asked = Asked::begin(Operation::CsrAttrs, label.as_ref(), None, &peer, desk, now);
         Self {
             label,
+            patience: patience(profile),
+            began: now.boot,
             peer,
             want: Some(want),
             stage: Stage::CsrAttrs(asked),
@@ -91,7 +98,7 @@ impl Enrol {
     /// Goes on with a request of an earlier run: it is sent again as it is.
     pub(super) fn resume(
         pending: Pending,
-        label: Option<CaLabel>,
+        profile: &Profile,
         peer: Peer,
         desk: &mut Desk,
         now: Timestamp,
@@ -104,9 +111,12 @@ impl Enrol {
             ..
         } = pending;
         let body = request.der().clone();
+        let label = profile.label.clone();
         let asked = Asked::begin(operation, label.as_ref(), Some(&body), &peer, desk, now);
         Ok(Self {
             label,
+            patience: patience(profile),
+            began: now.boot,
             peer,
             want: None,
             stage: Stage::Asking {
@@ -295,11 +305,12 @@ impl Enrol {
             }
             Outcome::Pending { seconds } => {
                 let waited = now.unix.saturating_sub(*since);
-                if waited.saturating_add(seconds) > limits::PENDING_SECONDS {
+                let waited = waited.max(now.boot.saturating_sub(self.began) / 1_000);
+                if waited.saturating_add(seconds) > self.patience {
                     return Err(JourneyError::PendingTooLong {
                         path: operation.path(self.label.as_ref()),
                         seconds: waited.saturating_add(seconds),
-                        limit: limits::PENDING_SECONDS,
+                        limit: self.patience,
                         reference: "RFC 7030 4.2.3",
                     });
                 }
@@ -320,6 +331,10 @@ impl Enrol {
             }),
         }
     }
+}
+
+fn patience(profile: &Profile) -> u64 {
+    profile.pending_seconds.min(limits::PENDING_SECONDS)
 }
 
 pub(super) fn keys(detail: &str) -> JourneyError {

@@ -5,6 +5,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::limits;
 use crate::{
     enrolment::est::CaLabel,
     judgement::{
@@ -72,6 +73,13 @@ pub struct Profile {
     /// How many journeys in this network failed just before.
     #[serde(default)]
     pub previous_failures: u32,
+    /// The longest that a certification request may be pending, seconds; never longer than [`limits::PENDING_SECONDS`].
+    #[serde(default = "pending_seconds")]
+    pub pending_seconds: u64,
+}
+
+const fn pending_seconds() -> u64 {
+    limits::PENDING_SECONDS
 }
 
 /// A journey must not begin.
@@ -105,6 +113,7 @@ impl Profile {
             network_identity,
             generation: 0,
             previous_failures: 0,
+            pending_seconds: pending_seconds(),
         }
     }
 

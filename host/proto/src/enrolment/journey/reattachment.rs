@@ -15,7 +15,7 @@ use super::{
 use crate::{
     discovery::Timestamp,
     enrolment::{
-        Enrolment, ServerAuthentication,
+        Enrolment, LocalIdentity, ServerAuthentication, brski,
         est::{Endpoint, Subject},
     },
     judgement::{AnchorDatabase, Der, Digest, Presented, Purpose, Request},
@@ -77,6 +77,16 @@ enum Phase {
         enrolment: Box<Enrolment>,
         enrol: Box<Enrol>,
     },
+    /// A registrar is told of the certificate that it issued (RFC 8995 section 5.9.4).
+    Reconnecting {
+        connection: u32,
+        enrolment: Box<Enrolment>,
+    },
+    Reporting {
+        id: u32,
+        connection: u32,
+        enrolment: Box<Enrolment>,
+    },
     Storing {
         id: u32,
         enrolment: Box<Enrolment>,
@@ -106,7 +116,9 @@ impl Journey for Reattachment {
             Phase::Discovering { .. } | Phase::Finding { .. } => State::Discovering,
             Phase::Connecting { .. } => State::Connecting,
             Phase::Collecting { .. } => State::Collecting,
-            Phase::Enrolling { .. } => State::Enrolling,
+            Phase::Enrolling { .. } | Phase::Reconnecting { .. } | Phase::Reporting { .. } => {
+                State::Enrolling
+            }
             Phase::Storing { .. } => State::Storing,
             Phase::Done => State::Done,
             Phase::Failed => State::Failed,
@@ -294,15 +306,23 @@ impl Reattachment {
                 },
                 event,
             ) => {
+                let joins = self.device.is_some();
                 match enrol.handle(event, &mut self.desk, now) {
                     Ok(None) => return Ok(()),
-                    // What was asked for is given up, and asked for anew at the next renewal.
-                    Err(error @ JourneyError::PendingTooLong { .. }) => {
+                    Err(error) => {
+                        if joins {
+                            let told = (false, Some("the certificate was not issued"));
+                            self.desk
+                                .report(peer.connection, brski::ENROL_STATUS, told, now);
+                        }
+                        // What was asked for is given up, and asked for anew at the next renewal.
+                        if !matches!(error, JourneyError::PendingTooLong { .. }) {
+                            return Err(error);
+                        }
                         self.desk
                             .tell(now, without("a certificate of the device's own", &error));
                         enrolment.pending = None;
                     }
-                    Err(error) => return Err(error),
                     Ok(Some(Enrolled::Issued(mut identity))) => {
                         // What leads from it to an anchor came before (RFC 7030 section 4.2.3).
                         if identity.chain.is_empty() {
@@ -310,13 +330,67 @@ impl Reattachment {
                         }
                         let certificate = Digest::of(&identity.certificate);
                         self.desk.tell(now, Step::Issued { certificate });
+                        let told = joins.then(|| certified(&identity));
                         enrolment.identity = Some(identity);
                         enrolment.pending = None;
+                        if let Some(identity) = told {
+                            let (peer, enrolment) = (peer.clone(), enrolment.clone());
+                            self.reconnect(peer, identity, enrolment, now);
+                            return Ok(());
+                        }
                     }
                     // It is asked again at the next renewal, which `Enrolment::renew_at` names.
                     Ok(Some(Enrolled::Pending(pending))) => enrolment.pending = Some(pending),
                 }
                 let (connection, enrolment) = (peer.connection, enrolment.clone());
+                self.desk.close(connection);
+                self.store(enrolment, now);
+            }
+            (
+                Phase::Reconnecting {
+                    connection,
+                    enrolment,
+                },
+                Event::Connected {
+                    connection: connected,
+                    ..
+                },
+            ) if connection == connected => {
+                let (connection, enrolment) = (*connection, enrolment.clone());
+                let id = self
+                    .desk
+                    .report(connection, brski::ENROL_STATUS, (true, None), now);
+                self.phase = Phase::Reporting {
+                    id,
+                    connection,
+                    enrolment,
+                };
+            }
+            (
+                Phase::Reconnecting {
+                    connection,
+                    enrolment,
+                },
+                Event::ConnectionFailed {
+                    connection: failed,
+                    reason,
+                    ..
+                },
+            ) if connection == failed => {
+                // The certificate is there: that the registrar did not hear of it is no reason to lose it.
+                self.desk.tell(now, without("enrollstatus", &reason.detail));
+                let enrolment = enrolment.clone();
+                self.store(enrolment, now);
+            }
+            (
+                Phase::Reporting {
+                    id,
+                    connection,
+                    enrolment,
+                },
+                Event::Replied { id: done, .. } | Event::ExchangeFailed { id: done, .. },
+            ) if id == done => {
+                let (connection, enrolment) = (*connection, enrolment.clone());
                 self.desk.close(connection);
                 self.store(enrolment, now);
             }
@@ -418,11 +492,7 @@ impl Reattachment {
         request.check()?;
         let connection = self.desk.id();
         self.desk.tell(now, Step::Connecting(endpoint.clone()));
-        let identity = self.enrolment.identity.as_ref().map(|identity| {
-            let mut chain = alloc::vec![identity.certificate.clone()];
-            chain.extend(identity.chain.iter().cloned());
-            (identity.key.clone(), chain)
-        });
+        let identity = self.enrolment.identity.as_ref().map(certified);
         let identity = identity.or_else(|| self.device.clone());
         self.desk.act(
             Action::Connect {
@@ -508,19 +578,18 @@ impl Reattachment {
                 },
             );
         }
-        let label = enrolment.est.label.clone();
-        let desk = &mut self.desk;
+        let (profile, desk) = (&self.profile, &mut self.desk);
         let subject = self.subject.clone();
         let enrol = match (enrolment.pending.clone(), &enrolment.identity, subject) {
             (Some(pending), ..) if pending.not_before <= now.unix => {
-                Enrol::resume(pending, label, peer.clone(), desk, now)?
+                Enrol::resume(pending, profile, peer.clone(), desk, now)?
             }
             (None, Some(identity), _) if identity.is_due(now.unix) => {
                 let want = Want::Renewal(identity.certificate.clone());
-                Enrol::begin(want, label, peer.clone(), desk, now)
+                Enrol::begin(want, profile, peer.clone(), desk, now)
             }
             (None, None, Some(subject)) => {
-                Enrol::begin(Want::First(subject), label, peer.clone(), desk, now)
+                Enrol::begin(Want::First(subject), profile, peer.clone(), desk, now)
             }
             _ => {
                 self.desk.close(peer.connection);
@@ -534,6 +603,31 @@ impl Reattachment {
             enrol: Box::new(enrol),
         };
         Ok(())
+    }
+
+    /// Success is told on a new connection, with the new certificate (RFC 8995 section 5.9.4).
+    fn reconnect(
+        &mut self,
+        peer: Peer,
+        identity: (String, Vec<Der>),
+        enrolment: Box<Enrolment>,
+        now: Timestamp,
+    ) {
+        self.desk.close(peer.connection);
+        let connection = self.desk.id();
+        let action = Action::Connect {
+            connection,
+            endpoint: peer.endpoint,
+            trust: Trust::Same {
+                certificates: peer.presented.certificates,
+            },
+            identity: Some(identity),
+        };
+        self.desk.act(action, now);
+        self.phase = Phase::Reconnecting {
+            connection,
+            enrolment,
+        };
     }
 
     fn store(&mut self, enrolment: Box<Enrolment>, now: Timestamp) {
@@ -550,13 +644,28 @@ impl Reattachment {
     }
 
     fn overdue(&mut self, now: Timestamp) {
+        if let Phase::Reconnecting {
+            connection,
+            enrolment,
+        }
+        | Phase::Reporting {
+            connection,
+            enrolment,
+            ..
+        } = &self.phase
+        {
+            let (connection, enrolment) = (*connection, enrolment.clone());
+            self.desk.close(connection);
+            self.store(enrolment, now);
+            return;
+        }
         let step = match self.phase {
             Phase::Finding { .. } => "looking for servers",
             Phase::Connecting { .. } => "connecting",
             Phase::Collecting { .. } => "fetching certificates",
             Phase::Enrolling { .. } => "asking for a certificate",
             Phase::Storing { .. } => "storing",
-            Phase::New | Phase::Discovering { .. } | Phase::Done | Phase::Failed => return,
+            _ => return,
         };
         self.fail(overdue(step, limits::PATIENCE_MILLISECONDS), now);
     }
@@ -576,4 +685,11 @@ impl Reattachment {
         self.phase = Phase::Failed;
         self.desk.fail(error, now);
     }
+}
+
+/// The handle of a key and its certificates, for a handshake.
+fn certified(identity: &LocalIdentity) -> (String, Vec<Der>) {
+    let mut chain = alloc::vec![identity.certificate.clone()];
+    chain.extend(identity.chain.iter().cloned());
+    (identity.key.clone(), chain)
 }

@@ -159,6 +159,12 @@ impl TokenUri {
         self.module_path.as_deref()
     }
 
+    /// The file of the PIN, where the URI says one.
+    #[must_use]
+    pub fn pin_source(&self) -> Option<&Path> {
+        self.pin_source.as_deref()
+    }
+
     /// The same token, and no key in it.
     pub(super) fn without_key(&self) -> Self {
         Self {

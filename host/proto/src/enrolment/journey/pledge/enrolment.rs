@@ -67,10 +67,9 @@ impl Pledge {
             let subject = certificate::subject(self.config.device.certificate());
             Subject::Name(subject.unwrap_or_default().into())
         });
-        let label = self.config.profile.label.clone();
         let enrol = Enrol::begin(
             Want::First(subject),
-            label,
+            &self.config.profile,
             peer.clone(),
             &mut self.desk,
             now,
@@ -124,8 +123,9 @@ impl Pledge {
             }
             Ok(None) => {}
             Err(error) => {
-                let reason = Some("the certificate was not issued");
-                self.tell_registrar(peer.connection, brski::ENROL_STATUS, false, reason, now);
+                let told = (false, Some("the certificate was not issued"));
+                self.desk
+                    .report(peer.connection, brski::ENROL_STATUS, told, now);
                 return Err(error);
             }
         }

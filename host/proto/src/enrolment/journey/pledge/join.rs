@@ -368,31 +368,10 @@ impl Pledge {
         Ok(())
     }
 
-    /// Sends a status and gives the exchange's name. What the registrar says to it does not matter (RFC 8995 section 5.7).
-    pub(super) fn tell_registrar(
-        &mut self,
-        connection: u32,
-        path: &str,
-        ok: bool,
-        reason: Option<&str>,
-        now: Timestamp,
-    ) -> u32 {
-        let id = self.desk.id();
-        let json = "application/json";
-        let request = HttpRequest::post(path, json, json, brski::status(ok, reason));
-        let action = Action::Exchange {
-            id,
-            connection,
-            request,
-            authorized: false,
-        };
-        self.desk.act(action, now);
-        id
-    }
-
     pub(super) fn report_voucher(&mut self, peer: &Peer, ok: bool, now: Timestamp) {
         let reason = (!ok).then_some("the voucher or the registrar was not accepted");
-        self.tell_registrar(peer.connection, brski::VOUCHER_STATUS, ok, reason, now);
+        self.desk
+            .report(peer.connection, brski::VOUCHER_STATUS, (ok, reason), now);
     }
 }
 

@@ -245,7 +245,9 @@ impl Pledge {
                         endpoint: enrolment.est.endpoint,
                     });
                 }
-                let id = self.tell_registrar(connection, brski::ENROL_STATUS, true, None, now);
+                let id = self
+                    .desk
+                    .report(connection, brski::ENROL_STATUS, (true, None), now);
                 self.phase = Phase::Reporting {
                     id,
                     connection,

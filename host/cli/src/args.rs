@@ -201,7 +201,7 @@ pub(crate) struct Bootstrap {
     pub(crate) authentication: Authentication,
     /// Enrol a thing by its manufacturer's certificate and voucher (BRSKI, RFC 8995) instead of a password.
     #[arg(long, requires_all = ["idevid", "idevid_key", "manufacturer_anchors", "network"],
-          conflicts_with_all = ["est", "user", "password_fd", "authentication"])]
+          conflicts_with_all = ["est", "user", "password_fd", "authentication", "login"])]
     pub(crate) brski: bool,
     /// The registrar: `https://HOST[:PORT]`. Default: one that is found by DNS-SD or on the link.
     #[arg(long, value_name = "URL", requires = "brski")]
@@ -228,10 +228,12 @@ pub(crate) struct Bootstrap {
     pub(crate) server_key: bool,
     /// Where the key of the network's own certificate (LDevID) is made: `folder` is a file beside the enrolment, a token
     /// never gives it away. Default: where the network's key is already, else `folder`.
-    #[arg(long, value_name = "folder|pkcs11:URI", requires = "brski")]
+    #[arg(long, value_name = "folder|pkcs11:URI")]
     pub(crate) key_store: Option<String>,
     #[command(flatten)]
     pub(crate) token: TokenArguments,
+    #[command(flatten)]
+    pub(crate) own: OwnArguments,
     /// What to call the network. Default: the domain of the DNS server's certificate.
     #[arg(long, value_name = "NAME")]
     pub(crate) network: Option<String>,
@@ -239,7 +241,7 @@ pub(crate) struct Bootstrap {
     /// on the terminal, unless it is trusted already.
     #[arg(long)]
     pub(crate) trust_network: bool,
-    /// Say what would be contacted, and contact nobody.
+    /// Say whom this would contact in which order, which keys it would use and what it would store where; contact nobody.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Do not let the system's trust anchors stand in where the server gives none of its own.
@@ -258,6 +260,26 @@ pub(crate) struct Bootstrap {
     /// Folder of more policies.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) policies: Option<PathBuf>,
+}
+
+/// What a device wants of an EST server that the policies accept.
+#[derive(Debug, Default, Args)]
+pub(crate) struct OwnArguments {
+    /// Ask for a certificate of this device's own with this subject, such as `CN=laptop,O=Example` (RFC 4514), where there is
+    /// none yet. Default: a thing asks with its manufacturer's subject, another device for none.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) subject: Option<String>,
+    /// Log in as this user, by HTTP Digest or Basic, where the EST server asks for it (RFC 7030 section 3.2.3). Only a server
+    /// whose certificate the policies have accepted is answered; with Basic it gets the password.
+    #[arg(long, value_name = "USER")]
+    pub(crate) login: Option<String>,
+    /// File descriptor whose first line is the password of --login. Default: the password of --user, where that is the same
+    /// name; else ask on the terminal.
+    #[arg(long, value_name = "N", requires = "login")]
+    pub(crate) login_password_fd: Option<u32>,
+    /// Ask the EST server first where it has what (`/pal`, RFC 8295 section 2).
+    #[arg(long)]
+    pub(crate) pal: bool,
 }
 
 /// How tokens are spoken to that keep keys (PKCS#11).
@@ -307,6 +329,8 @@ pub(crate) enum TrustCommand {
         resolver: Option<SocketAddr>,
         #[command(flatten)]
         token: TokenArguments,
+        #[command(flatten)]
+        own: OwnArguments,
     },
     /// Forget a network, and destroy the keys that were made for it.
     Remove {

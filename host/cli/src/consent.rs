@@ -125,15 +125,41 @@ pub(crate) fn of_enrolled(
     Ok(known.unwrap_or(NetworkIdentity::Named))
 }
 
-/// Whether there is consent already, for `--dry-run`.
-pub(crate) fn is_given(store: Option<&Store>, wanted: Wanted<'_>) -> anyhow::Result<bool> {
-    let Some(store) = store else {
-        return Ok(wanted.trust);
-    };
+/// What is known of the consent beforehand, for `--dry-run`.
+#[derive(Debug)]
+pub(crate) struct Given {
+    /// Whether enrolling may begin.
+    pub(crate) trusted: bool,
+    /// Whether the consent is kept already.
+    pub(crate) kept: bool,
+    /// The network's name, where it is known before enrolling.
+    pub(crate) network: Option<NetworkName>,
+    /// The domain that the user trusts it for.
+    pub(crate) domain: Option<String>,
+}
+
+/// Whether there is consent already; nothing is asked and nothing is kept.
+pub(crate) fn given(store: Option<&Store>, wanted: Wanted<'_>) -> anyhow::Result<Given> {
     let link = System::default().link(None);
-    let found = find(store, wanted, link.as_ref())?;
-    let known = found.is_some_and(|(_, trusted)| identity(&trusted, link.as_ref()).is_some());
-    Ok(known || wanted.trust)
+    let found = match store {
+        Some(store) => find(store, wanted, link.as_ref())?,
+        None => None,
+    };
+    let name = name(wanted, found.as_ref().map(|(name, _)| name))?;
+    let (kept, domain) = match found {
+        Some((name, trusted)) => {
+            contradiction(&name, &trusted, wanted)?;
+            let kept = identity(&trusted, link.as_ref()).is_some();
+            (kept, trusted.domain)
+        }
+        None => (false, None),
+    };
+    Ok(Given {
+        trusted: kept || wanted.trust,
+        kept,
+        network: name,
+        domain,
+    })
 }
 
 /// The trusted network that is meant: by its name, else by the domain, else the one that this device is attached to.

@@ -19,13 +19,24 @@ pub(crate) fn store(
     if let Some(module) = module.or(configured.pkcs11_module.as_ref()) {
         keys = keys.with_module(module.clone());
     }
-    let place = place.map(|place| ("--key-store", place));
-    let configured = configured.store.as_deref();
-    if let Some((option, place)) = place.or(configured.map(|place| ("`keys.store`", place))) {
-        let place = key_place(place).map_err(|error| UsageError(format!("{option}: {error}")))?;
+    if let Some(place) = named(configured, place)? {
         keys = keys.with_place(place);
     }
     Ok(keys)
+}
+
+/// Where networks' keys are made, where an option or the configuration says so.
+pub(crate) fn named(
+    configured: &config::Keys,
+    place: Option<&str>,
+) -> Result<Option<KeyPlace>, UsageError> {
+    let place = place.map(|place| ("--key-store", place));
+    let configured = configured.store.as_deref();
+    let Some((option, place)) = place.or(configured.map(|place| ("`keys.store`", place))) else {
+        return Ok(None);
+    };
+    let place = key_place(place).map_err(|error| UsageError(format!("{option}: {error}")))?;
+    Ok(Some(place))
 }
 
 fn key_place(text: &str) -> Result<KeyPlace, String> {

@@ -15,10 +15,12 @@ mod keys;
 mod mend;
 mod observed;
 mod output;
+mod own;
 mod password;
 mod pem;
 mod places;
 mod policies;
+mod progress;
 mod report;
 mod servers;
 

@@ -23,6 +23,15 @@ pub(crate) fn read(user: &str, descriptor: Option<u32>) -> anyhow::Result<Zeroiz
     secret(&prompt, "--password-fd", descriptor)
 }
 
+/// Reads the password by which this user logs in at a server that the policies accepted.
+pub(crate) fn of_login(user: &str, descriptor: Option<u32>) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let prompt = format!(
+        "password of {} for the login, which the server may get to see: ",
+        user.escape_debug()
+    );
+    secret(&prompt, "--login-password-fd", descriptor)
+}
+
 /// Who reads the PIN of a token. A file descriptor has one PIN, for one token.
 pub(crate) fn pin_entry(descriptor: Option<u32>) -> PinEntry {
     let read = AtomicBool::new(false);

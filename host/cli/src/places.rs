@@ -64,10 +64,6 @@ impl Places {
         self.search.clone()
     }
 
-    pub(crate) const fn resolver(&self) -> SocketAddr {
-        self.resolver
-    }
-
     pub(crate) fn link(&self) -> Option<&str> {
         self.link.as_deref()
     }

@@ -1,8 +1,9 @@
 //! `resolvet bootstrap`: from nothing but a user's password to a stored enrolment.
 
+mod plan;
+
 use std::{
     error::Error,
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +13,7 @@ use resolvet::{
     anchors,
     enrolment::{
         Device, EnrolError, Enrolled, Enroller, EstLocation, KeyLocation, KeyStore, Person, Place,
-        Step, Store, in_words, prepared,
+        Step, Store, prepared,
     },
 };
 use resolvet_proto::{
@@ -21,17 +22,20 @@ use resolvet_proto::{
 };
 use serde::Serialize;
 
+use super::trust::show::{self, LdevidReport, PendingReport};
 use crate::{
     args::Bootstrap,
     config::Config,
-    consent::{self, Consent, Wanted},
+    consent::{Consent, Wanted},
+    dates::now,
     enrolled,
     exit::{Exit, UsageError},
     journey, keys, observed,
     output::{Output, Tone, tinted},
-    password,
+    own, password,
     places::Places,
     policies,
+    progress::{Progress, WarningReport},
     report::VERSION,
 };
 
@@ -48,44 +52,19 @@ struct BootstrapReport {
     anchor_database: String,
     anchors: usize,
     end_entities: usize,
+    /// The device's own certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ldevid: Option<LdevidReport>,
+    /// A request for one that the server has not decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<PendingReport>,
     expires: Option<u64>,
+    /// What the policies warned of although they accepted.
+    warnings: Vec<WarningReport>,
+    /// What was not checked of a voucher, as sentences.
+    waived: Vec<String>,
     folder: PathBuf,
 }
-
-/// What would be done.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Plan {
-    version: u32,
-    /// Whether the network is one that the user trusts to enrol in; where not, nothing is done.
-    trusted: bool,
-    resolver: SocketAddr,
-    lookups: Vec<String>,
-    link: Option<String>,
-    est: Option<String>,
-    steps: Vec<&'static str>,
-    folder: PathBuf,
-}
-
-/// What happens at an EST server, in order.
-const STEPS: [&str; 6] = [
-    "connect by TLS without believing the certificate; verify only that the server has its key",
-    "prove to one another that both know the password: by OPAQUE (RFC 9807), bound to the connection, or by HTTP Mutual (RFC 8120), bound to the certificate; nothing else is sent",
-    "GET /cacerts: trust anchors",
-    "GET /eecerts: certificates of the network's DNS server",
-    "have policies judge the EST server's certificate and every conveyed one",
-    "store anchors, certificates, authentication domain name and the EST server's names",
-];
-
-/// What happens at a registrar, in order.
-const PLEDGE_STEPS: [&str; 6] = [
-    "connect by TLS with the IDevID, without believing the registrar's certificate; verify only that it has its key",
-    "POST a voucher request; the manufacturer's voucher must be for this device, this request and this registrar (RFC 8995)",
-    "have policies judge the registrar's certificate by what the voucher pins, and tell the registrar (voucher status)",
-    "GET /cacerts, /eecerts and /csrattrs: trust anchors and the DNS server's certificates, judged by policies",
-    "POST /simpleenroll: a certificate of the device's own (LDevID); tell the registrar (enrol status)",
-    "store anchors, certificates, authentication domain name, voucher and the device's certificate with its key",
-];
 
 pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result<Exit> {
     let Bootstrap { domain, est, .. } = &arguments;
@@ -103,9 +82,18 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     config.policies.folder = arguments.policies.clone().or(config.policies.folder);
     let resolver = journey::resolver(arguments.resolver, config.network.resolver.as_deref())?;
     let folder = enrolled::folder(arguments.store.as_deref())?;
-    let places = Places::of(&arguments, domain.as_deref(), resolver)?;
+    // What is wrong with them is said before anything else is done.
+    Places::of(&arguments, domain.as_deref(), resolver)?;
+    own::subject(&arguments.own)?;
     if arguments.dry_run {
-        return plan(&arguments, location, &places, folder, output);
+        return plan::run(
+            &arguments,
+            location.as_ref(),
+            &config,
+            resolver,
+            folder,
+            output,
+        );
     }
     let named = arguments.network.as_deref().map(enrolled::network_name);
     let mut named = named.transpose()?;
@@ -134,24 +122,26 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
     let policies = observed::policies(&config, &engine, set)?;
     let mut enroller = Enroller::new(policies, places.search())
-        .with_keys(keys)
+        .with_keys(keys.clone())
         .with_network_identity(consent.identity.clone());
     let place = match &named {
         Some(network) => Place::named(&store, network),
         None => Place::by_domain(&store),
     };
+    let mut progress = Progress::new(output);
     if location.is_none() && arguments.registrar.is_none() {
         for line in places.told() {
-            step(output, &format!("looking for {line}"));
+            progress.line(&format!("looking for {line}"));
         }
     }
-    let mut tell = |progress: &Step| tell(output, progress);
     if let (Some((registrar, device)), Some(network)) = (device, &named) {
         let place = (&store, network);
+        let enroller = own::choose(&arguments.own, None, enroller)?;
+        let mut tell = |step: &Step| progress.tell(step);
         let enrolled = enroller
             .join(registrar, &device, domain.as_deref(), place, &mut tell)
             .await?;
-        return finish(&store, &enrolled, &consent, output);
+        return finish(&store, &enrolled, &consent, progress, output);
     }
     if !arguments.no_system_anchors
         && let Ok(system) = anchors::from_system()
@@ -160,30 +150,42 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     }
     let name = name.unwrap_or_default();
     let password = password::read(name, arguments.password_fd)?;
+    if arguments.own.subject.is_some() {
+        keys.check().map_err(EnrolError::from)?;
+    }
     let user = prepared(name, password).map_err(|error| UsageError(error.to_string()))?;
     let enroller = arguments.authentication.choose(enroller);
+    let enroller = own::choose(&arguments.own, Some(&user), enroller)?;
     let person = Person {
         user: user.clone(),
         server: location,
         domain: domain.clone(),
     };
-    let enrolled = enroller.bootstrap(person, place, &mut tell).await?;
+    let mut tell = |step: &Step| progress.tell(step);
+    let mut enrolled = enroller.bootstrap(person, place, &mut tell).await?;
     consent.keep(&store, &enrolled.network)?;
+    if arguments.own.subject.is_some() {
+        let place = (&store, &enrolled.network);
+        let own = enroller.own_certificate(place, Some(user.clone()), &mut tell);
+        enrolled.enrolment = own.await.with_context(|| {
+            format!(
+                "enrolled in network {}, but without a certificate of this device's own",
+                enrolled.network
+            )
+        })?;
+    }
     if arguments.server_key {
         let place = (&store, &enrolled.network);
         let own = enroller.server_key(place, Some(user)).await;
-        own.with_context(|| {
+        enrolled.enrolment = own.with_context(|| {
             format!(
                 "enrolled in network {}, but without a key and certificate that its server makes",
                 enrolled.network
             )
         })?;
-        step(
-            output,
-            "the server made a key for this device and certified it",
-        );
+        progress.line("the server made a key for this device and certified it");
     }
-    finish(&store, &enrolled, &consent, output)
+    finish(&store, &enrolled, &consent, progress, output)
 }
 
 /// The registrar and what the manufacturer gave the device, where it is to join by a voucher.
@@ -230,11 +232,13 @@ fn finish(
     store: &Store,
     enrolled: &Enrolled,
     consent: &Consent,
+    progress: Progress<'_>,
     output: &Output,
 ) -> anyhow::Result<Exit> {
     let Enrolled {
         network, enrolment, ..
     } = enrolled;
+    let shown = show::report(network, enrolment, now());
     let report = BootstrapReport {
         version: VERSION,
         network: network.to_string(),
@@ -245,7 +249,11 @@ fn finish(
         anchor_database: enrolment.database.as_str().to_owned(),
         anchors: enrolment.anchors.len(),
         end_entities: enrolment.end_entities.len(),
+        ldevid: shown.ldevid,
+        pending: shown.pending,
         expires: enrolment.expires(),
+        warnings: progress.warnings,
+        waived: progress.waived,
         folder: store.folder().to_owned(),
     };
     if output.is_json() {
@@ -257,92 +265,13 @@ fn finish(
         report.folder.display()
     );
     output.line(&tinted(Tone::Good, &done))?;
+    if report.pending.is_some() {
+        output.remark(&format!(
+            "the server has not decided yet whether this device gets a certificate of its own: `resolvet trust renew {network}` asks again"
+        ));
+    }
     if let Some(domain) = &report.authentication_domain_name {
         output.line(&format!("try: resolvet discover {domain}"))?;
     }
-    Ok(Exit::Done)
-}
-
-/// A line for a step that has one.
-pub(super) fn tell(output: &Output, progress: &Step) {
-    if let Some(text) = in_words(progress) {
-        step(output, &text);
-    }
-}
-
-/// A line for a person who waits; beside JSON there is none.
-pub(super) fn step(output: &Output, text: &str) {
-    if !output.is_json() {
-        // Whoever closed standard output is not waiting any more; the end of the command says so.
-        let _closed = output.line(&tinted(Tone::Faint, text));
-    }
-}
-
-fn plan(
-    arguments: &Bootstrap,
-    location: Option<EstLocation>,
-    places: &Places,
-    folder: PathBuf,
-    output: &Output,
-) -> anyhow::Result<Exit> {
-    let resolver = places.resolver();
-    let lookups = match (&location, &arguments.registrar) {
-        (_, Some(_)) => vec!["A and AAAA of the registrar's host".into()],
-        (Some(location), _) => vec![format!("A and AAAA of {}", location.endpoint.host())],
-        (None, None) => places.lookups(),
-    };
-    let named = arguments.network.as_deref().map(enrolled::network_name);
-    let named = named.transpose()?;
-    let wanted = Wanted {
-        network: named.as_ref(),
-        domain: arguments.domain.as_deref(),
-        trust: arguments.trust_network,
-    };
-    let store = enrolled::existing(arguments.store.as_deref())?;
-    let is_named = location.is_some() || arguments.registrar.is_some();
-    let link = places.link().filter(|_| !is_named);
-    let plan = Plan {
-        version: VERSION,
-        trusted: consent::is_given(store.as_ref(), wanted)?,
-        resolver,
-        lookups,
-        link: link.map(str::to_owned),
-        est: match &arguments.registrar {
-            Some(registrar) => Some(registrar.clone()),
-            None => location.map(|location| location.endpoint.to_string()),
-        },
-        steps: match arguments.brski {
-            true => PLEDGE_STEPS.to_vec(),
-            false => STEPS.to_vec(),
-        },
-        folder,
-    };
-    if output.is_json() {
-        output.document(&plan)?;
-        return Ok(Exit::Done);
-    }
-    output.line(match plan.trusted {
-        true => "nothing is sent; this would be done:",
-        false => "nothing is sent, and nothing would be before you trust the network (`resolvet network trust`); this would be done then:",
-    })?;
-    for lookup in &plan.lookups {
-        output.line(&format!("  ask {resolver}, in clear text: {lookup}"))?;
-    }
-    if let Some(link) = &plan.link {
-        let names = places.names();
-        output.line(&format!(
-            "  ask everybody on {link} by multicast DNS: {names}"
-        ))?;
-    }
-    let found = match arguments.brski {
-        true => "the registrar that is found",
-        false => "the EST server that is found",
-    };
-    let est = plan.est.as_deref().unwrap_or(found);
-    output.line(&format!("  at {est}:"))?;
-    for step in &plan.steps {
-        output.line(&format!("    {step}"))?;
-    }
-    output.line(&format!("  keep it in {}", plan.folder.display()))?;
     Ok(Exit::Done)
 }

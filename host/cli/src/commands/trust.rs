@@ -1,6 +1,6 @@
 //! `resolvet trust show|export|renew|remove`.
 
-mod show;
+pub(super) mod show;
 
 use std::{
     net::SocketAddr,
@@ -18,9 +18,8 @@ use serde::Serialize;
 
 use show::{ShowReport, report};
 
-use super::bootstrap::tell;
 use crate::{
-    args::{Exported, TokenArguments, TrustCommand},
+    args::{Exported, OwnArguments, TokenArguments, TrustCommand},
     config::Config,
     consent,
     dates::{date, now},
@@ -29,8 +28,10 @@ use crate::{
     journey::{self, LOOKUP},
     keys, observed,
     output::{Output, Tone, tinted},
+    own,
     pem::pem,
     places, policies,
+    progress::Progress,
     report::VERSION,
 };
 
@@ -66,15 +67,10 @@ pub(super) async fn run(command: TrustCommand, output: &Output) -> anyhow::Resul
             config,
             resolver,
             token,
+            own,
         } => {
-            renew(
-                &network,
-                store.as_deref(),
-                (config, token),
-                resolver,
-                output,
-            )
-            .await
+            let arguments = (config, token, own);
+            renew(&network, store.as_deref(), arguments, resolver, output).await
         }
         TrustCommand::Remove {
             network,
@@ -145,7 +141,7 @@ fn export(
 async fn renew(
     network: &str,
     store: Option<&Path>,
-    (config, token): (Option<PathBuf>, TokenArguments),
+    (config, token, own): (Option<PathBuf>, TokenArguments, OwnArguments),
     resolver: Option<SocketAddr>,
     output: &Output,
 ) -> anyhow::Result<Exit> {
@@ -166,7 +162,9 @@ async fn renew(
     if found.enrolment.database == AnchorDatabase::Implicit {
         enroller = enroller.with_implicit_anchors(Arc::new(anchors::from_system()?));
     }
-    let mut tell = |progress: &Step| tell(output, progress);
+    let enroller = own::choose(&own, None, enroller)?;
+    let mut progress = Progress::new(output);
+    let mut tell = |step: &Step| progress.tell(step);
     let renewed = enroller
         .renew(&found.store, &found.network, &mut tell)
         .await?;
@@ -175,6 +173,7 @@ async fn renew(
         output.document(&ShowReport {
             version: VERSION,
             networks: vec![report],
+            warnings: progress.warnings,
         })?;
     } else {
         let until = report.expires.map(date).unwrap_or_default();

@@ -39,7 +39,15 @@ impl Device {
     }
 
     pub(crate) fn run(&self, words: &[&str], password: &str) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_resolvet"))
+        self.run_in(&[], words, password)
+    }
+
+    /// Under a program that takes the program as its last arguments.
+    pub(crate) fn run_in(&self, within: &[String], words: &[&str], password: &str) -> Output {
+        let program = env!("CARGO_BIN_EXE_resolvet").to_owned();
+        let mut all = within.iter().cloned().chain([program]);
+        let mut child = Command::new(all.next().unwrap())
+            .args(all)
             .args(words)
             .arg("--store")
             .arg(self.store())
@@ -66,6 +74,10 @@ impl Device {
     }
 
     pub(crate) fn bootstrap_as(&self, words: &[&str], password: &str) -> Output {
+        self.bootstrap_in(&[], words, password)
+    }
+
+    pub(crate) fn bootstrap_in(&self, within: &[String], words: &[&str], password: &str) -> Output {
         let resolver = self.resolver();
         let own = [
             "bootstrap",
@@ -77,7 +89,7 @@ impl Device {
             "--resolver",
             &resolver,
         ];
-        self.run(&[&own, words].concat(), password)
+        self.run_in(within, &[&own, words].concat(), password)
     }
 
     pub(crate) fn bootstrap(&self, words: &[&str]) -> Output {

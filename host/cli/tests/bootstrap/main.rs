@@ -6,6 +6,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod clock;
 mod device;
 mod found;
 #[cfg(feature = "tls-pake")]

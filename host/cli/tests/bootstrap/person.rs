@@ -311,9 +311,99 @@ fn a_dry_run_contacts_nobody() {
         "{}",
         text(&output)
     );
+    let plan = |words: &[&str]| {
+        json(&device.bootstrap_as(&[words, &["--dry-run", "--format", "json"]].concat(), ""))
+    };
+    // An address is not looked up, and the server is contacted there.
+    for url in ["https://192.0.2.7:8443", "https://[2001:db8::7]"] {
+        let by_address = plan(&["--est", url]);
+        assert_eq!(by_address["lookups"], serde_json::json!([]));
+        assert_eq!(by_address["est"], url, "{by_address:#}");
+        let file = by_address["stored"][1]["file"].as_str().unwrap();
+        assert!(file.ends_with("/DOMAIN.json"), "{file}");
+    }
+    let by_name = plan(&["--est", "https://est.example.net"]);
+    assert_eq!(by_name["lookups"][0], "A and AAAA of est.example.net");
+    assert_eq!(by_name["trusted"], true, "the command says so");
+    assert_eq!(by_name["keys"], serde_json::json!([]), "{by_name:#}");
+    let own = plan(&[DOMAIN, "--subject", "CN=laptop", "--login", USER, "--pal"]);
+    let steps = own["steps"].to_string();
+    for step in ["GET /pal", "POST /simpleenroll", "HTTP Digest or Basic"] {
+        assert!(steps.contains(step), "{own:#}");
+    }
+    assert_eq!(own["keys"].as_array().unwrap().len(), 1, "{own:#}");
+    let file = own["stored"][1]["file"].as_str().unwrap();
+    assert!(file.ends_with("/example.net.json"), "{file}");
     assert_eq!(device.lab.est().connections(), 0);
     assert!(device.lab.dns().journal().is_empty());
     assert!(!device.store().exists());
+}
+
+#[test]
+fn a_device_gets_a_certificate_of_its_own_by_a_login() {
+    let words = [
+        DOMAIN,
+        "--subject",
+        "CN=laptop",
+        "--pal",
+        "--format",
+        "json",
+    ];
+    for (login, scheme) in [(&[][..], "opaque"), (&["--login", USER], "basic")] {
+        let device = Device::new();
+        let output = device.bootstrap(&[&words, login].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        let report = json(&output);
+        assert_eq!(report["ldevid"]["subject"], "CN=laptop", "{report:#}");
+        assert_eq!(report["warnings"], serde_json::json!([]));
+        assert_eq!(device.keys().len(), 1);
+        let journal = device.lab.est().journal();
+        let last = journal.last().unwrap();
+        assert!(last.path.ends_with("/simpleenroll"), "{last:?}");
+        assert_eq!((last.scheme, last.user.as_deref()), (scheme, Some(USER)));
+        assert!(journal.iter().any(|entry| entry.path.ends_with("/pal")));
+    }
+}
+
+#[test]
+fn a_login_is_given_to_a_renewal_too() {
+    let device = Device::new();
+    device.enrol();
+    let resolver = device.resolver();
+    let renew = |login: &[&str], password| {
+        let own = ["trust", "renew", DOMAIN, "--resolver", &resolver];
+        let subject = ["--subject", "CN=laptop"];
+        device.run(&[&own, &subject[..], login].concat(), password)
+    };
+    let output = renew(&[], "");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let login = ["--login", USER, "--login-password-fd", "0"];
+    let output = renew(&login, "wrong");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(device.lab.est().issued().is_empty());
+    let output = renew(&login, PASSWORD);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert_eq!(device.lab.est().issued().len(), 1);
+    let wrong = renew(&["--subject", "laptop"], "");
+    assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong));
+}
+
+#[test]
+fn a_certificate_that_is_not_issued_leaves_the_enrolment() {
+    let device = Device::new();
+    device
+        .lab
+        .est()
+        .fail_at(Operation::SimpleEnroll, EstFault::Status(500));
+    let words = [DOMAIN, "--subject", "CN=laptop", "--login", USER];
+    let output = device.bootstrap(&words);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let said = "enrolled in network example.net, but without a certificate of this device's own";
+    assert!(text(&output).contains(said), "{}", text(&output));
+    assert_eq!(device.networks(), 1);
+    assert!(device.keys().is_empty());
+    let output = device.bootstrap(&[DOMAIN, "--subject", "laptop"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
 }
 
 #[test]

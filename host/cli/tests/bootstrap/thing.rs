@@ -2,9 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Output};
 
+use resolvet_proto::enrolment::est::Operation;
 use resolvet_tests::lab::{
     Lab, Options,
-    est::EstOptions,
+    est::{EstFault, EstOptions},
     masa::{MasaFault, MasaOptions},
     registrar::RegistrarFault,
 };
@@ -34,12 +35,22 @@ pub(crate) fn thing() -> Device {
 
 impl Device {
     fn join(&self, words: &[&str]) -> Output {
+        self.join_in(&[], words)
+    }
+
+    /// Under a program that takes the program as its last arguments.
+    pub(crate) fn join_in(&self, within: &[String], words: &[&str]) -> Output {
         let registrar = self.lab.registrar().url();
-        self.join_at(&[&["--registrar", registrar.as_str()], words].concat())
+        let words = [&["--registrar", registrar.as_str()], words].concat();
+        self.join_anywhere(within, &words)
     }
 
     /// At a registrar that the words name, or at one that is found.
     pub(crate) fn join_at(&self, words: &[&str]) -> Output {
+        self.join_anywhere(&[], words)
+    }
+
+    fn join_anywhere(&self, within: &[String], words: &[&str]) -> Output {
         let file = |name: &str| self.folder.path().join(name).to_str().unwrap().to_owned();
         let (idevid, key) = (file("idevid.pem"), file("idevid.key"));
         let manufacturer = file("manufacturer.pem");
@@ -59,8 +70,91 @@ impl Device {
             "--resolver",
             &resolver,
         ];
-        self.run(&[&own, words].concat(), "")
+        self.run_in(within, &[&own, words].concat(), "")
     }
+}
+
+/// Its own certificate is renewed with a new key, and the file of the old one goes.
+#[test]
+fn a_certificate_that_is_due_is_renewed_with_a_key_in_a_file() {
+    let thing = thing();
+    let registrar = thing.lab.registrar();
+    registrar.fail_at(Operation::SimpleEnroll, EstFault::EndsSoon);
+    let output = thing.join(&[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let shown = || json(&thing.run(&["trust", "show", "factory", "--format", "json"], ""));
+    let before = shown();
+    assert_eq!(
+        before["networks"][0]["ldevid"]["is-due"], true,
+        "{before:#}"
+    );
+    let [first] = thing.keys().try_into().unwrap();
+    let resolver = thing.resolver();
+    let renewed = thing.run(&["trust", "renew", "factory", "--resolver", &resolver], "");
+    assert_eq!(renewed.status.code(), Some(0), "{}", text(&renewed));
+    assert_eq!(shown()["networks"][0]["ldevid"]["is-due"], false);
+    let [second] = thing.keys().try_into().unwrap();
+    assert_ne!(first, second, "the old key is removed");
+    let mode = fs::metadata(&second).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(registrar.issued().len(), 2);
+    // The old certificate is the client's while the new one is asked for.
+    let journal = registrar.journal();
+    let asked = journal
+        .iter()
+        .filter(|entry| entry.path.ends_with("/simplereenroll"));
+    let asked: Vec<_> = asked.map(|entry| (entry.scheme, entry.status)).collect();
+    assert_eq!(asked, [("certificate", 200)]);
+}
+
+#[test]
+fn a_dry_run_of_a_thing_says_whom_it_would_ask_and_where_its_keys_are() {
+    let thing = thing();
+    let plan = json(&thing.join(&["--dry-run", "--format", "json"]));
+    assert_eq!(plan["est"], thing.lab.registrar().url(), "{plan:#}");
+    assert_eq!(plan["lookups"][0], "A and AAAA of localhost", "{plan:#}");
+    let idevid = thing.folder.path().join("idevid.key");
+    assert_eq!(plan["keys"][0]["place"], idevid.to_str().unwrap());
+    let made = plan["keys"][1]["place"].as_str().unwrap();
+    assert!(made.starts_with("a file of mode 0600 in"), "{made}");
+    let files: Vec<_> = plan["stored"].as_array().unwrap().iter().collect();
+    let ends = |ending: &str| {
+        let is_it = |file: &&serde_json::Value| file["file"].as_str().unwrap().ends_with(ending);
+        files.iter().copied().any(|file| is_it(&file))
+    };
+    for ending in ["/factory.network", "/factory.voucher", "/factory.json"] {
+        assert!(ends(ending), "{plan:#}");
+    }
+    // A token is named by its URI, and a URI has no PIN in it.
+    let place = "pkcs11:token=lab;object=new";
+    let plan = json(&thing.join(&[
+        "--dry-run",
+        "--key-store",
+        place,
+        "--pin-fd",
+        "0",
+        "--format",
+        "json",
+    ]));
+    assert_eq!(plan["keys"][1]["place"], place, "{plan:#}");
+    assert_eq!(plan["keys"][1]["pin"], "from file descriptor 0");
+    let said = text(&thing.join(&["--dry-run"]));
+    let order = [
+        "read the device's key",
+        "ask ",
+        "connect by TLS with the IDevID",
+        "POST a voucher request",
+        "GET /cacerts",
+        "GET /eecerts",
+        "/simpleenroll",
+        "enrol status",
+        "keep in",
+    ];
+    let places: Vec<_> = order.iter().map(|step| said.find(step).unwrap()).collect();
+    assert!(places.is_sorted(), "{said}");
+    assert!(thing.lab.registrar().requests().is_empty());
+    assert!(thing.lab.dns().journal().is_empty());
+    assert!(!thing.store().exists());
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::{
     enrolled,
     exit::Exit,
     output::{Output, Tone, cell, tinted},
+    progress::WarningReport,
     report::VERSION,
 };
 
@@ -28,12 +29,15 @@ const ANCHOR_EARLY: u64 = 90 * DAY;
 pub(super) struct ShowReport {
     pub(super) version: u32,
     pub(super) networks: Vec<NetworkReport>,
+    /// What the policies warned of while a network was renewed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) warnings: Vec<WarningReport>,
 }
 
 /// One of them.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct NetworkReport {
+pub(in crate::commands) struct NetworkReport {
     network: String,
     authentication_domain_name: Option<String>,
     est: String,
@@ -44,12 +48,12 @@ pub(super) struct NetworkReport {
     end_entities: Vec<CertificateReport>,
     /// The device's own certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ldevid: Option<LdevidReport>,
+    pub(in crate::commands) ldevid: Option<LdevidReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     voucher: Option<VoucherReport>,
     /// A request that the server has not decided.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pending: Option<PendingReport>,
+    pub(in crate::commands) pending: Option<PendingReport>,
     renewed: u64,
     pub(super) renew_at: Option<u64>,
     /// Before this moment the EST server is not asked again, after a failure.
@@ -68,7 +72,7 @@ struct CertificateReport {
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct LdevidReport {
+pub(in crate::commands) struct LdevidReport {
     #[serde(flatten)]
     certificate: CertificateReport,
     /// The handle of its key.
@@ -87,7 +91,7 @@ struct VoucherReport {
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct PendingReport {
+pub(in crate::commands) struct PendingReport {
     operation: &'static str,
     since: u64,
     not_before: u64,
@@ -126,6 +130,7 @@ pub(super) fn run(
         output.document(&ShowReport {
             version: VERSION,
             networks,
+            warnings: Vec::new(),
         })?;
         return Ok(Exit::Done);
     }
@@ -187,8 +192,8 @@ fn lines(network: &NetworkReport, now: u64) -> Vec<String> {
     };
     let head = tinted(Tone::Head, &network.network);
     let known = match network.reference_ids.as_slice() {
-        [] => "its certificate's purpose id-kp-cmcRA".to_owned(),
-        names => names.join(", "),
+        [] => "the purpose id-kp-cmcRA in its certificate".to_owned(),
+        names => format!("the name {} in its certificate", names.join(" or ")),
     };
     let mut lines = vec![format!(
         "{head}: began by {began}; the EST server is known by {known}"
@@ -256,7 +261,11 @@ fn warn(network: &NetworkReport, now: u64, output: &Output) {
     }
 }
 
-pub(super) fn report(network: &NetworkName, enrolment: &Enrolment, now: u64) -> NetworkReport {
+pub(in crate::commands) fn report(
+    network: &NetworkName,
+    enrolment: &Enrolment,
+    now: u64,
+) -> NetworkReport {
     let anchors = enrolment.anchors.iter().map(|anchor| &anchor.certificate);
     let reached = |moment: Option<u64>| moment.is_some_and(|moment| moment <= now);
     let state = if reached(enrolment.expires()) {

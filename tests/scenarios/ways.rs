@@ -3,19 +3,22 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hickory_proto::rr::rdata::{NULL, PTR};
 use hickory_proto::rr::{Name, RData, RecordType};
+use resolvet_proto::discovery::dnr::{self, Carrier, Designation, NetworkOption, Service};
 use resolvet_proto::discovery::svcb::Params;
 use resolvet_proto::discovery::{ConfiguredServer, DomainName, resinfo};
 use resolvet_proto::judgement::{
     AnchorDatabase, AnchorSet, Conveyed, Der, Digest, Pin, ReferenceId, Source, Transport,
     UsageProfile,
 };
-use resolvet_proto::session::{Config, FailureKind, Step};
+use resolvet_proto::session::{Config, Entry, FailureKind, Step};
 use resolvet_tests::lab::ca::Leaf;
 use resolvet_tests::lab::dns::{Zone, absolute};
 use resolvet_tests::lab::{Lab, Options};
+use tokio::time::sleep;
 
 use crate::journey::{ASKED, Journey, Outcome, findings, nothing_leaked, rule, with_settings};
 
@@ -282,4 +285,42 @@ async fn a_server_says_something_about_itself_before_it_is_vetted() {
     assert_eq!(outcome.kind(), Some(FailureKind::PrivacyRefused));
     let asked = absolute(ASKED).unwrap();
     assert!(!lab.dns().journal().asked_for(&asked));
+}
+
+/// RFC 9463: what the network says later is looked at, and the server that is still the first choice goes on serving.
+#[tokio::test]
+async fn what_the_network_says_later_counts() {
+    let lab = Lab::start(Options::new()).unwrap();
+    let port = lab.site().servers()[0].dot.port();
+    let outcome = Journey::new(&lab).attach().await;
+    let designation = Designation {
+        priority: 1,
+        name: DomainName::parse("example.net").unwrap(),
+        lifetime: None,
+        service: Some(Service {
+            addresses: vec![LOCALHOST],
+            params: Params::new().with_alpn(&["dot"]).with_port(port),
+        }),
+    };
+    let option = NetworkOption {
+        carrier: Carrier::DhcpV4,
+        data: dnr::write_dhcp_v4(&[designation]).unwrap().into(),
+        lifetime: None,
+    };
+    let attachment = &outcome.attachment;
+    attachment.network_options(vec![option]).await.unwrap();
+    let discovered = |entry: &&Entry| matches!(entry.step, Step::Discovered { .. });
+    while attachment
+        .story()
+        .await
+        .unwrap()
+        .iter()
+        .filter(discovered)
+        .count()
+        < 2
+    {
+        sleep(Duration::from_millis(10)).await;
+    }
+    outcome.ask().await.unwrap();
+    assert_eq!(outcome.attachment.vetted_now().unwrap().server().port, port);
 }

@@ -9,6 +9,12 @@ use alloc::vec::Vec;
 pub(crate) const HEADER: usize = 12;
 /// The type number of OPT, whose class and time to live are something else (RFC 6891 section 6.1.2).
 pub(crate) const OPT: u16 = 41;
+/// Octets of an option's code and length.
+const OPTION_HEAD: usize = 4;
+/// Queries are padded to a multiple of this many octets (RFC 8467 section 4.1).
+pub const QUERY_BLOCK: usize = 128;
+/// The option of padding (RFC 7830 section 3).
+const PADDING: u16 = 12;
 /// The option edns-tcp-keepalive (RFC 7828).
 const KEEPALIVE: u16 = 11;
 
@@ -90,6 +96,39 @@ pub fn limit_payload(query: &mut [u8], octets: u16) {
     }
 }
 
+/// Pads a query to a multiple of [`QUERY_BLOCK`] octets (RFC 7830). It stays as it is when it cannot be read, has no EDNS to pad
+/// in, is padded already, or is signed, which is to say that something follows its OPT record.
+pub fn pad(query: &mut Vec<u8>) {
+    let Some(place) = records(query).unwrap_or_default().pop() else {
+        return;
+    };
+    let options = query.get(place.data.clone()).unwrap_or_default();
+    if place.rtype != OPT || has_option(options, PADDING) {
+        return;
+    }
+    let Some(bare) = query.len().checked_add(OPTION_HEAD) else {
+        return;
+    };
+    let padding = bare.next_multiple_of(QUERY_BLOCK).saturating_sub(bare);
+    let length = options
+        .len()
+        .saturating_add(OPTION_HEAD)
+        .saturating_add(padding);
+    let (Ok(length), Ok(octets)) = (u16::try_from(length), u16::try_from(padding)) else {
+        return;
+    };
+    if bare.saturating_add(padding) > usize::from(u16::MAX) {
+        return;
+    }
+    let before = place.data.start.saturating_sub(2)..place.data.start;
+    if let Some(place) = query.get_mut(before) {
+        place.copy_from_slice(&length.to_be_bytes());
+        query.extend(PADDING.to_be_bytes());
+        query.extend(octets.to_be_bytes());
+        query.extend(core::iter::repeat_n(0, padding));
+    }
+}
+
 /// Whether the message holds the option edns-tcp-keepalive, which ends a connection of DNS over QUIC (RFC 9250 section
 /// 5.5.2).
 #[must_use]
@@ -99,15 +138,19 @@ pub fn has_keepalive(message: &[u8]) -> bool {
         .into_iter()
         .filter(|place| place.rtype == OPT)
         .any(|place| {
-            let mut options = message.get(place.data).unwrap_or_default();
-            while let Some((code, length, rest)) = option(options) {
-                if code == KEEPALIVE {
-                    return true;
-                }
-                options = rest.get(length..).unwrap_or_default();
-            }
-            false
+            let options = message.get(place.data).unwrap_or_default();
+            has_option(options, KEEPALIVE)
         })
+}
+
+fn has_option(mut options: &[u8], wanted: u16) -> bool {
+    while let Some((code, length, rest)) = option(options) {
+        if code == wanted {
+            return true;
+        }
+        options = rest.get(length..).unwrap_or_default();
+    }
+    false
 }
 
 /// Whether the message says that it was cut (TC).
@@ -207,6 +250,46 @@ mod tests {
             limit_payload(&mut query, limit);
             let edns = Message::from_vec(&query).unwrap().edns.unwrap();
             assert_eq!(edns.max_payload(), expected);
+        }
+    }
+
+    #[test]
+    fn queries_with_edns_are_padded_once() {
+        for option in [None, Some((10, vec![7; 8])), Some((65_001, vec![0; 120]))] {
+            let mut query = message(&[], option.clone());
+            let before = Message::from_vec(&query).unwrap();
+            pad(&mut query);
+            assert_eq!(query.len() % QUERY_BLOCK, 0, "{option:?}");
+            let after = Message::from_vec(&query).unwrap();
+            assert_eq!(after.queries, before.queries);
+            let options = after.edns.as_ref().unwrap().options().as_ref().len();
+            assert_eq!(options, usize::from(option.is_some()) + 1);
+            let padded = query.clone();
+            pad(&mut query);
+            assert_eq!(query, padded, "it has padding");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_padded_stays() {
+        let whole = message(&[], None);
+        for length in 0..whole.len() {
+            let mut cut = whole[..length].to_vec();
+            pad(&mut cut);
+            assert_eq!(cut, whole[..length], "{length} octets");
+        }
+        // No EDNS; something behind EDNS, as a signature is; no room.
+        let mut bare = whole[..whole.len() - 11].to_vec();
+        bare[11] = 0;
+        let mut signed = whole.clone();
+        signed[11] = 2;
+        signed.extend([0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 0]);
+        let full = message(&[], Some((65_001, vec![0; 65_430])));
+        for mut query in [bare, signed, full] {
+            assert!(records(&query).is_some());
+            let before = query.clone();
+            pad(&mut query);
+            assert_eq!(query, before);
         }
     }
 

@@ -11,8 +11,9 @@ use std::{
 
 use hickory_proto::{op::Message, rr::RecordType, serialize::binary::DecodeError};
 use resolvet_proto::{
+    discovery::dnr::NetworkOption,
     judgement::{Request, Server, Transport},
-    message::is_truncated,
+    message::{is_truncated, pad},
     session::{Authenticated, Entry, Failure, LookupFailure, Response, Vetted},
 };
 use tokio::{
@@ -123,6 +124,8 @@ pub(crate) enum Command {
     Unanswered(u32),
     /// What servers are judged by has changed.
     Evidence(Evidence),
+    /// The network says something else of encrypted resolvers.
+    NetworkOptions(Vec<NetworkOption>),
     /// An answer of this attempt's server was cut; say whether another server is looked for.
     Truncated(u32, oneshot::Sender<bool>),
     /// Say in which context this candidate would be judged.
@@ -213,6 +216,19 @@ impl Attachment {
             .map_err(|_| AttachError::Ended)
     }
 
+    /// Says what DHCP and router advertisements say of encrypted resolvers now (RFC 9463), all of it, in place of what was said
+    /// before: [`offers`](crate::offers) asks for it. Discovery is repeated when it is something else.
+    ///
+    /// # Errors
+    /// The attachment was ended.
+    pub async fn network_options(&self, options: Vec<NetworkOption>) -> Result<(), AttachError> {
+        let command = Command::NetworkOptions(options);
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| AttachError::Ended)
+    }
+
     async fn serving(&self) -> Result<Arc<Serving>, AttachError> {
         let mut state = self.state.clone();
         loop {
@@ -278,12 +294,15 @@ impl Attachment {
         })
     }
 
-    /// Sends a whole query message and gives the whole answer: what a stub or an embedding resolver forwards.
+    /// Sends a whole query message and gives the whole answer: what a stub or an embedding resolver forwards. A query with EDNS
+    /// is padded, unless it is already (RFC 8467).
     ///
     /// # Errors
     /// As [`Attachment::query`].
     pub async fn exchange(&self, query: &[u8]) -> Result<Vec<u8>, QueryError> {
-        self.exchange_over(query).await.map(|(answer, _)| answer)
+        let mut query = query.to_vec();
+        pad(&mut query);
+        self.exchange_over(&query).await.map(|(answer, _)| answer)
     }
 
     /// An answer that was cut is asked for again over a stream, and never given (RFC 8094 section 5).

@@ -119,6 +119,9 @@ impl Driver {
                 command = commands.recv() => match command {
                     Some(Command::Closed(attempt)) => self.handle(Event::Closed { attempt }),
                     Some(Command::Unanswered(attempt)) => self.handle(Event::Unanswered { attempt }),
+                    Some(Command::NetworkOptions(options)) => {
+                        self.handle(Event::NetworkOptions { options });
+                    }
                     Some(Command::Evidence(evidence)) => self.handle(Event::EvidenceChanged {
                         anchors: Some(evidence.anchors),
                         conveyed: Some(evidence.conveyed),

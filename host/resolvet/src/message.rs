@@ -5,17 +5,10 @@ use std::str::FromStr as _;
 use hickory_proto::{
     ProtoError,
     op::{Edns, Message, Query},
-    rr::{
-        Name, RecordType,
-        rdata::opt::{EdnsCode, EdnsOption},
-    },
+    rr::{Name, RecordType},
 };
-use resolvet_proto::discovery::Kind;
+use resolvet_proto::{discovery::Kind, message::pad};
 
-/// Queries are padded to a multiple of this many octets (RFC 8467 section 4.1).
-const PADDED_TO: usize = 128;
-/// Octets of an option's code and length.
-const OPTION_HEAD: usize = 4;
 /// Octets of the header of a message.
 const HEADER: usize = 12;
 
@@ -41,15 +34,9 @@ fn padded(name: &str, rtype: RecordType, recursion: bool) -> Result<Vec<u8>, Pro
     let mut edns = Edns::new();
     edns.set_max_payload(1_232).set_version(0);
     message.set_edns(edns);
-    let bare = message.to_vec()?.len() + OPTION_HEAD;
-    let padding = bare.next_multiple_of(PADDED_TO) - bare;
-    if let Some(edns) = message.edns.as_mut() {
-        edns.options_mut().insert(EdnsOption::Unknown(
-            EdnsCode::Padding.into(),
-            vec![0; padding],
-        ));
-    }
-    message.to_vec()
+    let mut query = message.to_vec()?;
+    pad(&mut query);
+    Ok(query)
 }
 
 /// What a message asks: the one entry of its question section, the name in lower case.
@@ -92,6 +79,8 @@ impl Question {
 
 #[cfg(test)]
 mod tests {
+    use resolvet_proto::message::QUERY_BLOCK;
+
     use super::*;
 
     #[test]
@@ -102,7 +91,7 @@ mod tests {
             "a-rather-long-label-of-a-name.example.net.",
         ] {
             assert_eq!(
-                query(name, RecordType::A).unwrap().len() % PADDED_TO,
+                query(name, RecordType::A).unwrap().len() % QUERY_BLOCK,
                 0,
                 "{name}"
             );

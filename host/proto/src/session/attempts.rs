@@ -5,11 +5,13 @@ use alloc::{format, sync::Arc};
 use super::{
     ConnectionFailure, ConnectionFailureKind, Failure, FailureKind, Session, Step, Timestamp,
     WithdrawReason,
-    limits::REPETITIONS,
+    limits::{AVOIDED, QUIC_AVOIDED, REPETITIONS},
     machine::Peer,
     race::{Progress, Runner},
 };
-use crate::judgement::{Answer, Digest, Judgement, Outcome, Presented, Stage, Verdict};
+use crate::judgement::{
+    Answer, Digest, Judgement, Outcome, Presented, Server, Stage, Transport, Verdict,
+};
 
 impl Session {
     /// See [`super::Event::Connected`].
@@ -81,6 +83,7 @@ impl Session {
             | ConnectionFailureKind::TooLarge => FailureKind::ValidationRefused,
             _ => FailureKind::ConnectionFailed,
         };
+        self.avoid(&peer, reason.kind, now);
         self.tell(now, Step::ConnectionFailed { attempt, reason });
         let mut told = false;
         if let Some(judgement) = judgement {
@@ -95,6 +98,30 @@ impl Session {
             self.worsen(failure, what);
         }
         self.drop_out(attempt, now);
+    }
+
+    /// Remembers a server that does not speak DNS over QUIC (RFC 9250 section 5.2).
+    fn avoid(&mut self, peer: &Peer, kind: ConnectionFailureKind, now: Timestamp) {
+        let counts = !matches!(
+            kind,
+            ConnectionFailureKind::ProofOfPossession
+                | ConnectionFailureKind::Refusal
+                | ConnectionFailureKind::TooLarge
+        );
+        if counts && peer.server.transport == Transport::Doq {
+            self.avoided.retain(|_, until| !until.is_reached(now));
+            if self.avoided.len() < AVOIDED {
+                let server = (peer.server.address, peer.server.port);
+                let until = now.after_seconds(QUIC_AVOIDED);
+                self.avoided.insert(server, until);
+            }
+        }
+    }
+
+    /// Whether a server is one that failed over QUIC.
+    pub(super) fn avoids(&self, server: &Server, now: Timestamp) -> bool {
+        let until = self.avoided.get(&(server.address, server.port));
+        server.transport == Transport::Doq && until.is_some_and(|until| !until.is_reached(now))
     }
 
     fn connecting(&mut self, attempt: u32) -> Option<Peer> {

@@ -37,3 +37,11 @@ pub const LONGEST_DELAY: u64 = 2_000;
 /// How many attempts are under way at once: three transports over two families. Each may hold up a worker for as long as the
 /// policies may take to judge what is presented.
 pub const ABREAST: usize = 6;
+/// The longest wait after SERVFAIL, seconds: a failure of resolution is not remembered longer (RFC 9520 section 3.2).
+pub const LONGEST_SERVER_FAILURE: u64 = 300;
+/// The shortest wait after a refusal or an answer that cannot be read, seconds: the resolver will say the same again.
+pub const SHORTEST_UNWILLING: u64 = 300;
+/// How long, seconds, a server that could not be connected to over QUIC is not tried again over it (RFC 9250 section 5.2).
+pub const QUIC_AVOIDED: u64 = 3_600;
+/// How many such servers are remembered.
+pub const AVOIDED: usize = 64;

@@ -5,8 +5,8 @@ use alloc::{format, string::String, string::ToString as _, vec::Vec};
 use super::{
     Action, Failure, FailureKind, LookupFailure, Response, Session, Step, Timestamp,
     limits::{
-        FALLBACK_LIFETIME, GRACE_MILLISECONDS, LONGEST_NEGATIVE, LONGEST_WAIT, RETRY_WAITS,
-        SHORTEST_WAIT,
+        FALLBACK_LIFETIME, GRACE_MILLISECONDS, LONGEST_NEGATIVE, LONGEST_SERVER_FAILURE,
+        LONGEST_WAIT, RETRY_WAITS, SHORTEST_UNWILLING, SHORTEST_WAIT,
     },
     machine::{Held, Lookup, Phase},
 };
@@ -27,6 +27,18 @@ struct Problem {
     transient: bool,
     /// The answer failed the validation of its signatures.
     bogus: bool,
+    trouble: Trouble,
+}
+
+/// In which way a lookup failed, which decides how long to wait before another session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Trouble {
+    /// Nobody answered.
+    Unanswered,
+    /// SERVFAIL: something behind the resolver failed.
+    ServerFailure,
+    /// The resolver does not answer such questions, or says what cannot be read or believed: it will go on so.
+    Unwilling,
 }
 
 impl Session {
@@ -46,6 +58,7 @@ impl Session {
         self.queries.clear();
         self.retries.clear();
         self.heard = false;
+        self.troubles.clear();
         self.discovered = Discovered::default();
         self.excluded.clear();
         self.preferred = None;
@@ -239,6 +252,7 @@ impl Session {
                     self.tell(now, Step::Waiting { until, reason });
                     self.retries.push((until, lookup));
                 } else {
+                    self.troubles.insert(problem.trouble);
                     if problem.bogus {
                         self.resolution.bogus(&lookup.question, problem.text);
                     } else {
@@ -346,14 +360,18 @@ impl Session {
         self.exhausted(failure, now);
     }
 
-    /// What the error asks for: a negative answer holds for its own time; after timeouts the wait doubles.
+    /// What the error asks for (the draft's section 6): a negative answer holds for its own time; after everything else the wait
+    /// doubles. Of several errors the one that passes first counts.
     fn wait(&self) -> u64 {
-        match self.discovered.negative_ttl {
-            Some(seconds) => {
-                u64::from(seconds).clamp(u64::from(SHORTEST_LIFETIME), LONGEST_NEGATIVE)
-            }
-            None => self.backoff(),
+        if let Some(seconds) = self.discovered.negative_ttl {
+            return u64::from(seconds).clamp(u64::from(SHORTEST_LIFETIME), LONGEST_NEGATIVE);
         }
+        let waits = self.troubles.iter().map(|trouble| match trouble {
+            Trouble::Unanswered => self.backoff(),
+            Trouble::ServerFailure => self.backoff().min(LONGEST_SERVER_FAILURE),
+            Trouble::Unwilling => self.backoff().max(SHORTEST_UNWILLING),
+        });
+        waits.min().unwrap_or_else(|| self.backoff())
     }
 
     /// Twice as long after each failure in a row.
@@ -364,14 +382,20 @@ impl Session {
 }
 
 fn read(response: &Response, question: &Question) -> Result<Answer, Problem> {
-    let failed = |text: String, transient| Problem {
+    let failed = |text: String, transient, trouble| Problem {
         text,
         transient,
         bogus: false,
+        trouble,
     };
     let parse = |message: &[u8]| {
-        Answer::parse(message, question)
-            .map_err(|error| failed(error.to_string(), error.is_transient()))
+        Answer::parse(message, question).map_err(|error| {
+            let trouble = match error.is_transient() {
+                true => Trouble::ServerFailure,
+                false => Trouble::Unwilling,
+            };
+            failed(error.to_string(), error.is_transient(), trouble)
+        })
     };
     match response {
         Response::Message(message) => parse(message),
@@ -381,16 +405,22 @@ fn read(response: &Response, question: &Question) -> Result<Answer, Problem> {
         } => parse(message)?
             .validated(validation)
             .map_err(|error| Problem {
-                text: error.to_string(),
-                transient: false,
                 bogus: true,
+                ..failed(error.to_string(), false, Trouble::Unwilling)
             }),
-        Response::Failed(LookupFailure::TimedOut) => Err(failed("no answer in time".into(), true)),
+        Response::Failed(LookupFailure::TimedOut) => Err(failed(
+            "no answer in time".into(),
+            true,
+            Trouble::Unanswered,
+        )),
         Response::Failed(LookupFailure::Unreachable { detail }) => Err(failed(
             format!("the resolver cannot be reached: {detail}"),
             false,
+            Trouble::Unanswered,
         )),
-        Response::Failed(LookupFailure::Other { detail }) => Err(failed(detail.clone(), false)),
+        Response::Failed(LookupFailure::Other { detail }) => {
+            Err(failed(detail.clone(), false, Trouble::Unwilling))
+        }
     }
 }
 

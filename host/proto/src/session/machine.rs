@@ -7,14 +7,18 @@ use alloc::{
     vec::Vec,
 };
 
+use core::net::IpAddr;
+
 use serde::Serialize;
 
 use super::{
-    Action, Config, ConfigError, ENTRIES, Entry, Event, Failure, FailureKind, Step, Timestamp,
+    Action, Config, ConfigError, Entry, Event, Failure, FailureKind, Step, Timestamp,
     WithdrawReason,
     config::check_delay,
     limits::{CLOCK_STEP_MILLISECONDS, PATIENCE_MILLISECONDS},
+    lookups::Trouble,
     race::Race,
+    story::Story,
 };
 use crate::{
     discovery::{Discovered, DomainName, Plan, Question, Resolution},
@@ -69,6 +73,10 @@ pub struct Session {
     pub(super) retries: Vec<(Timestamp, Lookup)>,
     pub(super) next_query: u32,
     pub(super) next_attempt: u32,
+    /// In which ways lookups failed.
+    pub(super) troubles: BTreeSet<Trouble>,
+    /// Servers that failed over QUIC, and until when they are not tried over it.
+    pub(super) avoided: BTreeMap<(IpAddr, u16), Timestamp>,
     /// Whether the lookup of the domain itself brought any message.
     pub(super) heard: bool,
     pub(super) discovered: Discovered,
@@ -88,8 +96,7 @@ pub struct Session {
     /// Why the first candidate since then was passed over that was.
     pub(super) passed_over: Option<String>,
     actions: VecDeque<Action>,
-    story: Vec<Entry>,
-    dropped: u64,
+    story: Story,
     timer: Option<Timestamp>,
     /// Wall clock less boot clock, milliseconds.
     offset: Option<i128>,
@@ -199,6 +206,8 @@ impl Session {
             retries: Vec::new(),
             next_query: 0,
             next_attempt: 0,
+            troubles: BTreeSet::new(),
+            avoided: BTreeMap::new(),
             heard: false,
             discovered: Discovered::default(),
             queue: VecDeque::new(),
@@ -210,8 +219,7 @@ impl Session {
             worst: None,
             passed_over: None,
             actions: VecDeque::new(),
-            story: Vec::new(),
-            dropped: 0,
+            story: Story::default(),
             timer: None,
             offset: None,
         };
@@ -306,16 +314,16 @@ impl Session {
         }
     }
 
-    /// What happened so far, the oldest first; at most [`ENTRIES`].
+    /// What happened so far, the oldest first; at most [`super::ENTRIES`].
     #[must_use]
     pub fn story(&self) -> &[Entry] {
-        &self.story
+        self.story.entries()
     }
 
     /// How many older entries the story no longer has.
     #[must_use]
     pub const fn dropped(&self) -> u64 {
-        self.dropped
+        self.story.dropped()
     }
 
     /// The domain, as it is asked for; absent where the network's own resolver is looked for.
@@ -356,11 +364,7 @@ impl Session {
     }
 
     pub(super) fn tell(&mut self, at: Timestamp, step: Step) {
-        if self.story.len() >= ENTRIES {
-            self.story.remove(0);
-            self.dropped = self.dropped.saturating_add(1);
-        }
-        self.story.push(Entry { at, step });
+        self.story.add(Entry { at, step });
     }
 
     pub(super) fn patience(now: Timestamp) -> Timestamp {

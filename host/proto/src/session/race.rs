@@ -219,6 +219,8 @@ impl Session {
         } else if self.attempts_left == 0 {
             let attempts = self.config.attempts.min(ATTEMPTS);
             Some(format!("{attempts} servers were tried, no more are"))
+        } else if self.avoids(&server, now) {
+            Some("it failed over QUIC less than an hour ago (RFC 9250 5.2)".into())
         } else {
             None
         };

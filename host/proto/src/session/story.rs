@@ -1,6 +1,7 @@
 //! What happened, for a person to read: bounded, in order, with times.
 
 use alloc::{string::String, vec::Vec};
+use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,38 @@ use crate::{
 
 /// How many entries a story keeps; of a longer one the oldest are dropped and counted. A first journey has a few hundred.
 pub const ENTRIES: usize = 1_024;
+
+/// What happened so far, the oldest first. It decides nothing that follows, so the debug form of a session leaves it out.
+#[derive(Clone, Default)]
+pub(super) struct Story {
+    entries: Vec<Entry>,
+    dropped: u64,
+}
+
+impl Story {
+    pub(super) fn add(&mut self, entry: Entry) {
+        if self.entries.len() >= ENTRIES {
+            self.entries.remove(0);
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        self.entries.push(entry);
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// How many older entries are no longer there.
+    pub(super) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+impl fmt::Debug for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Story").finish_non_exhaustive()
+    }
+}
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use super::{
     reply::{Head, reply},
     wire::{self, Malformed, Message, Section},
 };
-use crate::message::{HEADER, number};
+use crate::message::{QUERY_BLOCK, number, pad};
 
 /// Response codes that are said at once (RFC 1035 section 4.1.1, RFC 6891 section 9).
 const FORMERR: u16 = 1;
@@ -171,27 +171,18 @@ fn edns(message: &Message<'_>) -> Result<Option<(Edns, u8)>, Malformed> {
 }
 
 fn upstream(asked: &Asked<'_>) -> Vec<u8> {
-    /// Queries are padded to a multiple of this many octets (RFC 8467 section 4.1).
-    const BLOCK: usize = 128;
-    /// Octets of an OPT record with one empty option.
-    const EDNS: usize = 15;
     let checking = if asked.checking_disabled { CD } else { 0 };
     let dnssec_ok = asked.edns.is_some_and(|edns| edns.dnssec_ok);
-    let mut query = Vec::with_capacity(2 * BLOCK);
+    let mut query = Vec::with_capacity(2 * QUERY_BLOCK);
     // The connection gives an identifier of its own.
     query.extend([0, 0]);
     query.extend((RD | AD | checking).to_be_bytes());
     query.extend([0, 1, 0, 0, 0, 0, 0, 1]);
     query.extend(lower(asked.question));
-    let bare = HEADER + asked.question.len() + EDNS;
-    let padding = u16::try_from(bare.next_multiple_of(BLOCK) - bare).unwrap_or_default();
     query.extend([0, 0, 41]);
     query.extend(1_232_u16.to_be_bytes());
-    query.extend([0, 0, if dnssec_ok { 0x80 } else { 0 }, 0]);
-    query.extend(padding.saturating_add(4).to_be_bytes());
-    query.extend(12_u16.to_be_bytes());
-    query.extend(padding.to_be_bytes());
-    query.extend(core::iter::repeat_n(0, padding.into()));
+    query.extend([0, 0, if dnssec_ok { 0x80 } else { 0 }, 0, 0, 0]);
+    pad(&mut query);
     query
 }
 

@@ -315,3 +315,42 @@ fn a_domain_is_a_name() {
     .unwrap_err();
     assert!(matches!(error, ConfigError::TooLarge(_)));
 }
+
+/// A failure asks for its own wait, which doubles with each session that failed before.
+#[test]
+fn the_wait_before_another_session_is_the_error_s() {
+    let refused = || response("example.net.", NAPTR, ResponseCode::Refused, vec![], 0);
+    let failed = || response("example.net.", NAPTR, ResponseCode::ServFail, vec![], 0);
+    let silent = || Response::Failed(LookupFailure::TimedOut);
+    let unreadable = || Response::Message(Der::from(b"?".as_slice()));
+    let cases: [(fn() -> Response, u32, u64); 8] = [
+        (silent, 0, 30),
+        (silent, 4, 480),
+        (silent, 9, 3_600),
+        (failed, 0, 30),
+        (failed, 9, 300),
+        (refused, 0, 300),
+        (refused, 5, 960),
+        (unreadable, 0, 300),
+    ];
+    for (answer, previous_failures, expected) in cases {
+        let mut play = Play::new(Config {
+            previous_failures,
+            ..Config::new("example.net", 7)
+        });
+        play.event(Event::Start);
+        let mut id = 0;
+        while play.session.state() == State::Discovering {
+            let response = answer();
+            play.event(Event::Answer { id, response });
+            play.pass(2);
+            play.event(Event::Tick);
+            id += 1;
+        }
+        assert_eq!(
+            failing(&play.actions).retry_after,
+            expected,
+            "{previous_failures}"
+        );
+    }
+}

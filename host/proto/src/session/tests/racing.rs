@@ -381,3 +381,93 @@ fn a_delay_has_bounds() {
         assert_eq!(Session::new(config).map(|_| ()), expected);
     }
 }
+
+#[test]
+fn a_server_that_failed_over_quic_is_left_alone_for_an_hour() {
+    let mut play = servers(2, |config| {
+        config.configured[0].transport = Transport::Doq;
+        config.transports = vec![Transport::Doq, Transport::Dot];
+    });
+    let attempts = play.racing(&[0, 1], 1);
+    let second = connecting(&play.failed(&attempts[0], ConnectionFailureKind::TimedOut));
+    let vetted = served(&play.vet(&second)).unwrap();
+    let lose = |play: &mut Play, attempt| {
+        let actions = play.event(Event::Closed { attempt });
+        let request = selecting(&actions[1..]);
+        play.session.preferred = None;
+        connects(&play.select(&request, &[0, 1]))
+    };
+    play.pass(3_599);
+    let again = lose(&mut play, vetted.attempt());
+    assert_eq!(again[0].server.transport, Transport::Dot);
+    let reason = |entry: &Entry| match &entry.step {
+        Step::PassedOver { reason, .. } => Some(reason.clone()),
+        _ => None,
+    };
+    let passed_over: Vec<_> = play.session.story().iter().filter_map(reason).collect();
+    assert_eq!(
+        passed_over,
+        ["it failed over QUIC less than an hour ago (RFC 9250 5.2)"]
+    );
+    let vetted = served(&play.vet(&again[0])).unwrap();
+    play.pass(1);
+    let again = lose(&mut play, vetted.attempt());
+    assert_eq!(again[0].server.transport, Transport::Doq);
+}
+
+/// The policies, not the transport: it may be tried again.
+#[test]
+fn a_refusal_says_nothing_of_quic() {
+    let mut play = servers(2, |config| {
+        config.configured[0].transport = Transport::Doq;
+        config.transports = vec![Transport::Doq, Transport::Dot];
+    });
+    let attempts = play.racing(&[0, 1], 1);
+    let second = connecting(&play.failed(&attempts[0], ConnectionFailureKind::Refusal));
+    let vetted = served(&play.vet(&second)).unwrap();
+    let attempt = vetted.attempt();
+    let actions = play.event(Event::Closed { attempt });
+    let request = selecting(&actions[1..]);
+    play.session.preferred = None;
+    let again = connects(&play.select(&request, &[0, 1]));
+    assert_eq!(again[0].server.transport, Transport::Doq);
+}
+
+/// RFC 8094 section 5: streams come first then, and once.
+#[test]
+fn an_answer_that_was_cut_is_asked_for_over_a_stream() {
+    let mut play = servers(2, |config| {
+        config.configured[0].transport = Transport::Dtls;
+        config.transports = vec![Transport::Dtls, Transport::Dot];
+    });
+    let attempts = play.racing(&[0, 1], 1);
+    let vetted = served(&play.vet(&attempts[0])).unwrap();
+    let attempt = vetted.attempt();
+    assert!(play.event(Event::Truncated { attempt: 77 }).is_empty());
+    let actions = play.event(Event::Truncated { attempt });
+    assert_eq!(withdrawn(&actions), [(attempt, WithdrawReason::Truncated)]);
+    let request = selecting(&actions[1..]);
+    let first = connects(&play.select(&request, &[0, 1]));
+    assert_eq!(first[0].server.transport, Transport::Dot);
+    let datagrams = connects(&play.failed(&first[0], ConnectionFailureKind::Refused));
+    let vetted = served(&play.vet(&datagrams[0])).unwrap();
+    assert_eq!(vetted.server().transport, Transport::Dtls);
+    let attempt = vetted.attempt();
+    assert!(
+        play.event(Event::Truncated { attempt }).is_empty(),
+        "streams were tried"
+    );
+}
+
+#[test]
+fn where_there_is_no_stream_what_is_cut_goes_on() {
+    let mut play = servers(1, |config| {
+        config.configured[0].transport = Transport::Dtls;
+        config.transports = vec![Transport::Dtls, Transport::Dot];
+    });
+    let attempts = play.racing(&[0], 1);
+    let vetted = served(&play.vet(&attempts[0])).unwrap();
+    let attempt = vetted.attempt();
+    assert!(play.event(Event::Truncated { attempt }).is_empty());
+    assert_eq!(play.session.state(), State::Serving);
+}

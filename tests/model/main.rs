@@ -61,6 +61,16 @@ fn a_session_that_asks_servers_about_themselves() {
     holds(World::asking());
 }
 
+#[test]
+fn an_opportunistic_session_with_servers_that_are_written_down() {
+    holds(World::racing());
+}
+
+#[test]
+fn a_session_for_what_the_network_designates() {
+    holds(World::designated());
+}
+
 /// Each mistake is found, by the rule that it breaks.
 #[test]
 fn mistakes_are_found() {
@@ -88,6 +98,13 @@ fn mistakes_are_found() {
             Rule::Silent,
         ),
         (Mistake::AsksStrangers, World::asking(), Rule::Informed),
+        (Mistake::TakesOlder, World::configured(), Rule::Accepted),
+        (
+            Mistake::IgnoresEvidence,
+            World::configured(),
+            Rule::Evidence,
+        ),
+        (Mistake::Resumes, World::configured(), Rule::Resumed),
         (Mistake::Stops, World::configured(), Rule::GoesOn),
     ] {
         match walk(&world, Some(mistake), BOUNDS) {

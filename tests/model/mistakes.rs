@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use resolvet_proto::{
-    judgement::{Outcome, Request, Role},
+    judgement::{Outcome, Presented, Request, Role, Stage},
     session::{
         Action, Config, ConnectionFailureKind, Entry, Event, FailureKind, Session, State, Step,
         Timestamp,
@@ -38,6 +38,12 @@ pub(crate) enum Mistake {
     HidesTheFallback,
     /// A server is asked about itself before it was authenticated.
     AsksStrangers,
+    /// A judgement by an older set counts.
+    TakesOlder,
+    /// Other evidence changes nothing.
+    IgnoresEvidence,
+    /// A connection is resumed.
+    Resumes,
     /// Nothing wakes it.
     Stops,
 }
@@ -49,11 +55,14 @@ pub(crate) struct Machine {
     mistake: Option<Mistake>,
     /// What each attempt is judged over.
     requests: BTreeMap<u32, Arc<Request>>,
+    /// The newest generation.
+    generation: u64,
 }
 
 impl Machine {
     pub(crate) fn new(config: Config, mistake: Option<Mistake>) -> Self {
         Self {
+            generation: config.generation,
             session: Session::new(config).unwrap(),
             mistake,
             requests: BTreeMap::new(),
@@ -62,6 +71,9 @@ impl Machine {
 
     /// Takes an event, and gives what is to be done.
     pub(crate) fn handle(&mut self, event: Event, now: Timestamp) -> Vec<Action> {
+        if let Event::Swapped { generation } = event {
+            self.generation = generation;
+        }
         if let Some(event) = self.distorted(event) {
             self.session.handle(event, now);
         }
@@ -88,10 +100,9 @@ impl Machine {
         story.filter(|entry| !hides(entry)).cloned().collect()
     }
 
-    /// Everything that decides what it will do; what it tells decides nothing.
+    /// Everything that decides what it will do; what it tells decides nothing, and is left out.
     pub(crate) fn fingerprint(&self) -> String {
-        let story = format!("story: {:?}", self.session.story());
-        format!("{:?}", self.session).replacen(&story, "", 1)
+        format!("{:?}", self.session)
     }
 
     /// What the session takes the event for; none when it does not see it.
@@ -176,7 +187,41 @@ impl Machine {
                 Event::Assessed { attempt, judgement }
             }
             (Mistake::NeverExpires, Event::Tick) if self.state() == State::Serving => return None,
-            (Mistake::IgnoresSwaps, Event::Swapped { .. }) => return None,
+            (Mistake::IgnoresSwaps, Event::Swapped { .. })
+            | (Mistake::IgnoresEvidence, Event::EvidenceChanged { .. }) => return None,
+            (
+                Mistake::TakesOlder,
+                Event::Rejudged {
+                    attempt,
+                    mut validation,
+                    mut privacy,
+                },
+            ) => {
+                validation.generation = self.generation;
+                if let Some(privacy) = &mut privacy {
+                    privacy.generation = self.generation;
+                }
+                Event::Rejudged {
+                    attempt,
+                    validation,
+                    privacy,
+                }
+            }
+            (
+                Mistake::Resumes,
+                Event::Connected {
+                    attempt, presented, ..
+                },
+            ) if presented == Presented::default() => {
+                let presented = world::presented();
+                let request = self.requests.get(&attempt)?.presenting(presented.clone());
+                let (stage, outcome) = (Stage::Validation, Outcome::Accepted);
+                Event::Connected {
+                    attempt,
+                    presented,
+                    judgement: world::judged(stage, &request, outcome, self.generation),
+                }
+            }
             (_, event) => event,
         })
     }

@@ -5,7 +5,10 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
-use resolvet_proto::session::{Action, Event, State, Timestamp};
+use resolvet_proto::{
+    judgement::{Judgement, Presented, Verdict},
+    session::{Action, Event, State, Timestamp, limits::REJUDGE_MILLISECONDS},
+};
 
 use crate::{
     mistakes::{Machine, Mistake},
@@ -49,6 +52,10 @@ struct Situation {
     watch: Watch,
     /// What was wanted and is not answered, the oldest first.
     pending: VecDeque<Action>,
+    /// A handshake that was given up.
+    late: Option<Action>,
+    /// What was judged in the first handshake, which a resumption would go by.
+    first: Option<Judgement<Verdict>>,
     timer: Option<Timestamp>,
     now: Timestamp,
     /// The generation of the policy set that is active.
@@ -67,6 +74,8 @@ pub(crate) fn walk(
         machine: Machine::new(world.config.clone(), mistake),
         watch: Watch::default(),
         pending: VecDeque::new(),
+        late: None,
+        first: None,
         timer: None,
         now: BEGIN,
         generation: world.config.generation,
@@ -120,7 +129,32 @@ const fn good(event: Event) -> Next {
     Next {
         event,
         is_good: true,
+        woke: false,
         what: "",
+    }
+}
+
+/// A handshake that presents nothing and goes by what was judged before.
+fn resumed(attempt: u32, judgement: Judgement<Verdict>) -> Next {
+    Next {
+        is_good: false,
+        what: "resumed",
+        ..good(Event::Connected {
+            attempt,
+            presented: Presented::default(),
+            judgement,
+        })
+    }
+}
+
+/// The attempt that an action is about.
+const fn attempt_of(action: &Action) -> Option<u32> {
+    match action {
+        Action::Connect { attempt, .. }
+        | Action::Inform { attempt, .. }
+        | Action::Assess { attempt, .. }
+        | Action::Rejudge { attempt, .. } => Some(*attempt),
+        _ => None,
     }
 }
 
@@ -133,6 +167,19 @@ impl Situation {
                 // What overtakes is a trouble, too.
                 next.is_good &= index == 0;
                 all.push((next, Some(index)));
+            }
+        }
+        if let Some(action) = &self.late {
+            for mut next in world.answers(action, self.generation) {
+                next.is_good = false;
+                all.push((next, None));
+            }
+        }
+        if let Some(first) = &self.first {
+            for (index, action) in self.pending.iter().enumerate() {
+                if let Action::Connect { attempt, .. } = action {
+                    all.push((resumed(*attempt, first.clone()), Some(index)));
+                }
             }
         }
         let surprises = world.surprises(self.watch.usable(), self.generation);
@@ -149,12 +196,15 @@ impl Situation {
     }
 
     fn step(&mut self, world: &World, next: Next, answered: Option<usize>) -> Result<(), Broken> {
-        let Next { event, what, .. } = next;
+        let Next {
+            event, what, woke, ..
+        } = next;
         self.way.extend((!what.is_empty()).then_some(what));
         if let Some(index) = answered {
             self.pending.remove(index);
         }
         match &event {
+            Event::Tick if woke => self.now = self.now.after_seconds(REJUDGE_MILLISECONDS / 1_000),
             Event::Tick => {
                 let timer = self.timer.take().unwrap_or(self.now);
                 let by_boot = timer.boot.saturating_sub(self.now.boot);
@@ -169,6 +219,13 @@ impl Situation {
                 };
             }
             Event::Swapped { generation } => self.generation = *generation,
+            Event::Connected {
+                attempt, judgement, ..
+            } => {
+                self.first.get_or_insert_with(|| judgement.clone());
+                self.late
+                    .take_if(|action| attempt_of(action) == Some(*attempt));
+            }
             _ => {}
         }
         self.watch.happens(&event, self.now);
@@ -179,11 +236,27 @@ impl Situation {
             judged.map_err(|broken| self.broken(broken))?;
             match action {
                 Action::WaitUntil { until } => self.timer = Some(until),
-                Action::Withdraw { .. } | Action::Serve { .. } | Action::Fail { .. } => {}
+                Action::Serve { .. } => {}
+                Action::Fail { .. } => {
+                    self.pending.clear();
+                    self.late = None;
+                    self.timer = None;
+                }
+                // A driver gives a handshake up, which may be complete by then.
+                Action::Withdraw { attempt, .. } => {
+                    let is_its = |action: &Action| attempt_of(action) == Some(attempt);
+                    let handshake = |action: &&Action| matches!(action, Action::Connect { .. });
+                    let its = self.pending.iter().filter(|action| is_its(action));
+                    self.late = its.clone().find(handshake).cloned().or(self.late.take());
+                    self.pending.retain(|action| !is_its(action));
+                }
                 wanted => {
-                    // What was overtaken may still be answered, the newest of it.
+                    // Of a kind the newest is answered; of each attempt, and of queries all.
                     let kind = std::mem::discriminant(&wanted);
-                    let same = |action: &Action| std::mem::discriminant(action) == kind;
+                    let same = |action: &Action| {
+                        std::mem::discriminant(action) == kind
+                            && attempt_of(action) == attempt_of(&wanted)
+                    };
                     if !matches!(wanted, Action::Query { .. }) {
                         self.pending.retain(|action| !same(action));
                     }
@@ -225,7 +298,8 @@ impl Situation {
         let mut hasher = DefaultHasher::new();
         self.machine.fingerprint().hash(&mut hasher);
         self.watch.fingerprint().hash(&mut hasher);
-        format!("{:?} {:?} {}", self.pending, self.now, self.generation).hash(&mut hasher);
+        format!("{:?} {:?} {:?}", self.pending, self.late, self.first).hash(&mut hasher);
+        (self.now.unix, self.now.boot, self.generation).hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use hickory_proto::op::Message;
 use resolvet_proto::{
-    judgement::{Digest, Judgement, Server, Source, Stage, UsageProfile, Verdict},
+    judgement::{Der, Digest, Judgement, Presented, Server, Source, Stage, UsageProfile, Verdict},
     session::{
         Action, Config, Event, FailureKind, Response, State, Step, Timestamp, Vetted, limits,
     },
@@ -35,6 +35,10 @@ pub(crate) enum Rule {
     /// After a swap nothing is vetted by the old set, and what is used was judged by the new one within the bound, or is used no
     /// longer.
     Swapped,
+    /// After other evidence came, nothing is vetted by the old, and what is used was judged by it within the bound.
+    Evidence,
+    /// There is no resumption: a connection that presented nothing is never used.
+    Resumed,
     /// What is refused is used no longer.
     Refused,
     /// A session that has not failed waits for something, and gets to a server or to a failure that says why.
@@ -78,6 +82,11 @@ pub(crate) struct Watch {
     generation: u64,
     /// When what is usable must have been judged by it.
     swapped: Option<Timestamp>,
+    /// The newest revocation lists, and when what is usable must have been judged by them.
+    crls: Vec<Der>,
+    changed: Option<Timestamp>,
+    /// Attempts that presented nothing.
+    resumed: BTreeSet<u32>,
     /// The lookup that discovery began with, and whether it brought a message that says something.
     domain: Option<u32>,
     heard: bool,
@@ -98,6 +107,11 @@ impl Watch {
     pub(crate) fn happens(&mut self, event: &Event, now: Timestamp) {
         self.refused = None;
         match event {
+            Event::Connected {
+                attempt, presented, ..
+            } if *presented == Presented::default() => {
+                self.resumed.insert(*attempt);
+            }
             Event::Connected {
                 attempt, judgement, ..
             } => {
@@ -129,6 +143,12 @@ impl Watch {
             Event::Swapped { generation } => {
                 self.generation = *generation;
                 self.swapped = Some(now.elapsed(limits::REJUDGE_MILLISECONDS));
+            }
+            Event::EvidenceChanged {
+                crls: Some(crls), ..
+            } => {
+                self.crls.clone_from(crls);
+                self.changed = Some(now.elapsed(limits::REJUDGE_MILLISECONDS));
             }
             _ => {}
         }
@@ -206,6 +226,12 @@ impl Watch {
         let (validation, privacy) = (vetted.validation(), vetted.privacy());
         let authority = self.authority.contains(&digest);
         let is_strict = vetted.request().usage_profile != UsageProfile::Opportunistic;
+        if self.resumed.contains(&vetted.attempt()) {
+            return broken(Rule::Resumed, "it presented nothing");
+        }
+        if vetted.request().crls != self.crls {
+            return broken(Rule::Evidence, "it was judged by older evidence");
+        }
         if !self.proved.contains(&vetted.attempt()) {
             return broken(Rule::Proof, "no handshake was complete");
         }
@@ -263,6 +289,11 @@ impl Watch {
             if !has_ended && late && vetted.generation() < self.generation {
                 let why = format!("generation {} serves on", vetted.generation());
                 return Err((Rule::Swapped, why));
+            }
+            let late = self.changed.is_some_and(|end| end.is_reached(now));
+            if !has_ended && late && vetted.request().crls != self.crls {
+                let why = format!("attempt {} serves on", vetted.attempt());
+                return Err((Rule::Evidence, why));
             }
         }
         // From then on nothing may be sent, whatever else is wanted.

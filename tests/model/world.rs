@@ -5,7 +5,11 @@ use hickory_proto::{
     rr::{Name, RData, Record, RecordType, rdata},
 };
 use resolvet_proto::{
-    discovery::ConfiguredServer,
+    discovery::{
+        ConfiguredServer, DomainName,
+        dnr::{self, Carrier, Designation, NetworkOption, Service},
+        svcb::Params,
+    },
     judgement::{
         Conveyed, Decision, Der, Digest, Evaluation, Fault, FaultKind, Judgement, Mode, Outcome,
         Presented, Ranking, Request, Role, Source, Stage, Transport, UsageProfile, Verdict,
@@ -22,6 +26,7 @@ const LIFETIME: u32 = 600;
 /// Types of records.
 pub(crate) const NAPTR: u16 = 35;
 const A: u16 = 1;
+const SVCB: u16 = 64;
 
 /// What a session begins with, and what is there.
 pub(crate) struct World {
@@ -35,6 +40,8 @@ pub(crate) struct Next {
     pub(crate) event: Event,
     /// Whether it is no trouble: what happens where everything is well.
     pub(crate) is_good: bool,
+    /// Whether a tick comes two seconds later, whatever the session waits for.
+    pub(crate) woke: bool,
     pub(crate) what: &'static str,
 }
 
@@ -88,6 +95,25 @@ impl World {
         Self::of(Config {
             fallback: vec![server(Transport::Dot, Some("public.example"), 9)],
             ..config
+        })
+    }
+
+    /// The same servers as [`Self::configured`], under the opportunistic profile.
+    pub(crate) fn racing() -> Self {
+        let World { config, .. } = Self::configured();
+        Self::of(Config {
+            usage_profile: UsageProfile::Opportunistic,
+            ..config
+        })
+    }
+
+    /// The resolver that the network designates, with a server to fall back to.
+    pub(crate) fn designated() -> Self {
+        Self::of(Config {
+            methods: vec![Source::Dnr, Source::Ddr],
+            fallback: vec![server(Transport::Dot, Some("public.example"), 9)],
+            generation: 1,
+            ..Config::of_network([192, 0, 2, 1].into(), 7)
         })
     }
 
@@ -206,7 +232,7 @@ impl World {
             bad(
                 "the network's options change",
                 Event::NetworkOptions {
-                    options: Vec::new(),
+                    options: vec![option()],
                 },
             ),
             bad(
@@ -219,7 +245,12 @@ impl World {
             ),
         ];
         if let Some(attempt) = attempt {
+            all.push(Next {
+                woke: true,
+                ..bad("two seconds go by", Event::Tick)
+            });
             all.push(bad("the connection closes", Event::Closed { attempt }));
+            all.push(bad("nothing is answered", Event::Unanswered { attempt }));
             all.push(bad("an answer is cut", Event::Truncated { attempt }));
         }
         all
@@ -241,6 +272,7 @@ fn good(what: &'static str, event: Event) -> Next {
     Next {
         event,
         is_good: true,
+        woke: false,
         what,
     }
 }
@@ -249,6 +281,7 @@ fn bad(what: &'static str, event: Event) -> Next {
     Next {
         event,
         is_good: false,
+        woke: false,
         what,
     }
 }
@@ -257,6 +290,24 @@ pub(crate) fn presented() -> Presented {
     Presented {
         certificates: vec![Der::from(b"no certificate at all".as_slice())],
         ocsp_response: None,
+    }
+}
+
+/// What DHCP says of a resolver with the domain's own name.
+fn option() -> NetworkOption {
+    let designation = Designation {
+        priority: 1,
+        name: DomainName::parse("example.net").unwrap(),
+        lifetime: None,
+        service: Some(Service {
+            addresses: vec![[192, 0, 2, 7].into()],
+            params: Params::new().with_alpn(&["dot"]),
+        }),
+    };
+    NetworkOption {
+        carrier: Carrier::DhcpV4,
+        data: dnr::write_dhcp_v4(&[designation]).unwrap().into(),
+        lifetime: None,
     }
 }
 
@@ -293,6 +344,15 @@ fn zone(owner: &str, rtype: u16) -> Option<RData> {
             octets(""),
             Name::from_ascii("dns.example.net.").unwrap(),
         ))),
+        ("_dns.resolver.arpa.", SVCB) => {
+            let target = DomainName::parse("dns.example.net.").unwrap().to_wire();
+            let params = Params::new().with_alpn(&["dot"]).encode().unwrap();
+            let rdata = [&[0, 1][..], &target, &params].concat();
+            Some(RData::Unknown {
+                code: RecordType::from(SVCB),
+                rdata: rdata::NULL::with(rdata),
+            })
+        }
         ("dns.example.net.", A) => Some(RData::A(rdata::A::new(192, 0, 2, 1))),
         _ => None,
     }
@@ -409,7 +469,7 @@ pub(crate) fn accepting() -> Verdict {
 }
 
 /// A judgement with this outcome, by one policy with authority.
-fn judged(
+pub(crate) fn judged(
     stage: Stage,
     request: &Request,
     outcome: Outcome,

@@ -218,7 +218,7 @@ impl Session {
             }
             Phase::Rejudging { peer, until, .. } => (peer.clone(), *until),
             Phase::Racing(_) => return self.runners_again("policies were swapped", now),
-            _ => return,
+            _ => return self.let_go(now),
         };
         if until.is_some() {
             // New selectors bind at once, so they are asked before the server is judged again.
@@ -242,9 +242,17 @@ impl Session {
             Phase::Serving { peer, expires } => (peer.clone(), Some(*expires)),
             Phase::Rejudging { peer, until, .. } => (peer.clone(), *until),
             Phase::Racing(_) => return self.runners_again(reason, now),
-            _ => return,
+            _ => return self.let_go(now),
         };
         self.rejudge(peer, until, reason, now);
+    }
+
+    /// A server that is used while discovery is repeated cannot be judged again before that is done: it is used no longer.
+    fn let_go(&mut self, now: Timestamp) {
+        let waits = |held: &mut Held| held.expires.is_none() && !held.peer.end.is_reached(now);
+        if let Some(held) = self.held.take_if(waits) {
+            self.withdraw(held.peer.attempt, WithdrawReason::NotJudgedInTime, now);
+        }
     }
 
     /// See [`super::Event::Closed`].

@@ -477,3 +477,30 @@ fn a_judgement_of_older_evidence_does_not_save_a_server() {
     assert_eq!(play.session.state(), State::Rejudging);
     serving(&play.rejudged(&after, accept));
 }
+
+/// Discovery may take longer than a server may be used that newer policies have not judged.
+#[test]
+fn a_swap_while_discovery_is_repeated_withdraws() {
+    for swap in [
+        Event::Swapped { generation: 2 },
+        changed(None, Some(Clock::LowerBound)),
+    ] {
+        let mut play = Play::standard();
+        let vetted = play.serve();
+        let option = crate::discovery::dnr::NetworkOption {
+            carrier: crate::discovery::dnr::Carrier::DhcpV4,
+            data: Der::from(b"?".as_slice()),
+            lifetime: None,
+        };
+        let options = vec![option];
+        let actions = play.event(Event::NetworkOptions { options });
+        assert!(matches!(actions[..], [Action::Query { .. }]), "{actions:?}");
+        let withdrawn = play.event(swap);
+        assert_eq!(
+            withdrawing(&withdrawn),
+            (vetted.attempt(), WithdrawReason::NotJudgedInTime)
+        );
+        let request = selecting(&play.lookups(actions));
+        connecting(&play.select(&request, &[0]));
+    }
+}

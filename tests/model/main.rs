@@ -62,11 +62,6 @@ fn a_session_that_asks_servers_about_themselves() {
 }
 
 #[test]
-fn an_opportunistic_session_with_servers_that_are_written_down() {
-    holds(World::racing());
-}
-
-#[test]
 fn a_session_for_what_the_network_designates() {
     holds(World::designated());
 }

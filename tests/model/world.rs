@@ -98,15 +98,6 @@ impl World {
         })
     }
 
-    /// The same servers as [`Self::configured`], under the opportunistic profile.
-    pub(crate) fn racing() -> Self {
-        let World { config, .. } = Self::configured();
-        Self::of(Config {
-            usage_profile: UsageProfile::Opportunistic,
-            ..config
-        })
-    }
-
     /// The resolver that the network designates, with a server to fall back to.
     pub(crate) fn designated() -> Self {
         Self::of(Config {

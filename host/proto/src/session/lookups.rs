@@ -390,9 +390,10 @@ fn read(response: &Response, question: &Question) -> Result<Answer, Problem> {
     };
     let parse = |message: &[u8]| {
         Answer::parse(message, question).map_err(|error| {
-            let trouble = match error.is_transient() {
-                true => Trouble::ServerFailure,
-                false => Trouble::Unwilling,
+            let trouble = if error.is_transient() {
+                Trouble::ServerFailure
+            } else {
+                Trouble::Unwilling
             };
             failed(error.to_string(), error.is_transient(), trouble)
         })

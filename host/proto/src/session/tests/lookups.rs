@@ -319,11 +319,13 @@ fn a_domain_is_a_name() {
 /// A failure asks for its own wait, which doubles with each session that failed before.
 #[test]
 fn the_wait_before_another_session_is_the_error_s() {
+    type Answering = fn() -> Response;
+
     let refused = || response("example.net.", NAPTR, ResponseCode::Refused, vec![], 0);
     let failed = || response("example.net.", NAPTR, ResponseCode::ServFail, vec![], 0);
     let silent = || Response::Failed(LookupFailure::TimedOut);
     let unreadable = || Response::Message(Der::from(b"?".as_slice()));
-    let cases: [(fn() -> Response, u32, u64); 8] = [
+    let cases: [(Answering, u32, u64); 8] = [
         (silent, 0, 30),
         (silent, 4, 480),
         (silent, 9, 3_600),

@@ -20,6 +20,7 @@ mod est_strongswan;
 mod journey;
 mod leaks;
 mod link_avahi;
+mod minisign;
 mod namespace;
 mod network;
 mod nsd;

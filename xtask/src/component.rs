@@ -15,6 +15,8 @@ use crate::wasm::Package;
 const MANIFEST_SECTION: &str = "resolvet:manifest";
 /// What the names of crates that ship begin with; users know the policies by the rest.
 const CRATE_PREFIX: &str = "resolvet-policy-";
+/// The interface that has types only: nothing is asked for by it.
+const TYPES: &str = "verdict";
 /// The package of the contract.
 const CONTRACT: &str = "resolvet:policy";
 /// What begins a binary of WebAssembly, before its version.
@@ -47,6 +49,7 @@ struct Manifest<'a> {
     authors: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     judges: Vec<&'a str>,
+    imports: Vec<&'a str>,
     contract: String,
 }
 
@@ -88,6 +91,11 @@ pub(crate) fn make(package: &Package, module: &[u8]) -> Result<Component> {
         description: package.description.as_deref().unwrap_or_default(),
         authors: &package.authors,
         judges,
+        imports: imports
+            .iter()
+            .map(String::as_str)
+            .filter(|interface| *interface != TYPES)
+            .collect(),
         contract,
     };
     let manifest = serde_json::to_vec(&manifest)?;

@@ -2,6 +2,7 @@
 
 mod daemon;
 mod network;
+mod policy;
 mod publish;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -11,6 +12,7 @@ use resolvet::enrolment::{Enroller, Scheme};
 
 pub(crate) use daemon::{Control, DaemonArguments};
 pub(crate) use network::{NetworkCommand, Trust};
+pub(crate) use policy::{KeygenArguments, PolicyCommand, PolicyTrust, SignArguments, StageName};
 pub(crate) use publish::{CertificateRequest, Dnr, EstContent, NamedHost, PublishCommand, Zone};
 
 /// Finds the encrypted DNS servers that a network offers, authenticates them, and has every judgement made by sandboxed
@@ -35,7 +37,8 @@ pub(crate) use publish::{CertificateRequest, Dnr, EstContent, NamedHost, Publish
         ENVIRONMENT\n  \
         NO_COLOR         no colour, as --color never\n  \
         XDG_CACHE_HOME   compiled policies are kept in its folder `resolvet` (else ~/.cache/resolvet)\n  \
-        XDG_DATA_HOME    enrolments are kept in its folder `resolvet/networks` (else ~/.local/share/…)\n\n\
+        XDG_DATA_HOME    enrolments are kept in its folder `resolvet/networks` (else ~/.local/share/…)\n  \
+        XDG_STATE_HOME   revisions of policies are kept in its folder `resolvet/policies` (else ~/.local/state/…)\n\n\
         EXAMPLES\n  \
         resolvet bootstrap example.net --user alice\n  \
         resolvet discover example.net\n  \
@@ -130,7 +133,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         control: Control,
     },
-    /// List, run and test policies; have the daemon load them anew.
+    /// List, run, test, sign and compare policies; have the daemon load them anew.
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Write a configuration template, or check a configuration.
@@ -178,6 +181,8 @@ pub(crate) struct Journey {
     /// Folder of more policies: each *.wasm file in it is added as a restriction that enforces.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) policies: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) policy_trust: PolicyTrust,
 }
 
 /// What enrolling begins with.
@@ -260,6 +265,8 @@ pub(crate) struct Bootstrap {
     /// Folder of more policies.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) policies: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) policy_trust: PolicyTrust,
 }
 
 /// What a device wants of an EST server that the policies accept.
@@ -382,70 +389,6 @@ impl Authentication {
 pub(crate) enum Profile {
     Strict,
     Opportunistic,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PolicyCommand {
-    /// List the policies of the configuration in the order in which they are evaluated.
-    List {
-        /// Configuration file.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        /// Folder of more policies.
-        #[arg(long, value_name = "FOLDER")]
-        policies: Option<PathBuf>,
-    },
-    /// Evaluate a policy over requests: JSON Lines in, one answer a line out.
-    ///
-    /// Each line is a request in the form that a policy's cases have, or `{"request": …, "settings": …}`. The answer is
-    /// the verdict or ranking as JSON, `{"fault": …}` when the policy failed, or `{"error": …}` when the line is no
-    /// request. Exit code 6 when there was a fault, 1 when there was an error, else 0.
-    Run {
-        /// A built-in policy's name (pkix, preference, privacy) or a component's file.
-        policy: String,
-        /// Requests; `-` is standard input.
-        #[arg(long, value_name = "FILE|-")]
-        request: PathBuf,
-        /// Settings: a file of JSON, or JSON that begins with `{`.
-        #[arg(long, value_name = "FILE|JSON")]
-        settings: Option<String>,
-        /// Which judgement, for a policy that makes several.
-        #[arg(long, value_enum)]
-        stage: Option<StageName>,
-    },
-    /// Have the daemon load configuration and policies anew: all of it, or, when anything is refused, nothing.
-    Reload {
-        #[command(flatten)]
-        control: Control,
-    },
-    /// Ask other policies what a log recorded, and say which decisions would change and by which findings.
-    ///
-    /// The log needs whole requests (`record = "full"` in `[decisions]`). Settings, limits, mode and role are the recorded
-    /// ones; what other policies answered is taken from the log. Exit code 0 when nothing would change, 1 when a decision
-    /// would, or a line could not be read; 6 when a policy failed that did not before.
-    Replay {
-        /// The log; several are read one after the other.
-        #[arg(required = true, value_name = "LOG")]
-        logs: Vec<PathBuf>,
-        /// A policy that takes the place of the recorded one of its name, or is added as a restriction: a built-in
-        /// policy's name or a component's file. May be given more than once.
-        #[arg(long, required = true, value_name = "POLICY")]
-        with: Vec<String>,
-    },
-    /// Run the cases of a policy in the sandbox: files of settings, request and expected answer.
-    Cases {
-        /// A built-in policy's name or a component's file.
-        policy: String,
-        /// Folder of *.json files.
-        folder: PathBuf,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StageName {
-    Validation,
-    Selection,
-    Privacy,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use resolvet::decisions::{Detail, LogOptions, Redaction};
-use resolvet_engine::Limits;
+use resolvet_engine::{Limits, provenance::VerificationKey};
 use resolvet_proto::{
     judgement::{Mode, Role, Stage, Transport},
     session::AtOnce,
@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    args::Profile,
+    args::{PolicyTrust, Profile},
     exit::UsageError,
     servers::{OptionText, ServerText},
 };
@@ -132,6 +132,11 @@ pub(crate) struct Daemon {
 pub(crate) struct Policies {
     pub(crate) folder: Option<PathBuf>,
     pub(crate) cache: Option<PathBuf>,
+    pub(crate) signature_required: Option<bool>,
+    pub(crate) keys: Vec<String>,
+    pub(crate) keys_needed: Option<usize>,
+    pub(crate) revisions: Option<PathBuf>,
+    pub(crate) sees: Option<Vec<String>>,
     pub(crate) limits: Limits,
 }
 
@@ -173,6 +178,18 @@ impl Decisions {
     }
 }
 
+impl Policies {
+    /// What the arguments say wins.
+    pub(crate) fn trusting(&mut self, trust: PolicyTrust) {
+        if trust.unsigned_policies {
+            self.signature_required = Some(false);
+        }
+        if !trust.policy_key.is_empty() {
+            self.keys = trust.policy_key;
+        }
+    }
+}
+
 /// One configured use of a policy.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -197,6 +214,9 @@ pub(crate) struct Rule {
     pub(crate) snapshot: bool,
     #[serde(default)]
     pub(crate) limits: Option<Limits>,
+    /// What it may import. Absent: what `[policies]` says, for a file.
+    #[serde(default)]
+    pub(crate) sees: Option<Vec<String>>,
 }
 
 impl Default for Config {
@@ -252,6 +272,13 @@ impl Config {
         self.policies.folder.iter_mut().for_each(join);
         self.policies.cache.iter_mut().for_each(join);
         self.decisions.log.iter_mut().for_each(join);
+        self.policies.revisions.iter_mut().for_each(join);
+        for key in &mut self.policies.keys {
+            // A key stands here itself, or in a file.
+            if VerificationKey::parse(key).is_err() {
+                *key = folder.join(&*key).to_string_lossy().into_owned();
+            }
+        }
         self.rules
             .iter_mut()
             .flatten()

@@ -58,10 +58,34 @@ impl std::fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
+/// A policy that is not taken, for a reason with a code that stays: ends with [`Exit::Usage`].
+#[derive(Debug)]
+pub(crate) struct NotAdmitted {
+    /// Its name, file or address.
+    pub(crate) policy: String,
+    /// The reason in a word.
+    pub(crate) code: &'static str,
+    /// The reason in words.
+    pub(crate) reason: String,
+}
+
+impl std::fmt::Display for NotAdmitted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            policy,
+            code,
+            reason,
+        } = self;
+        write!(f, "policy `{policy}` is not admitted ({code}): {reason}")
+    }
+}
+
+impl std::error::Error for NotAdmitted {}
+
 impl Exit {
     /// What an error amounts to.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
-        if error.is::<UsageError>() {
+        if error.is::<UsageError>() || error.is::<NotAdmitted>() {
             return Self::Usage;
         }
         if let Some(error) = enrolment_error(error) {

@@ -131,6 +131,7 @@ impl Wish {
         journey: Journey,
     ) -> anyhow::Result<Self> {
         config.policies.folder = journey.policies.or(config.policies.folder);
+        config.policies.trusting(journey.policy_trust);
         let profile = match journey.profile.or(config.network.profile) {
             None | Some(Profile::Strict) => UsageProfile::Strict,
             Some(Profile::Opportunistic) => UsageProfile::Opportunistic,

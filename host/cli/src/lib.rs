@@ -21,6 +21,7 @@ mod pem;
 mod places;
 mod policies;
 mod progress;
+mod provenance;
 mod report;
 mod servers;
 

@@ -4,6 +4,7 @@
 use std::{
     fs::File,
     io::Read as _,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,6 +14,8 @@ use std::{
 use anyhow::Context as _;
 use resolvet::enrolment::{Pin, PinEntry, PinError};
 use zeroize::Zeroizing;
+
+use crate::exit::UsageError;
 
 /// Octets that are read from a file descriptor: more than a password may have.
 const OCTETS: usize = 2_048;
@@ -30,6 +33,27 @@ pub(crate) fn of_login(user: &str, descriptor: Option<u32>) -> anyhow::Result<Ze
         user.escape_debug()
     );
     secret(&prompt, "--login-password-fd", descriptor)
+}
+
+/// Reads the password of a key that signs; asked for twice where it is new.
+pub(crate) fn of_key(
+    key: &Path,
+    descriptor: Option<u32>,
+    new: bool,
+) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let prompt = format!("password of {}: ", key.display());
+    let password = secret(&prompt, "--password-fd", descriptor)?;
+    if new && descriptor.is_none() {
+        let again = secret("the same once more: ", "--password-fd", None)?;
+        if again != password {
+            return Err(UsageError("the two passwords differ".into()).into());
+        }
+    }
+    if new && password.is_empty() {
+        let text = "the password is empty: give one, or --no-password";
+        return Err(UsageError(text.into()).into());
+    }
+    Ok(password)
 }
 
 /// Who reads the PIN of a token. A file descriptor has one PIN, for one token.

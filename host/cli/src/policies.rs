@@ -10,7 +10,8 @@ use std::{
 
 use anyhow::Context as _;
 use resolvet_engine::{
-    AdmissionError, Compiler, Engine, Limits, Options, Policy, PolicySet, Rule, read_policy_file,
+    AdmissionError, Compiler, Description, Engine, Limits, Options, Policy, PolicySet, Rule,
+    provenance::{ProvenanceError, Source, not_granted},
 };
 use resolvet_proto::judgement::{Digest, Role, Stage, UsageProfile};
 use serde_json::{Map, Value};
@@ -18,8 +19,9 @@ use serde_json::{Map, Value};
 use crate::{
     commands::cases,
     config::{self, Config},
-    exit::UsageError,
+    exit::{NotAdmitted, UsageError},
     output::Output,
+    provenance::Reached,
 };
 
 /// The policies that the program carries, in the order in which they are evaluated.
@@ -60,18 +62,36 @@ fn cache_folder() -> Option<PathBuf> {
         .map(|cache| cache.join("resolvet"))
 }
 
-/// Loads the set of this configuration.
+/// Loads the set of this configuration, to be used: what it reached counts as active, and nothing older will be taken.
 pub(crate) fn load(
     config: &Config,
     profile: &UsageProfile,
     output: &Output,
 ) -> anyhow::Result<(Engine, PolicySet)> {
+    let (loader, set) = assemble(config, profile, output)?;
+    loader.keep()?;
+    Ok((loader.engine, set))
+}
+
+/// Loads the set of this configuration, to be looked at: every check is made, and nothing is kept.
+pub(crate) fn preview(
+    config: &Config,
+    profile: &UsageProfile,
+    output: &Output,
+) -> anyhow::Result<PolicySet> {
+    Ok(assemble(config, profile, output)?.1)
+}
+
+fn assemble(
+    config: &Config,
+    profile: &UsageProfile,
+    output: &Output,
+) -> anyhow::Result<(Loader, PolicySet)> {
     let mut loader = Loader::new(config)?;
     let rules = loader.rules(config, output)?;
-    let engine = loader.engine().clone();
-    let set =
-        PolicySet::new(&engine, profile, rules).map_err(|error| UsageError(error.to_string()))?;
-    Ok((engine, set))
+    let set = PolicySet::new(&loader.engine, profile, rules)
+        .map_err(|error| UsageError(error.to_string()))?;
+    Ok((loader, set))
 }
 
 /// Loads policies by configurations, one after another: what was admitted before is not admitted again.
@@ -80,6 +100,8 @@ pub(crate) struct Loader {
     admitted: BTreeMap<Key, Admitted>,
     /// The files of the last rules and what was in them.
     files: Vec<(PathBuf, Vec<u8>)>,
+    /// What the last rules reached.
+    reached: Reached,
 }
 
 /// A component, and the settings that it has read if its memory was kept: JSON, with stages and limits.
@@ -110,6 +132,7 @@ impl Loader {
             engine,
             admitted: BTreeMap::new(),
             files: Vec::new(),
+            reached: Reached::default(),
         }
     }
 
@@ -120,18 +143,22 @@ impl Loader {
     /// The rules of this configuration.
     pub(crate) fn rules(&mut self, config: &Config, output: &Output) -> anyhow::Result<Vec<Rule>> {
         self.files.clear();
+        self.reached = Reached::default();
         let mut rules = Vec::new();
         match &config.rules {
             Some(configured) => {
                 for rule in configured {
-                    rules.push(configured_rule(self, rule, output)?);
+                    rules.push(configured_rule(self, &config.policies, rule, output)?);
                 }
             }
             None => rules.extend(defaults(self, output)?),
         }
         if let Some(folder) = &config.policies.folder {
             for file in component_files(folder)? {
-                rules.push(Rule::new(from_file(self, &file, output)?));
+                let sees = config.policies.sees.as_ref();
+                let octets = self.read(&config.policies, &file, sees)?;
+                let policy = self.admit(&file.display().to_string(), &octets, output)?;
+                rules.push(Rule::new(policy));
             }
         }
         for rule in &mut rules {
@@ -150,24 +177,41 @@ impl Loader {
         output: &Output,
     ) -> anyhow::Result<Option<Vec<Rule>>> {
         let configured = config.rules.iter().flatten();
-        let shadows: Vec<_> = configured.map(|rule| rule.shadow.as_deref()).collect();
-        if shadows.iter().all(Option::is_none) {
+        let shadows: Vec<_> = configured
+            .map(|rule| (rule.shadow.as_deref(), rule.sees.as_ref()))
+            .collect();
+        if shadows.iter().all(|(shadow, _)| shadow.is_none()) {
             return Ok(None);
         }
         let mut rules = rules.to_vec();
-        for (rule, shadow) in rules.iter_mut().zip(shadows) {
+        for (rule, (shadow, sees)) in rules.iter_mut().zip(shadows) {
             if let Some(file) = shadow {
-                rule.policy = from_file(self, file, output)?;
+                let source = source(file)?;
+                self.reached
+                    .check(&self.engine, &config.policies, &source, sees)?;
+                self.files.push((file.to_owned(), source.octets.clone()));
+                rule.policy = self.admit(&source.name, &source.octets, output)?;
             }
         }
         Ok(Some(rules))
     }
 
-    fn read(&mut self, file: &Path) -> Result<Vec<u8>, UsageError> {
-        let octets = read_policy_file(file)
-            .map_err(|error| UsageError(format!("policy `{}`: {error}", file.display())))?;
-        self.files.push((file.to_owned(), octets.clone()));
-        Ok(octets)
+    /// Says that the set of the last rules became the active one: no older revision of its policies is taken from now on.
+    pub(crate) fn keep(&self) -> anyhow::Result<()> {
+        self.reached.keep()
+    }
+
+    /// A component from a file, if it meets the terms.
+    fn read(
+        &mut self,
+        config: &config::Policies,
+        file: &Path,
+        sees: Option<&Vec<String>>,
+    ) -> anyhow::Result<Vec<u8>> {
+        let source = source(file)?;
+        self.reached.approve(&self.engine, config, &source, sees)?;
+        self.files.push((file.to_owned(), source.octets.clone()));
+        Ok(source.octets)
     }
 
     /// Admits a component, unless it is admitted already.
@@ -213,8 +257,7 @@ impl Loader {
             return Ok(admitted.policy.clone());
         }
         output.progress(&format!("loading policy {name}"));
-        let policy = admit(&self.engine)
-            .map_err(|error| UsageError(format!("policy `{name}` is not admitted: {error}")))?;
+        let policy = admit(&self.engine).map_err(|error| refused(name, &error.into()))?;
         let admitted = Admitted {
             policy: policy.clone(),
             octets: octets.into(),
@@ -274,6 +317,7 @@ fn defaults(loader: &mut Loader, output: &Output) -> anyhow::Result<Vec<Rule>> {
 
 fn configured_rule(
     loader: &mut Loader,
+    config: &config::Policies,
     rule: &config::Rule,
     output: &Output,
 ) -> anyhow::Result<Rule> {
@@ -285,9 +329,20 @@ fn configured_rule(
                     names()
                 ))
             })?;
+            if let Some(sees) = &rule.sees {
+                let described = loader.engine.describe(octets);
+                let described = described.map_err(|error| refused(name, &error.into()))?;
+                if let Some(error) = not_granted(sees, &described.imports) {
+                    return Err(refused(name, &error).into());
+                }
+            }
             (name.clone(), Cow::Borrowed(octets))
         }
-        (None, Some(file)) => (file.display().to_string(), Cow::Owned(loader.read(file)?)),
+        (None, Some(file)) => {
+            let sees = rule.sees.as_ref().or(config.sees.as_ref());
+            let octets = loader.read(config, file, sees)?;
+            (file.display().to_string(), Cow::Owned(octets))
+        }
         (None, None) => {
             return Err(UsageError("a `[[policy]]` has either `name` or `file`".into()).into());
         }
@@ -325,7 +380,19 @@ pub(crate) fn named(engine: &Engine, policy: &str, output: &Output) -> anyhow::R
         );
         return Err(UsageError(text).into());
     }
-    from_file(loader, Path::new(policy), output)
+    let source = source(Path::new(policy))?;
+    loader.admit(&source.name, &source.octets, output)
+}
+
+/// What a policy says about itself, by the name of one that the program carries, or by a file; nothing of it is compiled.
+pub(crate) fn described(engine: &Engine, policy: &str) -> anyhow::Result<Description> {
+    if let Some(octets) = carried(policy) {
+        let described = engine.describe(octets);
+        return Ok(described.map_err(|error| refused(policy, &error.into()))?);
+    }
+    let source = source(Path::new(policy))?;
+    let described = engine.describe(&source.octets);
+    Ok(described.map_err(|error| refused(&source.name, &error.into()))?)
 }
 
 fn names() -> String {
@@ -344,9 +411,18 @@ fn carried(name: &str) -> Option<&'static [u8]> {
     found.map(|(_, octets)| *octets)
 }
 
-fn from_file(loader: &mut Loader, file: &Path, output: &Output) -> anyhow::Result<Policy> {
-    let octets = loader.read(file)?;
-    loader.admit(&file.display().to_string(), &octets, output)
+/// A component's file and its signatures.
+pub(crate) fn source(file: &Path) -> Result<Source, UsageError> {
+    Source::read(file).map_err(|error| UsageError(format!("policy `{}`: {error}", file.display())))
+}
+
+/// The refusal of this policy.
+pub(crate) fn refused(policy: &str, error: &ProvenanceError) -> NotAdmitted {
+    NotAdmitted {
+        policy: policy.into(),
+        code: error.code(),
+        reason: error.to_string(),
+    }
 }
 
 /// The components of a folder, by name, so that their order does not depend on the file system.

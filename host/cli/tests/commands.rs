@@ -223,6 +223,82 @@ fn a_policy_folder_that_others_may_write_is_refused() {
 }
 
 #[test]
+fn a_difference_between_components_is_what_the_new_one_asks_for() {
+    let output = run(&["policy", "diff", "preference", "pkix", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let report = json(&output);
+    assert_eq!(report["grows"], true);
+    assert_eq!(report["stages"]["added"][0], "validation");
+    assert_eq!(report["stages"]["removed"][0], "selection");
+    let added = report["imports"]["added"].to_string();
+    assert!(added.contains("presented.certificate"), "{added}");
+    let output = run(&["policy", "diff", "pkix", "pkix"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("nothing more than before"), "{text}");
+}
+
+#[test]
+fn a_key_is_secret_and_never_written_over() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("author.key");
+    let words = ["policy", "keygen", "--no-password", "--secret-key"];
+    let words = [&words[..], &[key.to_str().unwrap()]].concat();
+    assert_eq!(run(&words).status.code(), Some(0));
+    assert_eq!(
+        fs::metadata(&key).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let before = fs::read(&key).unwrap();
+    assert_eq!(run(&words).status.code(), Some(1));
+    assert_eq!(fs::read(&key).unwrap(), before);
+}
+
+#[test]
+fn several_people_sign_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = |words: &[&str]| {
+        let command = program()
+            .arg("policy")
+            .args(words)
+            .current_dir(folder.path())
+            .output();
+        command.unwrap()
+    };
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/policies/pkix.wasm");
+    fs::copy(built, folder.path().join("rule.wasm")).unwrap();
+    for key in ["a.key", "b.key"] {
+        let output = policy(&["keygen", "--no-password", "--secret-key", key]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    let config = "version = \"v1\"\n[policies]\nkeys = [\"a.pub\", \"b.pub\"]\nkeys-needed = 2\n";
+    fs::write(folder.path().join("resolvet.toml"), config).unwrap();
+    let verify = [
+        "verify",
+        "rule.wasm",
+        "--config",
+        "resolvet.toml",
+        "--format",
+        "json",
+    ];
+    policy(&["sign", "rule.wasm", "--secret-key", "a.key"]);
+    assert_eq!(json(&policy(&verify))["code"], "signatures-too-few");
+    policy(&["sign", "rule.wasm", "--secret-key", "b.key", "--join"]);
+    let report = json(&policy(&verify));
+    assert_eq!(report["keys"].as_array().unwrap().len(), 2, "{report:#}");
+    let past = [
+        "sign",
+        "rule.wasm",
+        "--secret-key",
+        "a.key",
+        "--not-after",
+        "2020-01-01T00:00:00Z",
+    ];
+    assert_eq!(policy(&past).status.code(), Some(2));
+}
+
+#[test]
 fn a_certificate_is_told_in_plain_words() {
     let lab = Lab::start(Options::new().site("example.net")).unwrap();
     let folder = tempfile::tempdir().unwrap();

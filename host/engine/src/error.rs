@@ -99,6 +99,16 @@ pub enum AdmissionError {
         /// Its name, printable characters only.
         import: String,
     },
+    /// An import of which the manifest says nothing.
+    #[error(
+        "import `{import}` is not among the manifest's `imports` ({}): the component asks for more than it says", .declared.join(", ")
+    )]
+    UndeclaredImport {
+        /// The function.
+        import: String,
+        /// What the manifest says, printable characters only.
+        declared: Vec<String>,
+    },
     /// An export that is no judgement.
     #[error(
         "export `{export}` is unknown: expected `resolvet:policy/validation`, `selection` or `privacy` in version 0.1.x"
@@ -147,6 +157,31 @@ pub enum AdmissionError {
         /// What the runtime says.
         reason: String,
     },
+}
+
+impl AdmissionError {
+    /// The reason in a word that stays: people and programs search for it.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "too-large",
+            Self::SettingsSize { .. } => "settings-size",
+            Self::NotWasm => "not-wasm",
+            Self::CoreModule => "core-module",
+            Self::Truncated { .. } => "truncated",
+            Self::Invalid { .. } => "invalid",
+            Self::ForeignImport { .. } => "foreign-import",
+            Self::UndeclaredImport { .. } => "undeclared-import",
+            Self::ForeignExport { .. } => "foreign-export",
+            Self::NoJudgement => "no-judgement",
+            Self::CustomSection { .. } => "custom-section",
+            Self::Manifest { .. } => "manifest",
+            Self::NotCompiled => "not-compiled",
+            Self::Compile(_) => "compile",
+            Self::Contract { .. } => "contract",
+            Self::Load { .. } => "load",
+        }
+    }
 }
 
 /// The compiling child failed.

@@ -5,6 +5,7 @@
 //!
 //! * [`Engine::admit`] takes a file's octets and gives a [`Policy`]: structure, imports, manifest, compilation in a child
 //!   process, authenticated cache.
+//! * [`provenance`] comes before it: signatures, freshness, high-water marks, and what a component may import.
 //! * A [`Rule`] is one configured use of a policy; a [`PolicySet`] the rules in order, each with settings that its policy
 //!   has accepted.
 //! * A [`Judge`] evaluates the active set, from many threads at once, and swaps it atomically. An [`Observer`] is told of every
@@ -28,6 +29,7 @@ mod cache;
 mod child;
 mod compiler;
 mod config;
+mod description;
 mod engine;
 mod error;
 mod evaluation;
@@ -42,6 +44,7 @@ mod manifest;
 mod observer;
 mod options;
 mod policy;
+pub mod provenance;
 pub mod record;
 mod replay;
 mod set;
@@ -54,6 +57,7 @@ mod ticker;
 mod versions;
 
 pub use child::compile_from_stdin;
+pub use description::Description;
 pub use engine::Engine;
 pub use error::{AdmissionError, CompileError, EngineError, FileError, SetError, StaleGeneration};
 pub use file::{guarded_path, read_policy_file};

@@ -13,6 +13,8 @@ const NAME_OCTETS: usize = 128;
 const DESCRIPTION_OCTETS: usize = 1_024;
 /// Entries of a list.
 const ENTRIES: usize = 32;
+/// Entries of the list of imports: more than the contract has functions.
+const IMPORTS: usize = 256;
 
 /// What a policy says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,10 @@ pub struct Manifest {
     /// The purposes that a validator judges; it is not asked about others.
     #[serde(default)]
     pub judges: Vec<Purpose>,
+    /// The interfaces (`presented`) or functions (`presented.certificate`) that it imports; no other. `None` says nothing of
+    /// it, then the imports themselves do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imports: Option<Vec<String>>,
     /// The contract that it was built for, `resolvet:policy@0.1.0`.
     pub contract: String,
 }
@@ -64,7 +70,11 @@ impl Manifest {
                 "`name` is `{name}`: expected a kebab-case word of at most {NAME_OCTETS} octets"
             ));
         }
-        let texts = [&self.version].into_iter().chain(&self.authors);
+        let imports = self.imports.as_deref().unwrap_or_default();
+        let texts = [&self.version]
+            .into_iter()
+            .chain(&self.authors)
+            .chain(imports);
         for (text, most) in texts
             .map(|text| (text, NAME_OCTETS))
             .chain([(&self.description, DESCRIPTION_OCTETS)])
@@ -80,6 +90,9 @@ impl Manifest {
             return Err(format!(
                 "`authors` and `judges` have at most {ENTRIES} entries each"
             ));
+        }
+        if imports.len() > IMPORTS {
+            return Err(format!("`imports` has at most {IMPORTS} entries"));
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use crate::{
     host,
     limits::AdmissionLimits,
     manifest::{MANIFEST_SECTION, Manifest},
+    provenance::covers,
     text::printable,
 };
 
@@ -104,6 +105,15 @@ pub(crate) fn read(file: &[u8], limits: &AdmissionLimits) -> Result<Structure, A
         return Err(manifest_error(
             "`judges` is empty: a validator says which purposes it judges".into(),
         ));
+    }
+    if let Some(declared) = &manifest.imports {
+        let undeclared = imports.iter().find(|import| !covers(declared, import));
+        if let Some(import) = undeclared {
+            return Err(AdmissionError::UndeclaredImport {
+                import: import.clone(),
+                declared: declared.clone(),
+            });
+        }
     }
     Ok(Structure {
         manifest,

@@ -1,6 +1,12 @@
 //! Dates in headers and in JSON, as seconds since 1970.
 
+use alloc::string::{String, ToString as _};
+use core::time::Duration;
+
 use der::DateTime;
+
+/// The last second of the year 9999.
+const LAST: u64 = 253_402_300_799;
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -66,6 +72,13 @@ pub fn rfc3339(text: &str) -> Option<u64> {
         second.min(59), // a leap second (RFC 3339 section 5.7) counts as the one before it
     )?;
     u64::try_from(i64::try_from(local).ok()?.checked_sub(offset)?).ok()
+}
+
+/// Writes a date and time of RFC 3339 in UTC: `2027-01-31T00:00:00Z`. What lies after 9999 is written as its last second.
+#[must_use]
+pub fn to_rfc3339(seconds: u64) -> String {
+    let time = DateTime::from_unix_duration(Duration::from_secs(seconds.min(LAST)));
+    time.map_or_else(|_| String::new(), |time| time.to_string())
 }
 
 fn number(text: &str) -> Option<u16> {

@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf};
 use clap::{Args, Subcommand};
 use resolvet_proto::{certificate::privacy::DEFAULT_OID, discovery::DomainName};
 
-use super::TokenArguments;
+use super::{PolicyTrust, TokenArguments};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PublishCommand {
@@ -100,6 +100,8 @@ pub(crate) struct EstContent {
     /// Folder of more policies.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) policies: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) policy_trust: PolicyTrust,
 }
 
 #[derive(Debug, Args)]

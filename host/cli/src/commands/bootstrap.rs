@@ -80,6 +80,7 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
         None => Config::default(),
     };
     config.policies.folder = arguments.policies.clone().or(config.policies.folder);
+    config.policies.trusting(arguments.policy_trust.clone());
     let resolver = journey::resolver(arguments.resolver, config.network.resolver.as_deref())?;
     let folder = enrolled::folder(arguments.store.as_deref())?;
     // What is wrong with them is said before anything else is done.

@@ -62,7 +62,7 @@ fn check(file: &Path, output: &Output) -> anyhow::Result<()> {
             .map_err(|e| UsageError(format!("`network.revocation-lists`: {e}")))?;
     }
     keys::store(&config.keys, &TokenArguments::default(), None)?;
-    let (_, set) = policies::load(&config, &profile, output)?;
+    let set = policies::preview(&config, &profile, output)?;
     let names: Vec<String> = set
         .rules()
         .iter()

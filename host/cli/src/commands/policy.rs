@@ -1,16 +1,24 @@
-//! `resolvet policy list|run|cases|reload|replay`.
+//! `resolvet policy list|run|cases|reload|replay|diff|keygen|sign|verify`.
 
 pub(crate) mod cases;
+mod diff;
+mod keygen;
 mod list;
 mod reload;
 mod replay;
 mod run;
+mod sign;
+mod verify;
 
 use crate::{args::PolicyCommand, exit::Exit, output::Output};
 
 pub(super) fn run(command: PolicyCommand, output: &Output) -> anyhow::Result<Exit> {
     match command {
-        PolicyCommand::List { config, policies } => list::run(config.as_deref(), policies, output),
+        PolicyCommand::List {
+            config,
+            policies,
+            trust,
+        } => list::run(config.as_deref(), policies, trust, output),
         PolicyCommand::Run {
             policy,
             request,
@@ -20,5 +28,13 @@ pub(super) fn run(command: PolicyCommand, output: &Output) -> anyhow::Result<Exi
         PolicyCommand::Reload { control } => reload::run(&control, output),
         PolicyCommand::Replay { logs, with } => replay::run(&logs, &with, output),
         PolicyCommand::Cases { policy, folder } => cases::run(&policy, &folder, output),
+        PolicyCommand::Diff { old, new } => diff::run(&old, &new, output),
+        PolicyCommand::Keygen(arguments) => keygen::run(&arguments, output),
+        PolicyCommand::Sign(arguments) => sign::run(&arguments, output),
+        PolicyCommand::Verify {
+            file,
+            config,
+            trust,
+        } => verify::run(&file, config.as_deref(), trust, output),
     }
 }

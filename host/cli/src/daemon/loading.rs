@@ -113,8 +113,9 @@ impl Loading {
         Ok(sets)
     }
 
-    /// Makes this set the one that the next start has, whatever happens.
+    /// Makes this set the one that the next start has, whatever happens. No older revision of its policies is taken from now on.
     pub(super) fn keep(&mut self, set: &PolicySet) -> anyhow::Result<()> {
+        self.loader.keep()?;
         if let Some(kept) = &self.kept {
             kept.save(set.rules(), &self.loader)?;
         }

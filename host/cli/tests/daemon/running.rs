@@ -82,7 +82,7 @@ impl Home {
         let text = format!(
             "version = \"v1\"\n[network]\nresolver = \"{}\"\ntrust-anchors = \"anchors.pem\"\nend-entity = [\"example.net.end-entity.pem\"]\n{network}\n\
              [daemon]\ndomain = \"example.net\"\nlisten = [\"127.0.0.1:0\"]\ncontrol = \"control/socket\"\nstate = \"state\"\nwatch = {}\n\
-             [policies]\nfolder = \"policies\"\n{policies}",
+             [policies]\nfolder = \"policies\"\nsignature-required = false\n{policies}",
             self.lab.resolver(),
             self.watch
         );

@@ -41,7 +41,7 @@ pub use enroller::{Device, Enrolled, Enroller, Person};
 pub use error::{EnrolError, EnrolErrorKind, ProofError};
 pub use keys::{
     DeviceKey, KeyError, KeyLocation, KeyPlace, KeyStore, Pin, PinEntry, PinError, TokenUri,
-    TokenUriError,
+    TokenUriError, read_secret_file,
 };
 pub use locate::{EstLocation, Interfaces, Link, LinkError, Search};
 pub use membership::{Membership, Present};

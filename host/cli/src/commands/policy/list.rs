@@ -7,7 +7,9 @@ use resolvet_engine::Rule;
 use resolvet_proto::judgement::{Digest, Mode, Purpose, Role, Stage, UsageProfile};
 use serde::Serialize;
 
-use crate::{config::Config, exit::Exit, output::Output, policies, report::VERSION};
+use crate::{
+    args::PolicyTrust, config::Config, exit::Exit, output::Output, policies, report::VERSION,
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -35,12 +37,14 @@ struct PolicyReport {
 pub(super) fn run(
     config: Option<&Path>,
     folder: Option<PathBuf>,
+    trust: PolicyTrust,
     output: &Output,
 ) -> anyhow::Result<Exit> {
     let mut config = config.map(Config::read).transpose()?.unwrap_or_default();
     config.policies.folder = folder.or(config.policies.folder);
+    config.policies.trusting(trust);
     // Listing needs no authority.
-    let (_, set) = policies::load(&config, &UsageProfile::Opportunistic, output)?;
+    let set = policies::preview(&config, &UsageProfile::Opportunistic, output)?;
     let policies: Vec<PolicyReport> = set.rules().iter().map(report).collect();
     if output.is_json() {
         output.document(&ListReport {

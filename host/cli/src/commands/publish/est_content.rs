@@ -93,6 +93,7 @@ pub(super) async fn run(arguments: EstContent, output: &Output) -> anyhow::Resul
         None => Config::default(),
     };
     config.policies.folder = arguments.policies.clone().or(config.policies.folder);
+    config.policies.trusting(arguments.policy_trust.clone());
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
     let policies = Policies::new(&engine, set);
     let now = now();

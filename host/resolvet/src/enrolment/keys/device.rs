@@ -39,7 +39,7 @@ impl DeviceKey {
     /// # Errors
     /// The file cannot be read, somebody else may read it too, or it holds no key that can be used.
     pub fn read(path: &Path) -> Result<Self, KeyError> {
-        let text = file::read(path, FILE_OCTETS)?;
+        let text = file::read_secret_file(path, FILE_OCTETS)?;
         let key = PrivateKeyDer::from_pem_slice(&text).map_err(|error| KeyError::Content {
             path: path.to_owned(),
             reason: error.to_string(),

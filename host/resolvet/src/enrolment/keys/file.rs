@@ -14,7 +14,10 @@ use super::KeyError;
 
 /// Reads a file of at most `limit` octets that belongs to this process's user or to root, and that nobody else may read or
 /// write (mode 0600).
-pub(super) fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+///
+/// # Errors
+/// The file cannot be read, or somebody else could have read or written it.
+pub fn read_secret_file(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let failed = |reason: io::Error| KeyError::Read {
         path: path.to_owned(),
         reason,
@@ -76,11 +79,11 @@ mod tests {
         let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         for closed in [0o600, 0o400, 0o700] {
             mode(closed);
-            assert_eq!(*read(&path, 6).unwrap(), b"secret");
+            assert_eq!(*read_secret_file(&path, 6).unwrap(), b"secret");
         }
         for open in [0o640, 0o604, 0o620, 0o602, 0o610, 0o644, 0o666] {
             mode(open);
-            let error = read(&path, 6).unwrap_err();
+            let error = read_secret_file(&path, 6).unwrap_err();
             assert!(
                 matches!(error, KeyError::Mode { mode, .. } if mode == open),
                 "{error}"
@@ -111,14 +114,14 @@ mod tests {
     #[test]
     fn only_regular_files_of_bounded_size_are_read() {
         let folder = tempfile::tempdir().unwrap();
-        let error = read(folder.path(), 6).unwrap_err();
+        let error = read_secret_file(folder.path(), 6).unwrap_err();
         assert!(matches!(error, KeyError::NotAFile { .. }), "{error}");
         let path = folder.path().join("key");
-        let error = read(&path, 6).unwrap_err();
+        let error = read_secret_file(&path, 6).unwrap_err();
         assert!(matches!(error, KeyError::Read { .. }), "{error}");
         fs::write(&path, b"secrets").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        let error = read(&path, 6).unwrap_err();
+        let error = read_secret_file(&path, 6).unwrap_err();
         assert!(
             matches!(error, KeyError::TooLarge { limit: 6, .. }),
             "{error}"

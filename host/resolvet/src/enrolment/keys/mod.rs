@@ -19,6 +19,7 @@ use resolvet_proto::judgement::Der;
 
 pub use device::DeviceKey;
 pub use error::KeyError;
+pub use file::read_secret_file;
 pub use pin::{Pin, PinEntry, PinError};
 pub use uri::{TokenUri, TokenUriError};
 
@@ -169,7 +170,7 @@ impl KeyStore {
             return Ok(self.open(&KeyLocation::Token(Box::new(uri)))?);
         }
         let path = store.key_path(handle);
-        Ok(DeviceKey::from_pkcs8(&file::read(
+        Ok(DeviceKey::from_pkcs8(&read_secret_file(
             &path,
             device::FILE_OCTETS,
         )?)?)

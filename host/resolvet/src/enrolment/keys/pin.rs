@@ -57,7 +57,7 @@ impl Pin {
 
     /// The first line of a file that nobody else may read (`pin-source`, RFC 7512 section 2.4).
     pub(super) fn read(path: &Path) -> Result<Self, PinError> {
-        let octets = file::read(path, FILE_OCTETS);
+        let octets = file::read_secret_file(path, FILE_OCTETS);
         let octets = octets.map_err(|error| PinError::File(Box::new(error)))?;
         let line = octets.split(|&octet| octet == b'\n').next();
         let line = line.unwrap_or_default();

@@ -1,0 +1,150 @@
+//! Arguments of `resolvet policy`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use resolvet_proto::date;
+
+use super::Control;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// List the policies of the configuration in the order in which they are evaluated.
+    List {
+        /// Configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Folder of more policies.
+        #[arg(long, value_name = "FOLDER")]
+        policies: Option<PathBuf>,
+        #[command(flatten)]
+        trust: PolicyTrust,
+    },
+    /// Evaluate a policy over requests: JSON Lines in, one answer a line out.
+    ///
+    /// Each line is a request in the form that a policy's cases have, or `{"request": …, "settings": …}`. The answer is
+    /// the verdict or ranking as JSON, `{"fault": …}` when the policy failed, or `{"error": …}` when the line is no
+    /// request. Exit code 6 when there was a fault, 1 when there was an error, else 0.
+    Run {
+        /// A built-in policy's name (pkix, preference, privacy) or a component's file.
+        policy: String,
+        /// Requests; `-` is standard input.
+        #[arg(long, value_name = "FILE|-")]
+        request: PathBuf,
+        /// Settings: a file of JSON, or JSON that begins with `{`.
+        #[arg(long, value_name = "FILE|JSON")]
+        settings: Option<String>,
+        /// Which judgement, for a policy that makes several.
+        #[arg(long, value_enum)]
+        stage: Option<StageName>,
+    },
+    /// Have the daemon load configuration and policies anew: all of it, or, when anything is refused, nothing.
+    Reload {
+        #[command(flatten)]
+        control: Control,
+    },
+    /// Ask other policies what a log recorded, and say which decisions would change and by which findings.
+    ///
+    /// The log needs whole requests (`record = "full"` in `[decisions]`). Settings, limits, mode and role are the recorded
+    /// ones; what other policies answered is taken from the log. Exit code 0 when nothing would change, 1 when a decision
+    /// would, or a line could not be read; 6 when a policy failed that did not before.
+    Replay {
+        /// The log; several are read one after the other.
+        #[arg(required = true, value_name = "LOG")]
+        logs: Vec<PathBuf>,
+        /// A policy that takes the place of the recorded one of its name, or is added as a restriction: a built-in
+        /// policy's name or a component's file. May be given more than once.
+        #[arg(long, required = true, value_name = "POLICY")]
+        with: Vec<String>,
+    },
+    /// Run the cases of a policy in the sandbox: files of settings, request and expected answer.
+    Cases {
+        /// A built-in policy's name or a component's file.
+        policy: String,
+        /// Folder of *.json files.
+        folder: PathBuf,
+    },
+    /// Compare two components, without running them: what the new one can see, judges and weighs beside the old one.
+    Diff {
+        /// A built-in policy's name or a component's file.
+        old: String,
+        /// The same.
+        new: String,
+    },
+    /// Make a pair of keys that sign policies, in minisign's form.
+    Keygen(KeygenArguments),
+    /// Sign a component: its octets, a revision and an end. The signature is written beside it, in minisign's form.
+    Sign(SignArguments),
+    /// Say who signed a component, which revision it is and until when, or why it would be refused.
+    Verify {
+        /// The component's file. Its signatures are FILE.minisig and FILE.*.minisig.
+        file: PathBuf,
+        /// Configuration file, for its keys.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        trust: PolicyTrust,
+    },
+}
+
+/// Whom policies from files are believed by.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PolicyTrust {
+    /// Public key of minisign by which policies from files are signed, or its file; may be given more than once. Any one
+    /// suffices, unless the configuration says `keys-needed`.
+    #[arg(long, value_name = "KEY|FILE")]
+    pub(crate) policy_key: Vec<String>,
+    /// Take policies from files without a signature.
+    #[arg(long, conflicts_with = "policy_key")]
+    pub(crate) unsigned_policies: bool,
+}
+
+/// Which keys are made.
+#[derive(Debug, Args)]
+pub(crate) struct KeygenArguments {
+    /// File of the secret key, made with mode 0600.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_key: PathBuf,
+    /// File of the public key. Default: that of the secret key, with the ending `.pub`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public_key: Option<PathBuf>,
+    /// File descriptor whose first line is the password that protects the secret key. Default: ask on the terminal.
+    #[arg(long, value_name = "N")]
+    pub(crate) password_fd: Option<u32>,
+    /// Protect the secret key by nothing but its file's mode.
+    #[arg(long, conflicts_with = "password_fd")]
+    pub(crate) no_password: bool,
+}
+
+/// What is signed, and with what.
+#[derive(Debug, Args)]
+pub(crate) struct SignArguments {
+    /// The component's file.
+    pub(crate) file: PathBuf,
+    /// File of the secret key, of this program or of minisign.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_key: PathBuf,
+    /// File descriptor whose first line is the key's password. Default: ask on the terminal, when the key has one.
+    #[arg(long, value_name = "N")]
+    pub(crate) password_fd: Option<u32>,
+    /// A number that is higher than that of the version before: a host takes no lower one. Default: the seconds since 1970.
+    #[arg(long, value_name = "N")]
+    pub(crate) revision: Option<u64>,
+    /// The last moment at which a host admits it, `2027-01-31T00:00:00Z`. Default: in 90 days.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) not_after: Option<u64>,
+    /// Sign what the signature FILE.minisig says already, as a further person; the signature becomes FILE.KEY.minisig.
+    #[arg(long, conflicts_with_all = ["revision", "not_after"])]
+    pub(crate) join: bool,
+}
+
+fn moment(text: &str) -> Result<u64, String> {
+    date::rfc3339(text).ok_or_else(|| "expected a time such as 2027-01-31T00:00:00Z".into())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StageName {
+    Validation,
+    Selection,
+    Privacy,
+}

@@ -1,0 +1,79 @@
+//! `resolvet policy keygen`.
+
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use minisign::KeyPair;
+use resolvet_engine::provenance::VerificationKey;
+use serde::Serialize;
+
+use super::sign::text;
+use crate::{args::KeygenArguments, exit::Exit, output::Output, password, report::VERSION};
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct KeygenReport {
+    version: u32,
+    key: String,
+    public_key: String,
+    secret_key_file: PathBuf,
+    public_key_file: PathBuf,
+}
+
+pub(super) fn run(arguments: &KeygenArguments, output: &Output) -> anyhow::Result<Exit> {
+    let secret = &arguments.secret_key;
+    let public = arguments.public_key.clone();
+    let public = public.unwrap_or_else(|| secret.with_extension("pub"));
+    let pair = match arguments.no_password {
+        true => KeyPair::generate_unencrypted_keypair(),
+        false => {
+            let password = password::of_key(secret, arguments.password_fd, true)?;
+            output.progress("stretching the password");
+            KeyPair::generate_encrypted_keypair(Some(text(&password)?))
+        }
+    };
+    let pair = pair.context("no pair of keys can be made")?;
+    let encoded = pair.pk.to_base64();
+    let key = VerificationKey::parse(&encoded).context("the key that was made is none")?;
+    let id = key.id();
+    let secret_text = pair
+        .sk
+        .to_box(Some(&format!("secret key {id} of resolvet policy keygen")))
+        .context("the secret key has no form")?
+        .into_string();
+    write_new(secret, secret_text.as_bytes(), 0o600)?;
+    let public_text = format!("untrusted comment: minisign public key {id}\n{encoded}\n");
+    write_new(&public, public_text.as_bytes(), 0o644)?;
+    if output.is_json() {
+        output.document(&KeygenReport {
+            version: VERSION,
+            key: id.to_string(),
+            public_key: encoded,
+            secret_key_file: secret.clone(),
+            public_key_file: public,
+        })?;
+        return Ok(Exit::Done);
+    }
+    output.line(&format!("key {id}: {encoded}"))?;
+    output.line(&format!("secret key in {}", secret.display()))?;
+    output.line(&format!("public key in {}", public.display()))?;
+    Ok(Exit::Done)
+}
+
+/// Writes a file that was not there: a key is never written over another.
+fn write_new(path: &Path, octets: &[u8], mode: u32) -> anyhow::Result<()> {
+    let named = || format!("`{}` cannot be written", path.display());
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .with_context(named)?;
+    file.write_all(octets).with_context(named)?;
+    file.sync_all().with_context(named)
+}

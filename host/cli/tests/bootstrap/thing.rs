@@ -136,7 +136,11 @@ fn a_dry_run_of_a_thing_says_whom_it_would_ask_and_where_its_keys_are() {
         "--format",
         "json",
     ]));
-    assert_eq!(plan["keys"][1]["place"], place, "{plan:#}");
+    assert_eq!(
+        plan["keys"][1]["place"],
+        format!("{place};type=private"),
+        "{plan:#}"
+    );
     assert_eq!(plan["keys"][1]["pin"], "from file descriptor 0");
     let said = text(&thing.join(&["--dry-run"]));
     let order = [

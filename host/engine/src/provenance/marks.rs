@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read as _, Write as _},
+    io::{self, ErrorKind, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -74,7 +74,7 @@ impl Marks {
     pub fn get(&self, name: &str) -> Result<Option<Mark>, MarksError> {
         let path = self.path(name);
         let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(at(&path))?,
         };
         private(&path)?;
@@ -180,10 +180,14 @@ impl Marks {
             path: path.clone(),
             reason: error.to_string(),
         })?;
+        // What a crash left is not written into: it may be another's, or have another mode.
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(at(&beside)(error)),
+            _ => {}
+        }
         let mut file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(&beside)
             .map_err(at(&beside))?;

@@ -18,18 +18,6 @@ use resolvet_tests::lab::ca::Fault;
 use crate::encrypted::Place;
 use crate::process::free_address;
 
-/// What is wrong, and the code of the finding that says so. Without a fault it was revoked.
-const FAULTS: [(Option<Fault>, &str); 9] = [
-    (Some(Fault::Expired), "expired"),
-    (Some(Fault::NotYetValid), "not-yet-valid"),
-    (Some(Fault::WrongName), "name-mismatch"),
-    (Some(Fault::WrongIssuer), "signature-invalid"),
-    (Some(Fault::NotConveyed), "conveyed-mismatch"),
-    (Some(Fault::NoSrvId), "conveyed-without-srv-id"),
-    (Some(Fault::SelfSigned), "issuer-unknown"),
-    (Some(Fault::NoIntermediate), "issuer-unknown"),
-    (None, "revoked"),
-];
 /// What is told where possession was not proved.
 const NO_PROOF: &str = "did not prove possession of its certificate's key";
 /// The exit code of nothing authenticated.
@@ -38,7 +26,7 @@ const NOT_AUTHENTICATED: i32 = 5;
 /// Each fault is refused. Then a good certificate of the same authority, at the same place, is taken.
 fn each_fault<S>(transport: Transport, start: impl Fn(&Place) -> Result<S>) -> Result<()> {
     let mut place = Place::new(transport)?;
-    for (fault, code) in FAULTS {
+    for (fault, code) in Fault::REFUSED {
         place.present(fault)?;
         if fault.is_none() {
             place.revoke()?;

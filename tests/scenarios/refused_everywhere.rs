@@ -19,19 +19,6 @@ const TRANSPORTS: [Transport; 5] = [
     Transport::Dtls,
 ];
 
-/// What is wrong, and the code of the finding that says so. Without a fault of the certificate it was revoked.
-const FAULTS: [(Option<Fault>, &str); 9] = [
-    (Some(Fault::Expired), "expired"),
-    (Some(Fault::NotYetValid), "not-yet-valid"),
-    (Some(Fault::WrongName), "name-mismatch"),
-    (Some(Fault::WrongIssuer), "signature-invalid"),
-    (Some(Fault::NotConveyed), "conveyed-mismatch"),
-    (Some(Fault::NoSrvId), "conveyed-without-srv-id"),
-    (Some(Fault::SelfSigned), "issuer-unknown"),
-    (Some(Fault::NoIntermediate), "issuer-unknown"),
-    (None, "revoked"),
-];
-
 fn lab(fault: Option<Fault>) -> Lab {
     let leaf = Leaf::good("example.net");
     let leaf = match fault {
@@ -80,7 +67,7 @@ async fn probes(lab: &Lab, journey: Journey<'_>) -> Vec<(Transport, Probe)> {
 
 #[tokio::test]
 async fn every_fault_of_the_certificate_is_refused_over_every_transport() {
-    for (fault, code) in FAULTS {
+    for (fault, code) in Fault::REFUSED {
         let lab = lab(fault);
         let mut journey = Journey::new(&lab);
         if fault.is_none() {

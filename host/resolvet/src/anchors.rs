@@ -12,7 +12,7 @@ use resolvet_proto::{
 };
 use rustls_pki_types::{
     CertificateDer, CertificateRevocationListDer,
-    pem::{self, PemObject as _},
+    pem::{self, PemObject},
 };
 use thiserror::Error;
 
@@ -86,18 +86,7 @@ pub enum AnchorsError {
 /// # Errors
 /// [`AnchorsError`]; a file with no certificate is an error too.
 pub fn certificates(path: &Path) -> Result<Vec<Der>, AnchorsError> {
-    let octets = read(path)?;
-    let ders: Vec<Der> = if octets.first() == Some(&0x30) {
-        vec![octets.into()]
-    } else {
-        CertificateDer::pem_slice_iter(&octets)
-            .map(|der| der.map(|der| der.as_ref().into()))
-            .collect::<Result<_, _>>()
-            .map_err(|source| AnchorsError::Pem {
-                path: path.into(),
-                source,
-            })?
-    };
+    let ders = ders::<CertificateDer<'static>>(path)?;
     if ders.is_empty() {
         return Err(AnchorsError::Empty { path: path.into() });
     }
@@ -116,22 +105,26 @@ pub fn certificates(path: &Path) -> Result<Vec<Der>, AnchorsError> {
 /// # Errors
 /// [`AnchorsError`]; a file with no list is an error too.
 pub fn revocation_lists(path: &Path) -> Result<Vec<Der>, AnchorsError> {
-    let octets = read(path)?;
-    let lists: Vec<Der> = if octets.first() == Some(&0x30) {
-        vec![octets.into()]
-    } else {
-        CertificateRevocationListDer::pem_slice_iter(&octets)
-            .map(|der| der.map(|der| der.as_ref().into()))
-            .collect::<Result<_, _>>()
-            .map_err(|source| AnchorsError::Pem {
-                path: path.into(),
-                source,
-            })?
-    };
+    let lists = ders::<CertificateRevocationListDer<'static>>(path)?;
     if lists.is_empty() {
         return Err(AnchorsError::NoList { path: path.into() });
     }
     Ok(lists)
+}
+
+/// What a file has of this kind: one value in DER, or any number in PEM.
+fn ders<T: PemObject + AsRef<[u8]>>(path: &Path) -> Result<Vec<Der>, AnchorsError> {
+    let octets = read(path)?;
+    if octets.first() == Some(&0x30) {
+        return Ok(vec![octets.into()]);
+    }
+    T::pem_slice_iter(&octets)
+        .map(|der| der.map(|der| der.as_ref().into()))
+        .collect::<Result<_, _>>()
+        .map_err(|source| AnchorsError::Pem {
+            path: path.into(),
+            source,
+        })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, AnchorsError> {

@@ -379,13 +379,7 @@ impl Enroller {
         network: &NetworkName,
         progress: &mut (dyn FnMut(&Step) + Send),
     ) -> Result<Enrolment, EnrolError> {
-        let stored = store.load(network)?;
-        let stored = stored.ok_or_else(|| EnrolError::NotEnrolled {
-            network: network.clone(),
-        })?;
-        let enroller = self.of(&stored);
-        let mut journey = enroller.returning(stored)?;
-        let mut driver = Driver::new(enroller, Place::named(store, network))?;
+        let (mut journey, mut driver) = self.back_to(store, network)?;
         driver.domain = journey.enrolment().authentication_domain_name.clone();
         driver.run(&mut journey, Event::Renew, progress).await?;
         Ok(journey.enrolment().clone())
@@ -404,18 +398,27 @@ impl Enroller {
         user: Option<User>,
         progress: &mut (dyn FnMut(&Step) + Send),
     ) -> Result<Enrolment, EnrolError> {
+        let (mut journey, mut driver) = self.back_to(store, network)?;
+        driver.again = true;
+        driver.user = user.filter(|_| self.login.is_none());
+        driver.run(&mut journey, Event::Renew, progress).await?;
+        Ok(journey.enrolment().clone())
+    }
+
+    /// The journey back to a stored enrolment's network, and what drives it.
+    fn back_to(
+        &self,
+        store: &Store,
+        network: &NetworkName,
+    ) -> Result<(Reattachment, Driver), EnrolError> {
         let stored = store.load(network)?;
         let stored = stored.ok_or_else(|| EnrolError::NotEnrolled {
             network: network.clone(),
         })?;
         let enroller = self.of(&stored);
-        let mut journey = enroller.returning(stored)?;
-        let user = user.filter(|_| enroller.login.is_none());
-        let mut driver = Driver::new(enroller, Place::named(store, network))?;
-        driver.again = true;
-        driver.user = user;
-        driver.run(&mut journey, Event::Renew, progress).await?;
-        Ok(journey.enrolment().clone())
+        let journey = enroller.returning(stored)?;
+        let driver = Driver::new(enroller, Place::named(store, network))?;
+        Ok((journey, driver))
     }
 
     /// What asks the server of this enrolment again.

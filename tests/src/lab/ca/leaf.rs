@@ -47,6 +47,19 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// What every client refuses, and the code of the finding that says so. Without a fault it was revoked.
+    pub const REFUSED: [(Option<Self>, &str); 9] = [
+        (Some(Self::Expired), "expired"),
+        (Some(Self::NotYetValid), "not-yet-valid"),
+        (Some(Self::WrongName), "name-mismatch"),
+        (Some(Self::WrongIssuer), "signature-invalid"),
+        (Some(Self::NotConveyed), "conveyed-mismatch"),
+        (Some(Self::NoSrvId), "conveyed-without-srv-id"),
+        (Some(Self::SelfSigned), "issuer-unknown"),
+        (Some(Self::NoIntermediate), "issuer-unknown"),
+        (None, "revoked"),
+    ];
+
     /// Every fault.
     pub const EVERY: [Self; 14] = [
         Self::Expired,

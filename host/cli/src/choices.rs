@@ -189,6 +189,7 @@ mod tests {
         session::Failure {
             kind,
             message: String::new(),
+            decision: None,
             reference: String::new(),
             retry_after: 0,
         }

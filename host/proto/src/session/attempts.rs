@@ -6,11 +6,11 @@ use super::{
     ConnectionFailure, ConnectionFailureKind, Failure, FailureKind, Session, Step, Timestamp,
     WithdrawReason,
     limits::{AVOIDED, QUIC_AVOIDED, REPETITIONS},
-    machine::Peer,
+    machine::{Peer, Worst},
     race::{Progress, Runner},
 };
 use crate::judgement::{
-    Answer, Digest, Judgement, Outcome, Presented, Server, Stage, Transport, Verdict,
+    Answer, DecisionId, Digest, Judgement, Outcome, Presented, Server, Stage, Transport, Verdict,
 };
 
 impl Session {
@@ -207,7 +207,8 @@ impl Session {
         let (kind, reason) = match (judgement.outcome, judgement.stage) {
             (Outcome::Accepted, _) => return None,
             (Outcome::Faulted, _) => {
-                self.worsen(
+                self.worsen_by(
+                    Some(judgement.id()),
                     FailureKind::PolicyFault,
                     format!("{who}: a policy failed at {stage}"),
                 );
@@ -232,7 +233,7 @@ impl Session {
         });
         let why =
             why.unwrap_or_else(|| format!("{stage} ended with `{}`", judgement.outcome.as_str()));
-        self.worsen(kind, format!("{who}: {why}"));
+        self.worsen_by(Some(judgement.id()), kind, format!("{who}: {why}"));
         Some(reason)
     }
 
@@ -277,11 +278,28 @@ impl Session {
         message: impl Into<alloc::string::String>,
         now: Timestamp,
     ) {
-        self.worsen(kind, message);
-        let (kind, message) = self
-            .worst
-            .take()
-            .unwrap_or((kind, "no server is left".into()));
+        self.end_by(None, kind, message, now);
+    }
+
+    /// As [`Session::end`], by this decision.
+    pub(super) fn end_by(
+        &mut self,
+        decision: Option<DecisionId>,
+        kind: FailureKind,
+        message: impl Into<alloc::string::String>,
+        now: Timestamp,
+    ) {
+        self.worsen_by(decision, kind, message);
+        let worst = self.worst.take().unwrap_or(Worst {
+            kind,
+            message: "no server is left".into(),
+            decision: None,
+        });
+        let Worst {
+            kind,
+            message,
+            decision,
+        } = worst;
         let (reference, retry_after) = match kind {
             FailureKind::ConnectionFailed => ("RFC 8310 5.1", self.backoff()),
             // The same evidence would be refused again; new evidence comes with new records at the earliest.
@@ -295,6 +313,7 @@ impl Session {
             Failure {
                 kind,
                 message,
+                decision,
                 reference,
                 retry_after,
             },

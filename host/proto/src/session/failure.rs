@@ -4,6 +4,8 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
+use crate::judgement::DecisionId;
+
 /// The most telling reason why there is no server. Several things may have gone wrong: the greatest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -50,6 +52,9 @@ pub struct Failure {
     pub kind: FailureKind,
     /// One sentence for a person.
     pub message: String,
+    /// The decision that it rests on, by which a log of decisions has all of it; none where no policy decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionId>,
     /// The paragraph of the standard; empty where none asks for it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reference: String,

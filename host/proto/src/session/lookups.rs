@@ -339,6 +339,7 @@ impl Session {
             let failure = Failure {
                 kind: FailureKind::Downgrade,
                 message,
+                decision: None,
                 reference: note.reference.clone(),
                 retry_after: self.wait(),
             };
@@ -353,6 +354,7 @@ impl Session {
                     "no encrypted DNS server was discovered {subject}{}",
                     why.unwrap_or_default()
                 ),
+                decision: None,
                 reference: "draft-reddy-dprive-bootstrap-dns-server-04 6".into(),
                 retry_after: self.wait(),
             }

@@ -22,8 +22,17 @@ use super::{
 };
 use crate::{
     discovery::{Discovered, DomainName, Plan, Question, Resolution},
-    judgement::{Purpose, ReferenceId, Request, Server},
+    judgement::{DecisionId, Purpose, ReferenceId, Request, Server},
 };
+
+/// Something that went wrong.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Worst {
+    pub(super) kind: FailureKind,
+    pub(super) message: String,
+    /// What decided it, where policies did.
+    pub(super) decision: Option<DecisionId>,
+}
 
 /// Where a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -92,7 +101,7 @@ pub struct Session {
     /// A vetted server that waits for discovery or selection to be repeated.
     pub(super) held: Option<Held>,
     /// The most telling thing that went wrong since the last vetted server.
-    pub(super) worst: Option<(FailureKind, String)>,
+    pub(super) worst: Option<Worst>,
     /// Why the first candidate since then was passed over that was.
     pub(super) passed_over: Option<String>,
     actions: VecDeque<Action>,
@@ -395,8 +404,22 @@ impl Session {
 
     /// Remembers what went wrong when it tells more than what did before.
     pub(super) fn worsen(&mut self, kind: FailureKind, message: impl Into<String>) {
-        if self.worst.as_ref().is_none_or(|(worst, _)| kind > *worst) {
-            self.worst = Some((kind, message.into()));
+        self.worsen_by(None, kind, message);
+    }
+
+    /// As [`Session::worsen`], by this decision.
+    pub(super) fn worsen_by(
+        &mut self,
+        decision: Option<DecisionId>,
+        kind: FailureKind,
+        message: impl Into<String>,
+    ) {
+        if self.worst.as_ref().is_none_or(|worst| kind > worst.kind) {
+            self.worst = Some(Worst {
+                kind,
+                message: message.into(),
+                decision,
+            });
         }
     }
 

@@ -167,15 +167,9 @@ impl Session {
             return self.settle(now);
         }
         // What was not tried tells less than what was.
-        let passed_over = self.passed_over.take();
-        let (kind, message) = self.worst.take().unwrap_or_else(|| {
-            let nothing = || "no candidate is left to be tried".to_string();
-            (
-                FailureKind::ConnectionFailed,
-                passed_over.unwrap_or_else(nothing),
-            )
-        });
-        self.end(kind, message, now);
+        let nothing = || "no candidate is left to be tried".to_string();
+        let message = self.passed_over.take().unwrap_or_else(nothing);
+        self.end(FailureKind::ConnectionFailed, message, now);
     }
 
     /// When the next attempt may begin; `None` while something else must end before, or none is left.

@@ -71,11 +71,14 @@ impl Session {
         let count = self.discovered.candidates.len();
         match judgement.outcome {
             Outcome::Faulted => {
-                return self.end(FailureKind::PolicyFault, "a selector failed", now);
+                let decision = Some(judgement.id());
+                let kind = FailureKind::PolicyFault;
+                return self.end_by(decision, kind, "a selector failed", now);
             }
             Outcome::Rejected | Outcome::NoAuthority => {
                 let message = format!("the selectors left none of {count} candidates");
-                return self.end(FailureKind::SelectionRefused, message, now);
+                let decision = Some(judgement.id());
+                return self.end_by(decision, FailureKind::SelectionRefused, message, now);
             }
             Outcome::Accepted => {}
         }

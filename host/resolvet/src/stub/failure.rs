@@ -22,6 +22,12 @@ pub(super) fn of_query(error: &QueryError) -> ExtendedError {
 
 /// What the client is told while no server is vetted.
 pub(super) fn of_attachment(error: &AttachError) -> ExtendedError {
+    // Before the sentence, which may be cut.
+    let decision = match error {
+        AttachError::Failed(failure) => failure.decision,
+        _ => None,
+    };
+    let decision = decision.map_or_else(String::new, |id| format!(" (decision {id})"));
     let (code, word) = match error {
         AttachError::Failed(failure) => (
             match failure.kind {
@@ -34,7 +40,10 @@ pub(super) fn of_attachment(error: &AttachError) -> ExtendedError {
         AttachError::Ended => (NOT_READY, "stopping"),
         AttachError::Config(_) => (OTHER, "configuration"),
     };
-    ExtendedError::new(code, &format!("no server is vetted: {word}: {error}"))
+    ExtendedError::new(
+        code,
+        &format!("no server is vetted: {word}{decision}: {error}"),
+    )
 }
 
 /// What the client is told before there was a first attempt, or while there is nothing to attempt with.

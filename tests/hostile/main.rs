@@ -22,6 +22,7 @@ mod huge_output;
 mod log_flood;
 mod memory_bomb;
 mod null;
+mod shadowed;
 mod slow_compile;
 mod stack_overflow;
 mod table_bomb;

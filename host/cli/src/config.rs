@@ -13,7 +13,7 @@ use resolvet_proto::{
     judgement::{Mode, Role, Stage, Transport},
     session::AtOnce,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -138,6 +138,27 @@ pub(crate) struct Policies {
     pub(crate) revisions: Option<PathBuf>,
     pub(crate) sees: Option<Vec<String>>,
     pub(crate) limits: Limits,
+    pub(crate) promotion: Promotion,
+    #[serde(rename = "return")]
+    pub(crate) back: Return,
+}
+
+/// When a shadow takes the place of what it is tried beside, by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Promotion {
+    pub(crate) judgements: Option<u64>,
+    pub(crate) other_outcomes: u64,
+    pub(crate) other_findings: u64,
+    pub(crate) recorded: Option<usize>,
+}
+
+/// When a new generation makes way for the one before, by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Return {
+    pub(crate) faults: Option<u32>,
+    pub(crate) seconds: Option<u64>,
 }
 
 /// The log of decisions.
@@ -191,7 +212,7 @@ impl Policies {
 }
 
 /// One configured use of a policy.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Rule {
     /// One that the program carries.

@@ -6,6 +6,7 @@ use resolvet::{
     AttachError, QueryError,
     enrolment::{EnrolError, EnrolErrorKind, ReattachError},
 };
+use resolvet_engine::Reason;
 use resolvet_proto::session::FailureKind;
 
 /// How the program ends.
@@ -82,10 +83,52 @@ impl std::fmt::Display for NotAdmitted {
 
 impl std::error::Error for NotAdmitted {}
 
+/// Policies that cannot be used together or as they are configured: ends with [`Exit::Usage`].
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) code: Reason,
+    /// The reason in words.
+    pub(crate) reason: String,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// What the daemon did not do: ends with [`Exit::Failed`].
+#[derive(Debug)]
+pub(crate) struct NotDone {
+    pub(crate) code: Reason,
+    /// The reason in words.
+    pub(crate) reason: String,
+}
+
+impl std::fmt::Display for NotDone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { code, reason } = self;
+        write!(f, "{reason} ({code})")
+    }
+}
+
+impl std::error::Error for NotDone {}
+
+/// The code of a refusal, where the error is one.
+pub(crate) fn reason(error: &anyhow::Error) -> Option<Reason> {
+    let not_admitted = |refused: &NotAdmitted| refused.code.parse().unwrap_or(Reason::NotAdmitted);
+    let admission = error.downcast_ref().map(not_admitted);
+    let set = || error.downcast_ref::<Refused>().map(|refused| refused.code);
+    let daemon = || error.downcast_ref::<NotDone>().map(|refused| refused.code);
+    admission.or_else(set).or_else(daemon)
+}
+
 impl Exit {
     /// What an error amounts to.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
-        if error.is::<UsageError>() || error.is::<NotAdmitted>() {
+        if error.is::<UsageError>() || error.is::<NotAdmitted>() || error.is::<Refused>() {
             return Self::Usage;
         }
         if let Some(error) = enrolment_error(error) {
@@ -119,4 +162,32 @@ pub(crate) fn enrolment_error(error: &anyhow::Error) -> Option<&EnrolError> {
             Some(ReattachError::Enrolment(error)) => Some(error),
             _ => None,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The table of codes in the manual.
+    const MANUAL: &str = include_str!("../../../docs/operators.md");
+
+    #[test]
+    fn the_manual_explains_every_reason_and_no_other() {
+        let (_, section) = MANUAL.split_once("### Reasons\n").unwrap_or_default();
+        let table = section
+            .lines()
+            .skip_while(|line| !line.starts_with("| code |"));
+        let rows = table.take_while(|line| line.starts_with('|')).skip(2);
+        let firsts = rows.filter_map(|row| row.split('|').nth(1));
+        let mut words: Vec<&str> = firsts
+            .flat_map(|first| first.split('`').skip(1).step_by(2))
+            .collect();
+        let explained: BTreeSet<&str> = words.iter().copied().collect();
+        let all = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        assert_eq!(explained, all);
+        words.dedup();
+        assert_eq!(words.len(), explained.len(), "each stands there once");
+    }
 }

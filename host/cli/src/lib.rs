@@ -12,6 +12,7 @@ mod enrolled;
 mod exit;
 mod journey;
 mod keys;
+mod lives;
 mod mend;
 mod observed;
 mod output;

@@ -21,11 +21,11 @@ pub(crate) fn policies(
     Ok(Policies::observed(engine, set, observers))
 }
 
-/// As [`policies`], with metrics where the configuration wants them served.
+/// As [`policies`], with metrics where the configuration wants them served, and the set's generation.
 pub(crate) fn served(
     config: &Config,
     engine: &Engine,
-    set: PolicySet,
+    (set, generation): (PolicySet, u64),
 ) -> anyhow::Result<(Policies, Option<Metrics>)> {
     let log = log(config, engine)?;
     let metrics = config.daemon.metrics.map(|_| Metrics::new());
@@ -34,7 +34,8 @@ pub(crate) fn served(
     }
     let observers = log.map(observer).into_iter();
     let observers = observers.chain(metrics.clone().map(observer)).collect();
-    Ok((Policies::observed(engine, set, observers), metrics))
+    let policies = Policies::resumed(engine, set, generation, observers);
+    Ok((policies, metrics))
 }
 
 fn observer(observer: impl Observer + 'static) -> Arc<dyn Observer> {

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::{
     args::{Color, Format},
     choices::{ChoiceReport, lines},
-    exit::NotAdmitted,
+    exit::reason,
 };
 
 /// Width of tables where no terminal says one.
@@ -121,7 +121,7 @@ impl Output {
             let document = serde_json::json!({
                 "version": crate::report::VERSION,
                 "error": format!("{error:#}"),
-                "code": error.downcast_ref::<NotAdmitted>().map(|refused| refused.code),
+                "code": reason(error),
                 "choices": choices,
                 "exit-code": crate::exit::Exit::of(error) as u8,
             });

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -10,16 +10,19 @@ use std::{
 
 use anyhow::Context as _;
 use resolvet_engine::{
-    AdmissionError, Compiler, Description, Engine, Limits, Options, Policy, PolicySet, Rule,
-    provenance::{ProvenanceError, Source, not_granted},
+    AdmissionError, Compiler, Description, Engine, Limits, Options, Policy, PolicySet, Reason,
+    Rule,
+    provenance::{Approval, ProvenanceError, Source, not_granted},
 };
 use resolvet_proto::judgement::{Digest, Role, Stage, UsageProfile};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
     commands::cases,
     config::{self, Config},
-    exit::{NotAdmitted, UsageError},
+    exit::{NotAdmitted, Refused, UsageError},
+    lives::{Life, Lives, Step},
     output::Output,
     provenance::Reached,
 };
@@ -89,8 +92,7 @@ fn assemble(
 ) -> anyhow::Result<(Loader, PolicySet)> {
     let mut loader = Loader::new(config)?;
     let rules = loader.rules(config, output)?;
-    let set = PolicySet::new(&loader.engine, profile, rules)
-        .map_err(|error| UsageError(error.to_string()))?;
+    let set = loader.set(profile, rules)?;
     Ok((loader, set))
 }
 
@@ -102,6 +104,23 @@ pub(crate) struct Loader {
     files: Vec<(PathBuf, Vec<u8>)>,
     /// What the last rules reached.
     reached: Reached,
+    /// Shadows that stand for what they are tried beside.
+    promoted: Vec<Promoted>,
+    /// Those of them that stood in the last rules.
+    stood: Vec<Promoted>,
+    lives: Lives,
+}
+
+/// A shadow that was promoted: where a rule has this file and this shadow, the shadow's component is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Promoted {
+    /// The policy's name, of its manifest.
+    pub(crate) policy: String,
+    /// The component of `file` or `name`.
+    pub(crate) file: Digest,
+    /// The component of `shadow`.
+    pub(crate) shadow: Digest,
 }
 
 /// A component, and the settings that it has read if its memory was kept: JSON, with stages and limits.
@@ -133,6 +152,9 @@ impl Loader {
             admitted: BTreeMap::new(),
             files: Vec::new(),
             reached: Reached::default(),
+            promoted: Vec::new(),
+            stood: Vec::new(),
+            lives: Lives::default(),
         }
     }
 
@@ -140,9 +162,77 @@ impl Loader {
         &self.engine
     }
 
+    /// How far components came, and where one failed.
+    pub(crate) const fn lives(&self) -> &Lives {
+        &self.lives
+    }
+
+    /// Says what is known of a component from another time.
+    pub(crate) fn remember(&mut self, digest: Digest, life: Life) {
+        *self.lives.of(digest) = life;
+    }
+
+    /// Says that these components are about to be used, and when that began for those that were not.
+    pub(crate) fn activate(&mut self, components: impl Iterator<Item = Digest>, before: &[Digest]) {
+        for digest in components {
+            let life = self.lives.of(digest);
+            if !before.contains(&digest) {
+                life.steps.retain(|taken| taken.step < Step::Shadowed);
+            }
+            life.take(Step::Active);
+        }
+    }
+
+    /// Says which shadows stand for what they are tried beside, from the next rules on.
+    pub(crate) fn promote(&mut self, promoted: Vec<Promoted>) {
+        self.promoted = promoted;
+    }
+
+    /// Those promoted shadows that stood in the last rules. The others belong to configurations that are no more.
+    pub(crate) fn stood(&self) -> &[Promoted] {
+        &self.stood
+    }
+
+    /// These rules as a set, whose settings its policies accept.
+    pub(crate) fn set(
+        &self,
+        profile: &UsageProfile,
+        rules: Vec<Rule>,
+    ) -> Result<PolicySet, Refused> {
+        PolicySet::new(&self.engine, profile, rules).map_err(|error| Refused {
+            code: error.reason(),
+            reason: error.to_string(),
+        })
+    }
+
+    /// Names what this configuration says about policies and the components that it names, as they are now. Nothing is checked.
+    pub(crate) fn configured(config: &Config, profile: &UsageProfile) -> anyhow::Result<Digest> {
+        let digest = |file: &Path| source(file).ok().map(|source| Digest::of(&source.octets));
+        let components = config.rules.iter().flatten().map(|rule| {
+            let own = rule.name.as_deref().and_then(carried).map(Digest::of);
+            let own = own.or_else(|| rule.file.as_deref().and_then(digest));
+            (own, rule.shadow.as_deref().and_then(digest))
+        });
+        let components: Vec<_> = components.collect();
+        let built_in: Vec<Digest> = match config.rules {
+            Some(_) => Vec::new(),
+            None => BUILT_IN.map(|(_, octets)| Digest::of(octets)).to_vec(),
+        };
+        let folder = match &config.policies.folder {
+            Some(folder) => component_files(folder).unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let folder: Vec<_> = folder.iter().map(|file| (file, digest(file))).collect();
+        let limits = config.policies.limits;
+        let all = (profile, &config.rules, components, built_in, folder, limits);
+        Ok(Digest::of(&serde_json::to_vec(&all)?))
+    }
+
     /// The rules of this configuration.
     pub(crate) fn rules(&mut self, config: &Config, output: &Output) -> anyhow::Result<Vec<Rule>> {
         self.files.clear();
+        self.stood.clear();
+        self.lives.rest();
         self.reached = Reached::default();
         let mut rules = Vec::new();
         match &config.rules {
@@ -165,6 +255,7 @@ impl Loader {
             // The engine's own are those of the configuration that it began with.
             rule.limits.get_or_insert(config.policies.limits);
         }
+        self.lives.rest();
         Ok(rules)
     }
 
@@ -177,23 +268,100 @@ impl Loader {
         output: &Output,
     ) -> anyhow::Result<Option<Vec<Rule>>> {
         let configured = config.rules.iter().flatten();
-        let shadows: Vec<_> = configured
-            .map(|rule| (rule.shadow.as_deref(), rule.sees.as_ref()))
-            .collect();
-        if shadows.iter().all(|(shadow, _)| shadow.is_none()) {
-            return Ok(None);
-        }
         let mut rules = rules.to_vec();
-        for (rule, (shadow, sees)) in rules.iter_mut().zip(shadows) {
-            if let Some(file) = shadow {
-                let source = source(file)?;
-                self.reached
-                    .check(&self.engine, &config.policies, &source, sees)?;
-                self.files.push((file.to_owned(), source.octets.clone()));
-                rule.policy = self.admit(&source.name, &source.octets, output)?;
+        let mut is_any = false;
+        for (rule, configured) in rules.iter_mut().zip(configured) {
+            let Some(file) = &configured.shadow else {
+                continue;
+            };
+            let source = self.source(file)?;
+            if Digest::of(&source.octets) == rule.policy.digest() {
+                continue;
+            }
+            is_any = true;
+            let sees = configured.sees.as_ref().or(config.policies.sees.as_ref());
+            let checked = self
+                .reached
+                .check(&self.engine, &config.policies, &source, sees)?;
+            self.verified(&checked);
+            self.files.push((file.to_owned(), source.octets.clone()));
+            rule.policy = self.admit_for(configured, &source.name, &source.octets, output)?;
+        }
+        self.lives.rest();
+        Ok(is_any.then_some(rules))
+    }
+
+    /// The shadows that this configuration has and that were not promoted yet: of the policy with this name, or all. Nothing of
+    /// them is checked.
+    pub(crate) fn shadows(
+        &self,
+        config: &Config,
+        policy: Option<&str>,
+    ) -> Result<Vec<Promoted>, NotAdmitted> {
+        let mut shadows = Vec::new();
+        for rule in config.rules.iter().flatten() {
+            let Some(shadow) = &rule.shadow else {
+                continue;
+            };
+            let own = match (&rule.name, &rule.file) {
+                (Some(name), _) => carried(name).unwrap_or_default().into(),
+                (None, Some(file)) => source(file)?.octets,
+                (None, None) => Vec::new(),
+            };
+            let tried = source(shadow)?;
+            let describe = |name: &str, octets: &[u8]| {
+                let described = self.engine.describe(octets);
+                described.map_err(|error| refused(name, &error.into()))
+            };
+            let own = describe("of the rule", &own)?;
+            let tried = describe(&tried.name, &tried.octets)?;
+            let names = [&own.manifest.name, &tried.manifest.name];
+            let promoted = Promoted {
+                policy: own.manifest.name.clone(),
+                file: own.digest,
+                shadow: tried.digest,
+            };
+            let is_meant = policy.is_none_or(|policy| names.iter().any(|name| *name == policy));
+            let is_new = promoted.file != promoted.shadow && !self.promoted.contains(&promoted);
+            if is_meant && is_new {
+                shadows.push(promoted);
             }
         }
-        Ok(Some(rules))
+        Ok(shadows)
+    }
+
+    /// The component of a policy's file, as the first step of its life.
+    fn source(&mut self, file: &Path) -> Result<Source, NotAdmitted> {
+        self.lives.taking(&file.display().to_string(), Step::Staged);
+        let source = source(file)?;
+        self.lives.of(Digest::of(&source.octets)).take(Step::Staged);
+        self.lives.taking(&source.name, Step::Verified);
+        Ok(source)
+    }
+
+    fn verified(&mut self, approval: &Approval) {
+        let life = self.lives.of(approval.description.digest);
+        life.revision = approval.signed.as_ref().map(|(signed, _)| signed.revision);
+        life.take(Step::Verified);
+    }
+
+    /// The shadow of a rule, where it was promoted: then its component is the rule's, whose own this is.
+    fn promoted<'a>(
+        &mut self,
+        rule: &'a config::Rule,
+        own: impl FnOnce() -> Result<Digest, NotAdmitted>,
+    ) -> Result<Option<&'a Path>, NotAdmitted> {
+        let Some(shadow) = rule.shadow.as_deref() else {
+            return Ok(None);
+        };
+        if self.promoted.is_empty() {
+            return Ok(None);
+        }
+        let (own, tried) = (own()?, Digest::of(&source(shadow)?.octets));
+        let mut promoted = self.promoted.iter();
+        let found = promoted.find(|promoted| promoted.file == own && promoted.shadow == tried);
+        self.stood.extend(found.cloned());
+        Ok(found.map(|_| shadow))
     }
 
     /// Says that the set of the last rules became the active one: no older revision of its policies is taken from now on.
@@ -208,10 +376,30 @@ impl Loader {
         file: &Path,
         sees: Option<&Vec<String>>,
     ) -> anyhow::Result<Vec<u8>> {
-        let source = source(file)?;
-        self.reached.approve(&self.engine, config, &source, sees)?;
+        let source = self.source(file)?;
+        let approval = self.reached.approve(&self.engine, config, &source, sees)?;
+        self.verified(&approval);
         self.files.push((file.to_owned(), source.octets.clone()));
         Ok(source.octets)
+    }
+
+    /// Admits a component as this rule wants it: with its memory kept, or without.
+    fn admit_for(
+        &mut self,
+        rule: &config::Rule,
+        name: &str,
+        octets: &[u8],
+        output: &Output,
+    ) -> anyhow::Result<Policy> {
+        if !rule.snapshot {
+            return self.admit(name, octets, output);
+        }
+        let settled = Settled {
+            settings: &rule.settings,
+            stages: rule.stages.as_deref(),
+            limits: rule.limits,
+        };
+        self.admit_settled(name, octets, settled, output)
     }
 
     /// Admits a component, unless it is admitted already.
@@ -257,11 +445,13 @@ impl Loader {
             return Ok(admitted.policy.clone());
         }
         output.progress(&format!("loading policy {name}"));
+        self.lives.taking(name, Step::Compiled);
         let policy = admit(&self.engine).map_err(|error| refused(name, &error.into()))?;
         let admitted = Admitted {
             policy: policy.clone(),
             octets: octets.into(),
         };
+        self.lives.of(policy.digest()).take(Step::Compiled);
         self.admitted.insert(key, admitted);
         Ok(policy)
     }
@@ -274,9 +464,13 @@ impl Loader {
             if folder.is_dir() {
                 let policy = self.admit(&file.display().to_string(), &octets, output)?;
                 output.progress(&format!("running the cases of {}", folder.display()));
-                cases::hold(&self.engine, &policy, &folder)?;
+                self.lives
+                    .taking(&file.display().to_string(), Step::SelfTested);
+                let held = cases::hold(&self.engine, &policy, &folder)?;
+                self.lives.held(policy.digest(), held);
             }
         }
+        self.lives.rest();
         Ok(())
     }
 
@@ -298,6 +492,8 @@ impl Loader {
         };
         self.admitted
             .retain(|_, admitted| is_used(&admitted.policy));
+        let left: BTreeSet<Digest> = self.admitted.keys().map(|(digest, _)| *digest).collect();
+        self.lives.retain(|digest| left.contains(digest));
     }
 }
 
@@ -336,9 +532,18 @@ fn configured_rule(
                     return Err(refused(name, &error).into());
                 }
             }
-            (name.clone(), Cow::Borrowed(octets))
+            match loader.promoted(rule, || Ok(Digest::of(octets)))? {
+                None => (name.clone(), Cow::Borrowed(octets)),
+                Some(shadow) => {
+                    let sees = rule.sees.as_ref().or(config.sees.as_ref());
+                    let octets = loader.read(config, shadow, sees)?;
+                    (shadow.display().to_string(), Cow::Owned(octets))
+                }
+            }
         }
         (None, Some(file)) => {
+            let own = || Ok(Digest::of(&source(file)?.octets));
+            let file = loader.promoted(rule, own)?.unwrap_or(file);
             let sees = rule.sees.as_ref().or(config.sees.as_ref());
             let octets = loader.read(config, file, sees)?;
             (file.display().to_string(), Cow::Owned(octets))
@@ -347,17 +552,7 @@ fn configured_rule(
             return Err(UsageError("a `[[policy]]` has either `name` or `file`".into()).into());
         }
     };
-    let policy = match rule.snapshot {
-        false => loader.admit(&name, &octets, output)?,
-        true => {
-            let settled = Settled {
-                settings: &rule.settings,
-                stages: rule.stages.as_deref(),
-                limits: rule.limits,
-            };
-            loader.admit_settled(&name, &octets, settled, output)?
-        }
-    };
+    let policy = loader.admit_for(rule, &name, &octets, output)?;
     let mut configured = Rule::new(policy);
     configured.stages = rule.stages.clone();
     configured.mode = rule.mode;
@@ -412,8 +607,12 @@ fn carried(name: &str) -> Option<&'static [u8]> {
 }
 
 /// A component's file and its signatures.
-pub(crate) fn source(file: &Path) -> Result<Source, UsageError> {
-    Source::read(file).map_err(|error| UsageError(format!("policy `{}`: {error}", file.display())))
+pub(crate) fn source(file: &Path) -> Result<Source, NotAdmitted> {
+    Source::read(file).map_err(|error| NotAdmitted {
+        policy: file.display().to_string(),
+        code: Reason::FileUnusable.as_str(),
+        reason: error.to_string(),
+    })
 }
 
 /// The refusal of this policy.

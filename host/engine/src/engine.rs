@@ -26,6 +26,8 @@ use crate::{
 
 /// Copies of a component at most: each costs its machine code in memory, about four times the file. Threads beyond share.
 const COPIES: usize = 8;
+/// Judgements beside the active set that may wait for their evaluator: one for each shadow of an engine.
+const BESIDE: usize = 16;
 /// Octets of compiled code beyond which there is one copy: what makes it so large is memory that was kept.
 const LARGE: usize = 16 << 20;
 /// Characters of the runtime's text in an error.
@@ -42,6 +44,8 @@ struct Inner {
     linker: Linker<State>,
     cache: Option<Cache>,
     evaluators: Evaluators,
+    /// The one that tries sets beside the active ones: whatever it does, the others stay free.
+    beside: Evaluators,
     ticker: Ticker,
 }
 
@@ -71,6 +75,7 @@ impl Engine {
             linker,
             cache,
             evaluators,
+            beside: Evaluators::new(1, BESIDE),
             ticker,
         })))
     }
@@ -238,6 +243,15 @@ impl Engine {
         patience: Duration,
     ) -> Result<(Permit<'_>, Counting<'_>), Refused> {
         let permit = self.0.evaluators.acquire(patience)?;
+        Ok((permit, self.0.ticker.count()))
+    }
+
+    /// As [`Self::evaluator`], for what binds nobody: nobody who binds waits for it.
+    pub(crate) fn evaluator_beside(
+        &self,
+        patience: Duration,
+    ) -> Result<(Permit<'_>, Counting<'_>), Refused> {
+        let permit = self.0.beside.acquire(patience)?;
         Ok((permit, self.0.ticker.count()))
     }
 

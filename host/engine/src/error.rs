@@ -5,6 +5,8 @@ use std::{io, path::PathBuf};
 use resolvet_proto::judgement::Stage;
 use thiserror::Error;
 
+use crate::reason::Reason;
+
 /// An engine cannot be made.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -160,27 +162,33 @@ pub enum AdmissionError {
 }
 
 impl AdmissionError {
+    /// The reason, whose word stays.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::TooLarge { .. } => Reason::TooLarge,
+            Self::SettingsSize { .. } => Reason::SettingsSize,
+            Self::NotWasm => Reason::NotWasm,
+            Self::CoreModule => Reason::CoreModule,
+            Self::Truncated { .. } => Reason::Truncated,
+            Self::Invalid { .. } => Reason::Invalid,
+            Self::ForeignImport { .. } => Reason::ForeignImport,
+            Self::UndeclaredImport { .. } => Reason::UndeclaredImport,
+            Self::ForeignExport { .. } => Reason::ForeignExport,
+            Self::NoJudgement => Reason::NoJudgement,
+            Self::CustomSection { .. } => Reason::CustomSection,
+            Self::Manifest { .. } => Reason::Manifest,
+            Self::NotCompiled => Reason::NotCompiled,
+            Self::Compile(_) => Reason::Compile,
+            Self::Contract { .. } => Reason::Contract,
+            Self::Load { .. } => Reason::Load,
+        }
+    }
+
     /// The reason in a word that stays: people and programs search for it.
     #[must_use]
     pub const fn code(&self) -> &'static str {
-        match self {
-            Self::TooLarge { .. } => "too-large",
-            Self::SettingsSize { .. } => "settings-size",
-            Self::NotWasm => "not-wasm",
-            Self::CoreModule => "core-module",
-            Self::Truncated { .. } => "truncated",
-            Self::Invalid { .. } => "invalid",
-            Self::ForeignImport { .. } => "foreign-import",
-            Self::UndeclaredImport { .. } => "undeclared-import",
-            Self::ForeignExport { .. } => "foreign-export",
-            Self::NoJudgement => "no-judgement",
-            Self::CustomSection { .. } => "custom-section",
-            Self::Manifest { .. } => "manifest",
-            Self::NotCompiled => "not-compiled",
-            Self::Compile(_) => "compile",
-            Self::Contract { .. } => "contract",
-            Self::Load { .. } => "load",
-        }
+        self.reason().as_str()
     }
 }
 
@@ -326,6 +334,24 @@ pub enum SetError {
         /// How many policies there are.
         rules: usize,
     },
+}
+
+impl SetError {
+    /// The reason, whose word stays.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Settings { .. } => Reason::SettingsRefused,
+            Self::SettingsSize { .. } => Reason::SettingsSize,
+            Self::Fault { .. } => Reason::SettingsFault,
+            Self::Stage { .. } => Reason::StageNotExported,
+            Self::NoStage { .. } => Reason::NoStage,
+            Self::Memory { .. } => Reason::MemoryBeyond,
+            Self::OtherSettings { .. } => Reason::OtherSettings,
+            Self::Engine { .. } => Reason::OtherEngine,
+            Self::NoAuthority { .. } => Reason::NoAuthority,
+        }
+    }
 }
 
 /// A policy's file may not be used.

@@ -36,6 +36,8 @@ struct Inner {
     swap: Mutex<()>,
     /// Told of each judgement.
     observers: ArcSwap<Vec<Arc<dyn Observer>>>,
+    /// Whether it has the evaluator of those that bind nobody.
+    is_beside: bool,
 }
 
 struct Active {
@@ -53,15 +55,38 @@ impl Judge {
     /// As [`Judge::new`]; each of these is told of every judgement that was asked of a policy.
     #[must_use]
     pub fn observed(engine: &Engine, set: PolicySet, observers: Vec<Arc<dyn Observer>>) -> Self {
-        let active = ArcSwap::from_pointee(Active {
-            generation: 1,
-            set: Arc::new(set),
-        });
+        Self::resumed(engine, set, 1, observers)
+    }
+
+    /// As [`Judge::observed`]; the first generation has this number, for one that goes on counting where another process ended.
+    #[must_use]
+    pub fn resumed(
+        engine: &Engine,
+        set: PolicySet,
+        generation: u64,
+        observers: Vec<Arc<dyn Observer>>,
+    ) -> Self {
+        Self::made(engine, Arc::new(set), generation, observers, false)
+    }
+
+    /// A judge that binds nobody: those that do never wait for it.
+    pub(crate) fn beside(engine: &Engine, set: Arc<PolicySet>) -> Self {
+        Self::made(engine, set, 1, Vec::new(), true)
+    }
+
+    fn made(
+        engine: &Engine,
+        set: Arc<PolicySet>,
+        generation: u64,
+        observers: Vec<Arc<dyn Observer>>,
+        is_beside: bool,
+    ) -> Self {
         Self(Arc::new(Inner {
             engine: engine.clone(),
-            active,
+            active: ArcSwap::from_pointee(Active { generation, set }),
             swap: Mutex::new(()),
             observers: ArcSwap::from_pointee(observers),
+            is_beside,
         }))
     }
 
@@ -253,7 +278,11 @@ impl Judge {
             return nothing(FaultKind::InputSize, error.to_string());
         }
         let patience = Duration::from_millis(options.queue_milliseconds.min(milliseconds).into());
-        let _evaluator = match self.0.engine.evaluator(patience) {
+        let evaluator = match self.0.is_beside {
+            true => self.0.engine.evaluator_beside(patience),
+            false => self.0.engine.evaluator(patience),
+        };
+        let _evaluator = match evaluator {
             Ok(evaluator) => evaluator,
             Err(refused) => return nothing(FaultKind::Overload, refused.to_string()),
         };

@@ -17,7 +17,9 @@ pub struct Use {
 }
 
 impl Use {
-    fn of(rule: &Rule) -> Self {
+    /// The use that a rule makes of its policy.
+    #[must_use]
+    pub fn of(rule: &Rule) -> Self {
         let manifest = rule.policy.manifest();
         Self {
             policy: manifest.name.clone(),

@@ -22,7 +22,18 @@ impl Policies {
     /// As [`Policies::new`]; each of these is told of every judgement.
     #[must_use]
     pub fn observed(engine: &Engine, set: PolicySet, observers: Vec<Arc<dyn Observer>>) -> Self {
-        let judge = Judge::observed(engine, set, observers);
+        Self::resumed(engine, set, 1, observers)
+    }
+
+    /// As [`Policies::observed`]; the first generation has this number.
+    #[must_use]
+    pub fn resumed(
+        engine: &Engine,
+        set: PolicySet,
+        generation: u64,
+        observers: Vec<Arc<dyn Observer>>,
+    ) -> Self {
+        let judge = Judge::resumed(engine, set, generation, observers);
         let (generation, _) = watch::channel(judge.generation());
         Self {
             judge,

@@ -43,6 +43,40 @@ pub(crate) enum PolicyCommand {
         #[command(flatten)]
         control: Control,
     },
+    /// Ask the daemon how far each policy is: verified, compiled, self-tested, shadowed, active, watched, or rolled back.
+    ///
+    /// Beside each are its revision, since when it is there, how often it was asked and failed; of a version that is tried, what
+    /// it would have changed, by finding; and what was refused last, with a code that stays.
+    Status {
+        #[command(flatten)]
+        control: Control,
+    },
+    /// Ask the daemon which generations there were, what each changed, who or what wanted it, and what was refused.
+    History {
+        #[command(flatten)]
+        control: Control,
+    },
+    /// Have the daemon use the version that is tried (`shadow`) in the place of the one that it is tried beside.
+    ///
+    /// That holds, over restarts too, as long as the configuration names the same two components. Root and the daemon's own
+    /// user may do so.
+    Promote {
+        /// The policy, by its name. Default: all that are tried.
+        policy: Option<String>,
+        #[command(flatten)]
+        control: Control,
+    },
+    /// Have the daemon go back to the policy set of a generation before.
+    ///
+    /// That holds, over restarts too, until the configured policies are others, or `policy reload` or `policy promote` says
+    /// otherwise. Revisions that were reached stay reached. Root and the daemon's own user may do so.
+    Rollback {
+        /// The generation (see `policy history`). Default: the one before the active one.
+        #[arg(long, value_name = "GENERATION")]
+        to: Option<u64>,
+        #[command(flatten)]
+        control: Control,
+    },
     /// Ask other policies what a log recorded, and say which decisions would change and by which findings.
     ///
     /// The log needs whole requests (`record = "full"` in `[decisions]`). Settings, limits, mode and role are the recorded

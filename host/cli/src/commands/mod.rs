@@ -16,6 +16,7 @@ use anyhow::Context as _;
 
 pub(crate) use network::by;
 pub(crate) use policy::cases;
+use status::span;
 
 use crate::{args::Command, exit::Exit, output::Output};
 

@@ -1,16 +1,19 @@
-//! `resolvet policy list|run|cases|reload|replay|diff|keygen|sign|verify`.
+//! `resolvet policy list|run|cases|reload|status|history|promote|rollback|replay|diff|keygen|sign|verify`.
 
 pub(crate) mod cases;
+mod change;
 mod diff;
+mod history;
 mod keygen;
 mod list;
 mod reload;
 mod replay;
 mod run;
 mod sign;
+mod status;
 mod verify;
 
-use crate::{args::PolicyCommand, exit::Exit, output::Output};
+use crate::{args::PolicyCommand, daemon::protocol::Command, exit::Exit, output::Output};
 
 pub(super) fn run(command: PolicyCommand, output: &Output) -> anyhow::Result<Exit> {
     match command {
@@ -26,6 +29,14 @@ pub(super) fn run(command: PolicyCommand, output: &Output) -> anyhow::Result<Exi
             stage,
         } => run::run(&policy, &request, settings.as_deref(), stage, output),
         PolicyCommand::Reload { control } => reload::run(&control, output),
+        PolicyCommand::Status { control } => status::run(&control, output),
+        PolicyCommand::History { control } => history::run(&control, output),
+        PolicyCommand::Promote { policy, control } => {
+            change::run(Command::Promote { policy }, &control, output)
+        }
+        PolicyCommand::Rollback { to, control } => {
+            change::run(Command::Rollback { to }, &control, output)
+        }
         PolicyCommand::Replay { logs, with } => replay::run(&logs, &with, output),
         PolicyCommand::Cases { policy, folder } => cases::run(&policy, &folder, output),
         PolicyCommand::Diff { old, new } => diff::run(&old, &new, output),

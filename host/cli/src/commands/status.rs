@@ -72,8 +72,9 @@ fn print(report: &StatusReport, output: &Output) -> anyhow::Result<()> {
     );
     row("policies", Cell::new(text));
     if !policies.trouble.is_empty() {
+        let code = policies.code.map_or("failed", |code| code.as_str());
         let text = format!(
-            "the configuration on disk was refused: {}",
+            "the configuration on disk was refused ({code}): {}",
             policies.trouble
         );
         row("", cell(Tone::Bad, &text));
@@ -87,13 +88,13 @@ fn print(report: &StatusReport, output: &Output) -> anyhow::Result<()> {
         let text = format!(
             "{}: {} judgements, {} with another outcome, {} with other findings, {} with faults, {} not tried",
             names.join(", "),
-            trial.judgements,
-            trial.other_outcome,
-            trial.other_findings,
-            trial.faults,
+            trial.live.judgements,
+            trial.live.other_outcome,
+            trial.live.other_findings,
+            trial.live.faults,
             trial.dropped
         );
-        let tone = match trial.other_outcome + trial.faults {
+        let tone = match trial.live.other_outcome + trial.live.faults {
             0 => Tone::Good,
             _ => Tone::Weak,
         };
@@ -161,7 +162,7 @@ fn word(value: impl Serialize) -> String {
 }
 
 /// A time in words.
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),

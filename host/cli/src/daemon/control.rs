@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use resolvet_engine::Reason;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream},
@@ -18,7 +19,10 @@ use tokio::{
 
 use super::{
     Daemon,
+    book::By,
+    changing::Asked,
     protocol::{Answer, Command, QUESTION, Question, VERSION},
+    refusal::Refusal,
 };
 
 /// Connections at once.
@@ -89,34 +93,57 @@ async fn answer(mut stream: UnixStream, daemon: &Arc<Daemon>) -> io::Result<()> 
     let mut reader = BufReader::new(reader.take(QUESTION));
     timeout(PATIENCE, reader.read_line(&mut line)).await??;
     let answer = match serde_json::from_str::<Question>(&line) {
-        Err(error) => refused(format!("the question cannot be read: {error}")),
+        Err(error) => refused(
+            Reason::Question,
+            format!("the question cannot be read: {error}"),
+        ),
         Ok(question) if question.version != VERSION => {
             let came = question.version;
-            refused(format!(
-                "the question has version {came}: expected {VERSION}"
-            ))
+            let text = format!("the question has version {came}: expected {VERSION}");
+            refused(Reason::Question, text)
         }
         Ok(question) if question.command.is_guarded() && !may_change(user) => {
             let own = own_user();
-            refused(format!(
+            let text = format!(
                 "user {user} may not change what this daemon does: expected root or user {own}"
-            ))
+            );
+            refused(Reason::NotAllowed, text)
         }
-        Ok(question) => match question.command {
-            Command::Status => Answer::Status(Box::new(daemon.status())),
-            Command::Reload => match daemon.reload("`resolvet policy reload`").await {
-                Ok(report) => Answer::Reload(report),
-                Err(reason) => refused(reason),
-            },
-        },
+        Ok(question) => carry_out(question.command, user, daemon).await,
     };
     let mut octets = serde_json::to_vec(&answer)?;
     octets.push(b'\n');
     timeout(PATIENCE, writer.write_all(&octets)).await?
 }
 
-const fn refused(reason: String) -> Answer {
-    Answer::Refused { reason }
+/// Does what this user may ask for.
+async fn carry_out(command: Command, user: u32, daemon: &Arc<Daemon>) -> Answer {
+    let asked = |by| Asked {
+        by,
+        user: Some(user),
+    };
+    let done = match command {
+        Command::Status => return Answer::Status(Box::new(daemon.status())),
+        Command::PolicyStatus => return Answer::PolicyStatus(Box::new(daemon.lives())),
+        Command::PolicyHistory => return Answer::PolicyHistory(daemon.history()),
+        Command::Reload => {
+            let reloaded = daemon.reload(asked(By::Control)).await;
+            reloaded.map(Answer::Reload)
+        }
+        Command::Promote { policy } => {
+            let promoted = daemon.promote(asked(By::Promotion), policy, None).await;
+            promoted.map(Answer::Changed)
+        }
+        Command::Rollback { to } => {
+            let rolled_back = daemon.roll_back(asked(By::Rollback), to).await;
+            rolled_back.map(Answer::Changed)
+        }
+    };
+    done.unwrap_or_else(|Refusal { code, reason }| refused(code, reason))
+}
+
+const fn refused(code: Reason, reason: String) -> Answer {
+    Answer::Refused { code, reason }
 }
 
 fn own_user() -> u32 {

@@ -1,53 +1,70 @@
-//! The last complete policy set on disk: whatever ends the daemon, and whenever, the next start has it.
+//! Policy sets on disk: whatever ends the daemon, and whenever, the next start has the last complete one.
 //!
-//! Components are files named by their digest, and one file names the set's components with their settings. It is replaced last,
-//! as a whole, so the set that it names is always there.
+//! Components and the rules of a set are files named by what is in them, and one file, the book, says which sets there are and which
+//! is active. It is replaced last, as a whole, so everything that it names is always there.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
     fs::{self, File},
-    io::{self, ErrorKind, Write as _},
+    io::{self, ErrorKind, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, bail};
-use resolvet_engine::{Limits, Rule, read_policy_file};
+use resolvet::{Difference, Use};
+use resolvet_engine::{Limits, Rule, guarded_path, read_policy_file};
 use resolvet_proto::judgement::{Digest, Mode, Role, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::book::{self, Book};
 use crate::{
+    lives::Life,
     output::Output,
     policies::{Loader, Settled},
 };
 
-/// The only version of the form so far.
+/// The only version of a set's form so far.
 const VERSION: u32 = 1;
-/// The file that names the set.
-const SET: &str = "set.json";
+/// The book.
+const BOOK: &str = "book.json";
+/// Octets of the book, and of a set with its settings: far more than they have.
+const BOOK_OCTETS: u64 = 16 << 20;
+const SET_OCTETS: u64 = 256 << 20;
 
+/// The rules of a set.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Saved {
     version: u32,
     rules: Vec<SavedRule>,
+    /// What is known of its components. It says nothing about how they judge, so the set's name does not depend on it.
+    lives: BTreeMap<Digest, Life>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct SavedRule {
+    policy: String,
+    policy_version: String,
     digest: Digest,
     stages: Option<Vec<Stage>>,
     mode: Mode,
     role: Role,
     settings: Map<String, Value>,
     limits: Option<Limits>,
-    #[serde(default)]
     snapshot: bool,
 }
 
-/// The folder of the last complete set.
+/// A set whose files are on disk.
+pub(super) struct SavedSet {
+    pub(super) name: Digest,
+    pub(super) components: Vec<Digest>,
+}
+
+/// The folder.
 pub(super) struct Kept(PathBuf);
 
 impl Kept {
@@ -66,96 +83,207 @@ impl Kept {
         self.0.join(format!("{digest}.wasm"))
     }
 
-    /// Keeps these rules in place of those before, or, when anything fails, those before.
-    pub(super) fn save(&self, rules: &[Rule], loader: &Loader) -> anyhow::Result<()> {
+    fn set(&self, name: &Digest) -> PathBuf {
+        self.0.join(format!("{name}.json"))
+    }
+
+    /// The book; an empty one where none was written yet.
+    ///
+    /// One that cannot be read is no missing one: it may say that a version was taken back.
+    pub(super) fn book(&self) -> anyhow::Result<Book> {
+        let path = self.0.join(BOOK);
+        let unreadable = || {
+            format!(
+                "what is kept about policy sets, `{}`; who removes it takes the configuration as it is",
+                path.display()
+            )
+        };
+        if !path.try_exists().with_context(unreadable)? {
+            return Ok(Book::default());
+        }
+        let octets = read(&path, BOOK_OCTETS).with_context(unreadable)?;
+        let book: Book = serde_json::from_slice(&octets).with_context(unreadable)?;
+        if book.version != book::VERSION {
+            let (came, expected) = (book.version, book::VERSION);
+            bail!("{}: version {came}, expected {expected}", unreadable());
+        }
+        Ok(book)
+    }
+
+    /// Replaces the book. From here on the next start has what it says.
+    pub(super) fn write(&self, book: &Book) -> anyhow::Result<()> {
         let failed = || format!("the policy set cannot be kept in `{}`", self.0.display());
-        let mut needed = BTreeSet::from([PathBuf::from(SET)]);
+        let text = serde_json::to_vec(book).with_context(failed)?;
+        replace(&self.0, &self.0.join(BOOK), &text).with_context(failed)
+    }
+
+    /// Writes the files of a set, which no book names yet.
+    pub(super) fn save(&self, rules: &[Rule], loader: &Loader) -> anyhow::Result<SavedSet> {
+        let failed = || format!("the policy set cannot be kept in `{}`", self.0.display());
+        let mut lives = BTreeMap::new();
         for rule in rules {
             let digest = rule.policy.digest();
-            let path = self.component(&digest);
-            needed.extend(path.file_name().map(PathBuf::from));
+            if let Some(life) = loader.lives().get(&digest) {
+                lives.insert(digest, life.clone());
+            }
             let Some(octets) = loader.octets(&digest) else {
                 bail!("{}: component {digest} is not at hand", failed());
             };
+            let path = self.component(&digest);
             // A file that was cut short by a full disk or a lost page is as good as missing.
             let is_whole = fs::read(&path).is_ok_and(|kept| kept == *octets);
             if !is_whole {
                 replace(&self.0, &path, &octets).with_context(failed)?;
             }
         }
-        let rules = rules.iter().map(|rule| SavedRule {
-            digest: rule.policy.digest(),
-            stages: rule.stages.clone(),
-            mode: rule.mode,
-            role: rule.role,
-            settings: rule.settings.clone(),
-            limits: rule.limits,
-            snapshot: rule.policy.settings().is_some(),
-        });
-        let saved = Saved {
-            version: VERSION,
-            rules: rules.collect(),
-        };
-        let text = serde_json::to_vec_pretty(&saved).with_context(failed)?;
-        replace(&self.0, &self.0.join(SET), &text).with_context(failed)?;
-        // What no set needs any more. What cannot be removed now is tried again next time.
-        for entry in fs::read_dir(&self.0).with_context(failed)?.flatten() {
-            if !needed.contains(Path::new(&entry.file_name())) {
-                let _removed = fs::remove_file(entry.path());
-            }
+        let rules: Vec<SavedRule> = rules.iter().map(saved).collect();
+        let name = name(&rules)?;
+        let components = rules.iter().map(|rule| rule.digest).collect();
+        let path = self.set(&name);
+        if self.rules(&name).is_err() {
+            let version = VERSION;
+            let saved = Saved {
+                version,
+                rules,
+                lives,
+            };
+            let text = serde_json::to_vec(&saved).with_context(failed)?;
+            replace(&self.0, &path, &text).with_context(failed)?;
         }
-        Ok(())
+        Ok(SavedSet { name, components })
     }
 
-    /// The rules that were kept; `None` when there are none.
-    pub(super) fn load(
-        &self,
-        loader: &mut Loader,
-        output: &Output,
-    ) -> anyhow::Result<Option<Vec<Rule>>> {
-        let path = self.0.join(SET);
-        if !path.try_exists().unwrap_or(true) {
-            return Ok(None);
+    /// Removes what the book does not name. What cannot be removed now is tried again next time.
+    pub(super) fn sweep(&self, book: &Book) {
+        let named = |path: PathBuf| path.file_name().map(ToOwned::to_owned);
+        let mut needed: BTreeSet<OsString> = BTreeSet::from([BOOK.into()]);
+        for generation in &book.generations {
+            needed.extend(named(self.set(&generation.set)));
+            let components = generation.components.iter();
+            needed.extend(components.filter_map(|digest| named(self.component(digest))));
         }
+        if let Some(standing) = &book.standing {
+            needed.extend(named(self.set(&standing.set)));
+        }
+        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| !needed.contains(&entry.file_name())) {
+            let _removed = fs::remove_file(entry.path());
+        }
+    }
+
+    /// How this set differs from a kept one, as far as one can say without loading that.
+    pub(super) fn difference(&self, old: &Digest, new: &[Rule]) -> Difference {
+        let mut old = self
+            .rules(old)
+            .map_or_else(|_| Vec::new(), |saved| saved.rules);
+        let mut difference = Difference::default();
+        for rule in new.iter().map(saved) {
+            let found = old.iter().position(|old| old.policy == rule.policy);
+            match found.map(|found| old.remove(found)) {
+                None => difference.added.push(used(&rule)),
+                Some(old) if old == rule => difference.unchanged.push(used(&rule)),
+                Some(_) => difference.updated.push(used(&rule)),
+            }
+        }
+        difference.removed = old.iter().map(used).collect();
+        difference
+    }
+
+    fn rules(&self, set: &Digest) -> anyhow::Result<Saved> {
+        let path = self.set(set);
         let unreadable = || format!("the kept policy set `{}`", path.display());
-        let octets = read_policy_file(&path).with_context(unreadable)?;
+        let octets = read(&path, SET_OCTETS).with_context(unreadable)?;
         let saved: Saved = serde_json::from_slice(&octets).with_context(unreadable)?;
         if saved.version != VERSION {
-            bail!(
-                "{}: version {}, expected {VERSION}",
-                unreadable(),
-                saved.version
-            );
+            let came = saved.version;
+            bail!("{}: version {came}, expected {VERSION}", unreadable());
         }
+        if name(&saved.rules)? != *set {
+            bail!("{} is not what its name says", unreadable());
+        }
+        Ok(saved)
+    }
+
+    /// The rules of a kept set, loaded.
+    pub(super) fn load(
+        &self,
+        set: &Digest,
+        loader: &mut Loader,
+        output: &Output,
+    ) -> anyhow::Result<Vec<Rule>> {
+        let saved = self.rules(set)?;
         let mut rules = Vec::new();
-        for saved in saved.rules {
+        for saved in &saved.rules {
             let path = self.component(&saved.digest);
+            let unreadable = || format!("the kept policy set's component `{}`", path.display());
             let octets = read_policy_file(&path).with_context(unreadable)?;
             if Digest::of(&octets) != saved.digest {
-                bail!("`{}` is not what its name says", path.display());
+                bail!("{} is not what its name says", unreadable());
             }
-            let name = path.display().to_string();
             let policy = match saved.snapshot {
-                false => loader.admit(&name, &octets, output)?,
+                false => loader.admit(&saved.policy, &octets, output)?,
                 true => {
                     let settled = Settled {
                         settings: &saved.settings,
                         stages: saved.stages.as_deref(),
                         limits: saved.limits,
                     };
-                    loader.admit_settled(&name, &octets, settled, output)?
+                    loader.admit_settled(&saved.policy, &octets, settled, output)?
                 }
             };
             let mut rule = Rule::new(policy);
-            rule.stages = saved.stages;
+            rule.stages.clone_from(&saved.stages);
             rule.mode = saved.mode;
             rule.role = saved.role;
-            rule.settings = saved.settings;
+            rule.settings.clone_from(&saved.settings);
             rule.limits = saved.limits;
             rules.push(rule);
         }
-        Ok(Some(rules))
+        for (digest, life) in saved.lives {
+            loader.remember(digest, life);
+        }
+        Ok(rules)
     }
+}
+
+fn saved(rule: &Rule) -> SavedRule {
+    let manifest = rule.policy.manifest();
+    SavedRule {
+        policy: manifest.name.clone(),
+        policy_version: manifest.version.clone(),
+        digest: rule.policy.digest(),
+        stages: rule.stages.clone(),
+        mode: rule.mode,
+        role: rule.role,
+        settings: rule.settings.clone(),
+        limits: rule.limits,
+        snapshot: rule.policy.settings().is_some(),
+    }
+}
+
+fn used(rule: &SavedRule) -> Use {
+    Use {
+        policy: rule.policy.clone(),
+        version: rule.policy_version.clone(),
+        digest: rule.digest,
+    }
+}
+
+/// What these rules are called: the same rules by the same components are one set.
+fn name(rules: &[SavedRule]) -> anyhow::Result<Digest> {
+    let text = serde_json::to_vec(rules).context("the rules have no JSON form")?;
+    Ok(Digest::of(&text))
+}
+
+/// A file that nobody else could have changed, of at most so many octets.
+fn read(path: &Path, octets: u64) -> anyhow::Result<Vec<u8>> {
+    let mut read = Vec::new();
+    let file = File::open(guarded_path(path)?)?;
+    file.take(octets.saturating_add(1)).read_to_end(&mut read)?;
+    if u64::try_from(read.len()).is_ok_and(|length| length > octets) {
+        bail!("more than {octets} octets");
+    }
+    Ok(read)
 }
 
 /// Writes a file beside another, waits until it is on the disk, and lets it take the other's place.

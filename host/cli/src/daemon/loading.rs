@@ -2,16 +2,23 @@
 
 use std::path::PathBuf;
 
-use resolvet_engine::{Engine, PolicySet};
+use resolvet::Difference;
+use resolvet_engine::{Engine, PolicySet, Reason};
+use resolvet_proto::judgement::{Digest, UsageProfile};
 use serde::{Deserialize, Serialize};
 
-use super::kept::Kept;
+use super::{
+    book::{Book, By, Entry, Generation, Standing},
+    kept::Kept,
+    refusal::Refusal,
+};
 use crate::{
     config::Config,
-    exit::UsageError,
+    dates::now,
+    exit::NotDone,
     journey::{Described, Wish},
     output::Output,
-    policies::Loader,
+    policies::{Loader, Promoted},
 };
 
 /// Where the active set came from.
@@ -22,6 +29,8 @@ pub(crate) enum Source {
     Configuration,
     /// The last complete set, since the configured one was refused at the start.
     Kept,
+    /// A generation before, since somebody or something went back to it.
+    RolledBack,
 }
 
 impl Source {
@@ -29,33 +38,75 @@ impl Source {
         match self {
             Self::Configuration => "the configuration",
             Self::Kept => "the last complete set",
+            Self::RolledBack => "a generation before",
         }
+    }
+}
+
+/// How the configuration is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask<'a> {
+    /// What was rolled back stays so, as long as the configured policies are the same.
+    AsItStands,
+    /// The configuration counts.
+    Configured,
+    /// The configuration counts, with the shadow of this policy, or of all, in its place.
+    Promoted(Option<&'a str>),
+}
+
+/// Policy sets that were loaded.
+pub(super) struct Sets {
+    pub(super) set: PolicySet,
+    /// The set that is tried beside it.
+    pub(super) tried: Option<PolicySet>,
+    pub(super) source: Source,
+    /// What the configured policies are.
+    configured: Digest,
+    promoted: Vec<Promoted>,
+    standing: Option<Standing>,
+    /// The generation that this is again, and the one before that.
+    again: Option<(u64, Option<u64>)>,
+}
+
+impl Sets {
+    /// The generation that this is again.
+    pub(super) fn restores(&self) -> Option<u64> {
+        self.again.map(|(again, _)| again)
     }
 }
 
 /// What a daemon begins with.
 pub(super) struct First {
-    pub(super) set: PolicySet,
-    /// The set that is tried beside it.
-    pub(super) tried: Option<PolicySet>,
-    pub(super) source: Source,
-    /// Why the configured set was refused; empty when it was not.
-    pub(super) trouble: String,
+    pub(super) sets: Sets,
+    /// The number of its generation.
+    pub(super) generation: u64,
+    /// Why the configured set was refused.
+    pub(super) refusal: Option<Refusal>,
 }
 
 /// What loads sets, one after another.
 pub(super) struct Loading {
     loader: Loader,
     kept: Option<Kept>,
+    book: Book,
+    /// What the configured policies were when they were loaded last.
+    configured: Option<Digest>,
     /// What the attachment of now was prepared with.
     pub(super) attached: Option<Described>,
 }
 
 impl Loading {
     pub(super) fn new(config: &Config, state: Option<PathBuf>) -> anyhow::Result<Self> {
+        let kept = state.as_deref().map(Kept::open).transpose()?;
+        let book = kept.as_ref().map(Kept::book).transpose()?;
+        let book = book.unwrap_or_default();
+        let mut loader = Loader::new(config)?;
+        loader.promote(book.promoted.clone());
         Ok(Self {
-            loader: Loader::new(config)?,
-            kept: state.as_deref().map(Kept::open).transpose()?,
+            loader,
+            kept,
+            book,
+            configured: None,
             attached: None,
         })
     }
@@ -64,61 +115,279 @@ impl Loading {
         self.loader.engine()
     }
 
-    /// The first set: the configured one, or, when that is refused, the last complete one with the reason.
+    pub(super) const fn loader(&self) -> &Loader {
+        &self.loader
+    }
+
+    pub(super) const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// The first set: the configured one or what stands instead, or, when that is refused, the last complete one with the reason.
     pub(super) fn begin(&mut self, wish: &Wish, output: &Output) -> anyhow::Result<First> {
-        let error = match self.sets(wish, output) {
-            Ok((set, tried)) => {
-                self.keep(&set)?;
+        self.configured = Some(Loader::configured(&wish.config, &wish.profile)?);
+        let error = match self.sets(wish, Ask::AsItStands, output) {
+            Ok(sets) => {
+                let generation = self.number(&sets)?;
+                let active = self.book.active().map(|active| active.number);
+                let entry = match (&self.kept, self.book.active()) {
+                    _ if active == Some(generation) => None,
+                    (Some(kept), Some(active)) => {
+                        let difference = kept.difference(&active.set, sets.set.rules());
+                        Some(Entry::done(By::Start, None, generation, &difference))
+                    }
+                    _ => Some(Entry::done(By::Start, None, generation, &all(&sets.set))),
+                };
+                self.keep(&sets, generation, entry)?;
                 return Ok(First {
-                    set,
-                    tried,
-                    source: Source::Configuration,
-                    trouble: String::new(),
+                    sets,
+                    generation,
+                    refusal: None,
                 });
             }
             Err(error) => error,
         };
-        let kept = match &self.kept {
-            Some(kept) => kept.load(&mut self.loader, output)?,
-            None => None,
-        };
-        let Some(rules) = kept else {
+        let refusal = Refusal::of(&error, Reason::Failed);
+        let failed_at = self.loader.lives().failed_at();
+        let (Some(kept), Some(active)) = (&self.kept, self.book.active().cloned()) else {
             return Err(error);
         };
-        let set = PolicySet::new(self.loader.engine(), &wish.profile, rules)
-            .map_err(|error| UsageError(error.to_string()))?;
+        let rules = kept.load(&active.set, &mut self.loader, output)?;
+        let set = self.loader.set(&wish.profile, rules)?;
+        let generation = active.number;
+        self.refused((By::Start, None), generation, &refusal, failed_at, output);
         Ok(First {
-            set,
-            tried: None,
-            source: Source::Kept,
-            trouble: format!("{error:#}"),
+            sets: Sets {
+                set,
+                tried: None,
+                source: Source::Kept,
+                configured: Loader::configured(&wish.config, &wish.profile)?,
+                promoted: self.book.promoted.clone(),
+                standing: self.book.standing.clone(),
+                again: None,
+            },
+            generation,
+            refusal: Some(refusal),
         })
     }
 
-    /// The configured set and the one that is tried beside it: whole, or why not.
+    /// The number of a set that a start begins with: that of the active generation, if it is the same set, or the next one.
+    fn number(&self, sets: &Sets) -> anyhow::Result<u64> {
+        let (Some(kept), Some(active)) = (&self.kept, self.book.active()) else {
+            return Ok(1);
+        };
+        let is_same = kept.save(sets.set.rules(), &self.loader)?.name == active.set;
+        Ok(active.number + u64::from(!is_same))
+    }
+
+    /// The set that shall be active and the one that is tried beside it: whole, or why not.
     pub(super) fn sets(
         &mut self,
         wish: &Wish,
+        ask: Ask<'_>,
         output: &Output,
-    ) -> anyhow::Result<(PolicySet, Option<PolicySet>)> {
+    ) -> anyhow::Result<Sets> {
+        let configured = Loader::configured(&wish.config, &wish.profile)?;
+        let standing = self.book.standing.clone();
+        let stands =
+            standing.filter(|standing| ask == Ask::AsItStands && standing.configured == configured);
+        if let (Some(standing), Some(kept)) = (stands, &self.kept) {
+            let rules = kept.load(&standing.set, &mut self.loader, output)?;
+            return Ok(Sets {
+                set: self.loader.set(&wish.profile, rules)?,
+                tried: None,
+                source: Source::RolledBack,
+                configured,
+                promoted: self.book.promoted.clone(),
+                standing: Some(standing),
+                again: None,
+            });
+        }
+        if let Ask::Promoted(policy) = ask {
+            if self.configured != Some(configured) {
+                let text = "the configuration on disk names other policies than those that were loaded: `resolvet policy reload` first, so that what is promoted was tried";
+                return Err(not_done(Reason::ConfigurationChanged, text));
+            }
+            let mut promoted = self.book.promoted.clone();
+            promoted.extend(self.shadows(wish, policy)?);
+            self.loader.promote(promoted);
+        } else {
+            self.loader.promote(self.book.promoted.clone());
+        }
         let rules = self.loader.rules(&wish.config, output)?;
+        let promoted = self.loader.stood().to_vec();
         let tried = self.loader.shadowed(&wish.config, &rules, output)?;
-        let engine = self.loader.engine();
-        let set = |rules| {
-            PolicySet::new(engine, &wish.profile, rules)
-                .map_err(|error| UsageError(error.to_string()))
-        };
-        let sets = (set(rules)?, tried.map(set).transpose()?);
+        let set = self.loader.set(&wish.profile, rules)?;
+        let tried = tried.map(|tried| self.loader.set(&wish.profile, tried));
+        let tried = tried.transpose()?;
         self.loader.run_cases(output)?;
-        Ok(sets)
+        Ok(Sets {
+            set,
+            tried,
+            source: Source::Configuration,
+            configured,
+            promoted,
+            standing: None,
+            again: None,
+        })
     }
 
-    /// Makes this set the one that the next start has, whatever happens. No older revision of its policies is taken from now on.
-    pub(super) fn keep(&mut self, set: &PolicySet) -> anyhow::Result<()> {
-        self.loader.keep()?;
-        if let Some(kept) = &self.kept {
-            kept.save(set.rules(), &self.loader)?;
+    /// The shadows that this configuration has beside what is used now: of this policy, or all.
+    fn shadows(&mut self, wish: &Wish, policy: Option<&str>) -> anyhow::Result<Vec<Promoted>> {
+        self.loader.promote(self.book.promoted.clone());
+        let shadows = self.loader.shadows(&wish.config, policy)?;
+        if shadows.is_empty() {
+            let text = match policy {
+                Some(policy) => format!(
+                    "no version of policy `{}` is tried beside it: name one as `shadow` in its `[[policy]]`",
+                    policy.escape_debug()
+                ),
+                None => {
+                    "no version is tried beside a policy: name one as `shadow` in its `[[policy]]`"
+                        .into()
+                }
+            };
+            return Err(not_done(Reason::NothingShadowed, &text));
         }
+        Ok(shadows)
+    }
+
+    /// The set of a generation that is kept: of this one, or of the one before.
+    pub(super) fn generation(
+        &mut self,
+        to: Option<u64>,
+        (by, profile): (By, &UsageProfile),
+        configured: Option<Digest>,
+        output: &Output,
+    ) -> anyhow::Result<Sets> {
+        let nothing = |text: &str| not_done(Reason::NothingToReturnTo, text);
+        let (Some(kept), Some(active)) = (&self.kept, self.book.active()) else {
+            return Err(nothing(
+                "no generation is kept: the daemon has no state folder (`daemon.state`)",
+            ));
+        };
+        let found = match to {
+            Some(number) => self.book.generation(number).ok_or_else(|| {
+                let all = self.book.generations.iter();
+                let all: Vec<String> = all.map(|kept| kept.number.to_string()).collect();
+                let text = format!(
+                    "generation {number} is not kept: expected one of {}",
+                    all.join(", ")
+                );
+                not_done(Reason::GenerationUnknown, &text)
+            })?,
+            None => {
+                let before = active
+                    .before
+                    .and_then(|before| self.book.generation(before));
+                before.ok_or_else(|| nothing("no generation is kept from before the active one"))?
+            }
+        };
+        if found.set == active.set {
+            let text = format!("generation {} is the active set already", found.number);
+            return Err(nothing(&text));
+        }
+        let (found, left) = (found.clone(), active.clone());
+        let configured = configured.or(self.configured);
+        let configured = configured.ok_or_else(|| nothing("no configuration was ever loaded"))?;
+        let rules = kept.load(&found.set, &mut self.loader, output)?;
+        let set = self.loader.set(profile, rules)?;
+        let difference = kept.difference(&left.set, set.rules());
+        let policies = [difference.removed, difference.updated].concat();
+        Ok(Sets {
+            set,
+            tried: None,
+            source: Source::RolledBack,
+            configured,
+            promoted: found.promoted.clone(),
+            standing: Some(Standing {
+                configured,
+                set: found.set,
+                generation: found.restores.unwrap_or(found.number),
+                left: left.number,
+                at: now(),
+                by,
+                policies,
+            }),
+            again: Some((found.restores.unwrap_or(found.number), found.before)),
+        })
+    }
+
+    /// Makes this set the one that the next start has, whatever happens. No older revision of configured policies is taken from
+    /// now on; going back changes nothing about that.
+    pub(super) fn keep(
+        &mut self,
+        sets: &Sets,
+        number: u64,
+        entry: Option<Entry>,
+    ) -> anyhow::Result<()> {
+        if sets.source == Source::Configuration {
+            self.loader.keep()?;
+        }
+        let mut book = self.book.clone();
+        let active = book.active().cloned();
+        let before = active.as_ref().map(|active| active.components.clone());
+        let components = sets.set.rules().iter().map(|rule| rule.policy.digest());
+        self.loader
+            .activate(components, &before.unwrap_or_default());
+        book.promoted.clone_from(&sets.promoted);
+        book.standing.clone_from(&sets.standing);
+        if let Some(kept) = &self.kept {
+            let saved = kept.save(sets.set.rules(), &self.loader)?;
+            if active.as_ref().is_none_or(|active| active.number != number) {
+                let last = active.map(|active| active.number);
+                book.push(Generation {
+                    number,
+                    at: now(),
+                    set: saved.name,
+                    components: saved.components,
+                    before: sets.again.map_or(last, |(_, before)| before),
+                    restores: sets.restores(),
+                    promoted: sets.promoted.clone(),
+                });
+            }
+        }
+        if let Some(entry) = entry {
+            book.note(Entry {
+                restores: sets.restores(),
+                ..entry
+            });
+        }
+        self.write(book)?;
+        self.configured = Some(sets.configured);
+        Ok(())
+    }
+
+    /// Whether these sets end or begin that something stands instead of the configuration.
+    pub(super) fn stands_otherwise(&self, sets: &Sets) -> bool {
+        sets.standing != self.book.standing
+    }
+
+    /// Notes what was refused. A disk that does not take it is told, and nothing else.
+    pub(super) fn refused(
+        &mut self,
+        (by, user): (By, Option<u32>),
+        generation: u64,
+        refusal: &Refusal,
+        failed_at: Option<(String, crate::lives::Step)>,
+        output: &Output,
+    ) {
+        let why = (refusal.code, refusal.reason.as_str());
+        let mut book = self.book.clone();
+        book.note(Entry::refused(by, user, generation, why, failed_at));
+        if let Err(error) = self.write(book) {
+            output.log(&format!("the history cannot be written: {error:#}"));
+        }
+    }
+
+    fn write(&mut self, book: Book) -> anyhow::Result<()> {
+        if book != self.book
+            && let Some(kept) = &self.kept
+        {
+            kept.write(&book)?;
+            kept.sweep(&book);
+        }
+        self.book = book;
         Ok(())
     }
 
@@ -126,4 +395,17 @@ impl Loading {
     pub(super) fn forget_others(&mut self, sets: &[&PolicySet]) {
         self.loader.retain(sets);
     }
+}
+
+/// A first set: everything is new.
+fn all(set: &PolicySet) -> Difference {
+    Difference {
+        added: set.rules().iter().map(resolvet::Use::of).collect(),
+        ..Difference::default()
+    }
+}
+
+fn not_done(code: Reason, reason: &str) -> anyhow::Error {
+    let reason = reason.to_owned();
+    NotDone { code, reason }.into()
 }

@@ -1,10 +1,17 @@
 //! `resolvetd`: a stub that goes on, and what an operator may ask of it.
 
+mod automatic;
+mod book;
+mod changing;
 mod control;
+mod counting;
 mod kept;
+mod life;
 mod loading;
 mod places;
 pub(crate) mod protocol;
+mod recorded;
+mod refusal;
 mod reload;
 mod status;
 mod watch;
@@ -41,8 +48,12 @@ use crate::{
     observed,
     output::Output,
 };
+use book::By;
+use changing::{Asked, Known, Terms};
 use control::Listener;
-use loading::{First, Loading, Source};
+use counting::Counting;
+use loading::{First, Loading, Sets, Source};
+use refusal::Refusal;
 
 /// Where it listens when nothing else is said.
 const LISTEN: [&str; 2] = ["127.0.0.1:53", "[::1]:53"];
@@ -59,12 +70,18 @@ struct Daemon {
     policies: Policies,
     /// What tries the versions that are configured as shadows.
     shadow: Shadow,
+    /// What the active policies did.
+    counting: Counting,
     stub: Stub,
     listen: Vec<SocketAddr>,
     /// Held while a reload goes on, so that one follows another.
     loading: Arc<Mutex<Loading>>,
     /// What the operator is told about the policies that are active.
     active: std::sync::Mutex<Active>,
+    /// What is told of the sets before it and of single policies.
+    known: std::sync::Mutex<Arc<Known>>,
+    /// What the configuration says about changes.
+    terms: std::sync::Mutex<Terms>,
     /// Folders whose change means a reload.
     folders: channel::Sender<BTreeSet<PathBuf>>,
     since: u64,
@@ -78,8 +95,10 @@ struct Active {
     source: Source,
     /// When it became active, seconds since 1970.
     at: u64,
-    /// Why the last configuration was refused; empty when it was not.
-    trouble: String,
+    /// When the set began to be tried that is tried beside it, seconds since 1970.
+    tried_at: u64,
+    /// Why the last configuration was refused, if it was.
+    refusal: Option<Refusal>,
 }
 
 /// Runs until a signal ends it.
@@ -121,18 +140,25 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     let state = places::state(arguments.state.as_deref(), settings.state.as_deref());
     let mut loading = Loading::new(&wish.config, state)?;
     let First {
-        set,
-        tried,
-        source,
-        trouble,
+        sets,
+        generation,
+        refusal,
     } = loading.begin(&wish, &output)?;
-    if !trouble.is_empty() {
-        output.log(&format!("the last complete policy set is used: {trouble}"));
+    if let Some(Refusal { code, reason }) = &refusal {
+        output.log(&format!(
+            "the last complete policy set is used ({code}): {reason}"
+        ));
     }
+    let terms = Terms::of(&wish.config);
+    let Sets {
+        set, tried, source, ..
+    } = sets;
+    let set = (set, generation);
     let (policies, metrics) = observed::served(&wish.config, loading.engine(), set)?;
     let shadow = Shadow::start(loading.engine()).context("no thread for a shadow")?;
-    shadow.try_set(tried);
     policies.judge().observe(Arc::new(shadow.clone()));
+    let counting = Counting::default();
+    policies.judge().observe(Arc::new(counting.clone()));
     let profile = wish.profile.clone();
     let prepared = wish.prepare(policies.clone())?;
     not_itself(prepared.resolver, &listen)?;
@@ -149,23 +175,31 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
         output.log(&format!("listening at {address}, UDP and TCP"));
     }
     output.log(&format!("control socket {}", control.display()));
+    let at = loading.book().active().map_or_else(now, |active| active.at);
     let daemon = Arc::new(Daemon {
         arguments,
         policies,
         shadow,
+        counting,
         listen,
         stub,
         loading: Arc::new(Mutex::new(loading)),
         active: std::sync::Mutex::new(Active {
             profile,
             source,
-            at: now(),
-            trouble,
+            at,
+            tried_at: now(),
+            refusal,
         }),
+        known: std::sync::Mutex::default(),
+        terms: std::sync::Mutex::new(terms),
         folders: channel::channel(folders).0,
         since: now(),
         output,
     });
+    daemon.try_beside(tried, false);
+    daemon.note(&*daemon.loading.lock().await);
+    let by_itself = tokio::spawn(automatic::run(Arc::clone(&daemon)));
     let controlling = tokio::spawn(listener.serve(Arc::clone(&daemon)));
     let watching = settings
         .watch
@@ -190,7 +224,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
             }
             Some(()) = hang_up.recv() => {
                 let daemon = Arc::clone(&daemon);
-                tokio::spawn(async move { daemon.reload("SIGHUP").await });
+                tokio::spawn(async move { daemon.reload(Asked::by(By::Signal)).await });
             }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
@@ -198,6 +232,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     }
     tell(&[NotifyState::Stopping]);
     controlling.abort();
+    by_itself.abort();
     if let Some(watching) = watching {
         watching.abort();
     }

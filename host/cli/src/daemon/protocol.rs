@@ -8,13 +8,18 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use resolvet::{Difference, Use, stub::Statistics};
-use resolvet_engine::Trial;
-use resolvet_proto::judgement::{Digest, Mode, Role, Stage, Transport, UsageProfile};
+use resolvet_engine::{Reason, Trial};
+use resolvet_proto::judgement::{DecisionId, Digest, Mode, Role, Stage, Transport, UsageProfile};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use super::book::{By, Came, Entry};
 use super::loading::Source;
+use crate::{
+    exit::NotDone,
+    lives::{Step, Taken},
+};
 
 /// The version of this protocol.
 pub(crate) const VERSION: u32 = 1;
@@ -26,7 +31,7 @@ const ANSWER: u64 = 4 << 20;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A question to the daemon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Question {
     pub(crate) version: u32,
@@ -34,21 +39,29 @@ pub(crate) struct Question {
 }
 
 /// What is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Command {
-    /// Say what the daemon does. Anybody on this machine may ask.
+    /// Say what the daemon does. Anybody on this machine may ask, as with the next two.
     Status,
-    /// Load configuration and policies anew. Root and the daemon's own user may.
+    /// Say how far each policy is on its way.
+    PolicyStatus,
+    /// Say what happened to the policy set.
+    PolicyHistory,
+    /// Load configuration and policies anew. Root and the daemon's own user may, as with all below.
     Reload,
+    /// Use the version that is tried beside this policy, or all of them, in its place.
+    Promote { policy: Option<String> },
+    /// Go back to this generation, or to the one before.
+    Rollback { to: Option<u64> },
 }
 
 impl Command {
     /// Whether only root and the daemon's own user may.
-    pub(super) const fn is_guarded(self) -> bool {
+    pub(super) const fn is_guarded(&self) -> bool {
         match self {
-            Self::Status => false,
-            Self::Reload => true,
+            Self::Status | Self::PolicyStatus | Self::PolicyHistory => false,
+            Self::Reload | Self::Promote { .. } | Self::Rollback { .. } => true,
         }
     }
 }
@@ -58,9 +71,14 @@ impl Command {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Answer {
     Status(Box<StatusReport>),
+    PolicyStatus(Box<LifeReport>),
+    PolicyHistory(HistoryReport),
     Reload(ReloadReport),
+    /// Another policy set is active, and nothing else changed.
+    Changed(ChangeReport),
     /// It was not done.
     Refused {
+        code: Reason,
         reason: String,
     },
 }
@@ -98,6 +116,8 @@ pub(crate) struct ServerStatus {
     pub(crate) expires: u64,
     /// The generation that judged it.
     pub(crate) generation: u64,
+    /// The decision that authenticated it.
+    pub(crate) decision: DecisionId,
 }
 
 /// The active policy set.
@@ -110,6 +130,8 @@ pub(crate) struct PoliciesStatus {
     pub(crate) since: u64,
     /// Why the configuration that is on disk is not active; empty when it is.
     pub(crate) trouble: String,
+    /// The same in a word.
+    pub(crate) code: Option<Reason>,
     pub(crate) rules: Vec<RuleStatus>,
     /// What the versions that are tried beside would have changed, while there are any.
     pub(crate) shadow: Option<ShadowStatus>,
@@ -150,6 +172,101 @@ pub(crate) struct ReloadReport {
     pub(crate) restart: Vec<String>,
 }
 
+/// Another set is active: one that was promoted or returned to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ChangeReport {
+    pub(crate) version: u32,
+    /// Its generation.
+    pub(crate) generation: u64,
+    pub(crate) policies: Difference,
+    /// The generation that it is again.
+    pub(crate) restores: Option<u64>,
+}
+
+/// What happened to the policy set, the oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct HistoryReport {
+    pub(crate) version: u32,
+    /// The generation that is active.
+    pub(crate) generation: u64,
+    /// Generations that `rollback` can go to.
+    pub(crate) kept: Vec<u64>,
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// How far each policy is on its way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct LifeReport {
+    pub(crate) version: u32,
+    pub(crate) generation: u64,
+    /// When it became active, seconds since 1970.
+    pub(crate) since: u64,
+    pub(crate) source: Source,
+    /// Those that judge, in order.
+    pub(crate) policies: Vec<PolicyLife>,
+    /// Versions that are tried beside them.
+    pub(crate) shadows: Vec<PolicyLife>,
+    /// What they would have changed together.
+    pub(crate) trial: Option<Trial>,
+    /// Judgements without faults after which they are promoted by themselves.
+    pub(crate) promotion: Option<u64>,
+    /// What faults of the newest policies lead to, while they are counted.
+    pub(crate) watch: Option<WatchStatus>,
+    /// What stands instead of the configuration.
+    pub(crate) rolled_back: Option<RolledBack>,
+    /// What was refused last, if anything was in all that is remembered.
+    pub(crate) refusal: Option<Entry>,
+}
+
+/// How far a policy is on its way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct PolicyLife {
+    pub(crate) policy: String,
+    pub(crate) policy_version: String,
+    pub(crate) digest: Digest,
+    /// The revision that was signed.
+    pub(crate) revision: Option<u64>,
+    pub(crate) mode: Mode,
+    pub(crate) role: Role,
+    /// Where it is.
+    pub(crate) step: Step,
+    /// Since when, seconds since 1970.
+    pub(crate) since: u64,
+    /// How it came there.
+    pub(crate) steps: Vec<Taken>,
+    pub(crate) evaluations: u64,
+    pub(crate) faults: u64,
+}
+
+/// Faults that are counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct WatchStatus {
+    /// Until when, seconds since 1970.
+    pub(crate) until: u64,
+    pub(crate) faults: u32,
+    /// With so many the generation before comes back.
+    pub(crate) bound: u32,
+}
+
+/// A generation that stands instead of the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct RolledBack {
+    /// The generation that it is again.
+    pub(crate) to: u64,
+    /// The generation that was left.
+    pub(crate) from: u64,
+    pub(crate) at: u64,
+    pub(crate) by: By,
+    /// Policies that were left.
+    pub(crate) policies: Vec<Use>,
+}
+
 /// What a reload did to the attachment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -186,7 +303,7 @@ pub(crate) fn ask(socket: &Path, command: Command) -> anyhow::Result<Answer> {
     let answer = serde_json::from_str(&answer)
         .context("the daemon's answer has another form: is it of another version?")?;
     match answer {
-        Answer::Refused { reason } => bail!("{reason}"),
+        Answer::Refused { code, reason } => Err(NotDone { code, reason }.into()),
         answer => Ok(answer),
     }
 }

@@ -6,108 +6,84 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
+use anyhow::Error;
 use resolvet::{Difference, stub::Evidence};
-use resolvet_engine::PolicySet;
+use resolvet_engine::Reason;
 use sd_notify::NotifyState;
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
-    Active, Daemon, addresses,
-    loading::{Loading, Source},
+    Daemon, addresses,
+    book::By,
+    changing::{Asked, Terms},
+    loading::{Ask, Loading, Sets},
     not_itself,
     protocol::{NetworkChange, ReloadReport, VERSION},
+    refusal::{OrRefuse as _, Refusal},
     tell, wish,
 };
 use crate::{
     args::DaemonArguments,
     config::Config,
-    dates::now,
     journey::{Prepared, Wish},
 };
 
 /// What was loaded and waits for its moment.
 struct Loaded {
-    set: PolicySet,
-    tried: Option<PolicySet>,
+    sets: Sets,
     difference: Difference,
     prepared: Prepared,
     folders: BTreeSet<PathBuf>,
     restart: Vec<String>,
+    terms: Terms,
 }
 
 impl Daemon {
-    /// Loads everything anew; in words why nothing changed, when anything is refused.
-    pub(super) async fn reload(self: &Arc<Self>, asked_by: &str) -> Result<ReloadReport, String> {
+    /// Loads everything anew; why nothing changed, when anything is refused.
+    pub(super) async fn reload(self: &Arc<Self>, asked: Asked) -> Result<ReloadReport, Refusal> {
         let loading = Arc::clone(&self.loading).lock_owned().await;
         let state = NotifyState::monotonic_usec_now();
         if let Ok(moment) = state {
             tell(&[NotifyState::Reloading, moment]);
         }
-        let result = self.reload_with(loading).await;
-        let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
-        match &result {
-            Ok(report) => {
-                active.trouble.clear();
-                active.source = Source::Configuration;
-                if !report.policies.is_none() {
-                    active.at = now();
-                }
-                self.output.log(&format!(
-                    "reloaded by {asked_by}: policy generation {}",
-                    report.generation
-                ));
-            }
-            Err(reason) => {
-                active.trouble.clone_from(reason);
-                self.output.log(&format!(
-                    "reload by {asked_by} refused, nothing changed: {reason}"
-                ));
-            }
-        }
-        drop(active);
+        let result = self.reload_with(loading, asked).await;
         tell(&[NotifyState::Ready]);
         result
     }
 
     async fn reload_with(
         self: &Arc<Self>,
-        mut loading: OwnedMutexGuard<Loading>,
-    ) -> Result<ReloadReport, String> {
-        let daemon = Arc::clone(self);
-        // Compiling and evaluating beside the event loop, which answers meanwhile.
-        let work = tokio::task::spawn_blocking(move || {
-            let loaded = daemon.load(&mut loading);
-            (loading, loaded)
-        });
-        let (mut loading, loaded) = work.await.map_err(|error| error.to_string())?;
+        loading: OwnedMutexGuard<Loading>,
+        asked: Asked,
+    ) -> Result<ReloadReport, Refusal> {
+        let load = move |daemon: &Self, loading: &mut Loading| daemon.load(loading, asked.by);
+        let (mut loading, loaded) = self.beside(loading, asked, load).await?;
         let Loaded {
-            set,
-            tried,
+            sets,
             difference,
             prepared,
             folders,
             restart,
-        } = loaded.map_err(|error| format!("{error:#}"))?;
+            terms,
+        } = loaded;
         let described = prepared.described();
         let profile = prepared.profile.clone();
-        let (client, origin) = prepared
-            .for_stub(&self.output)
-            .await
-            .map_err(|error| format!("{error:#}"))?;
-        // From here on nothing can be refused.
-        let judge = self.policies.judge();
-        let generation = if difference.is_none() {
-            judge.generation()
-        } else {
-            self.policies.swap(set)
+        let for_stub = prepared.for_stub(&self.output).await;
+        let (client, origin) = match for_stub.or_refuse(Reason::Network) {
+            Ok(for_stub) => for_stub,
+            Err(refusal) => {
+                self.refused(&mut loading, asked, &refusal);
+                return Err(refusal);
+            }
         };
-        self.try_beside(tried, !difference.is_none());
-        let (active, beside) = (judge.set(), self.shadow.set());
-        let used: Vec<&PolicySet> = [Some(&*active), beside.as_deref()]
-            .into_iter()
-            .flatten()
-            .collect();
-        loading.forget_others(&used);
+        let before = std::mem::replace(&mut *self.terms(), terms);
+        let changes = difference.clone();
+        let activate = move |daemon: &Self, loading: &mut Loading| {
+            daemon.activate(loading, sets, &changes, asked, "")
+        };
+        let activated = self.beside(loading, asked, activate).await;
+        // From here on nothing can be refused.
+        let (mut loading, generation) = activated.inspect_err(|_| *self.terms() = before)?;
         let network = match loading
             .attached
             .as_ref()
@@ -126,10 +102,8 @@ impl Daemon {
         };
         loading.attached = Some(described);
         let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
-        *active = Active {
-            profile,
-            ..active.clone()
-        };
+        active.profile = profile;
+        active.refusal = None;
         drop(active);
         self.folders.send_replace(folders);
         Ok(ReloadReport {
@@ -141,19 +115,6 @@ impl Daemon {
         })
     }
 
-    /// Tries this set beside the active one; what was counted goes on when neither changed.
-    fn try_beside(&self, tried: Option<PolicySet>, active_changed: bool) {
-        let before = self.shadow.set();
-        let is_same = match (&before, &tried) {
-            (Some(before), Some(tried)) => Difference::between(before, tried).is_none(),
-            (None, None) => true,
-            _ => false,
-        };
-        if active_changed || !is_same {
-            self.shadow.try_set(tried);
-        }
-    }
-
     /// An attachment that has ended cannot be given orders: the daemon ends too then.
     fn order(&self, result: Result<(), resolvet::AttachError>) {
         if let Err(error) = result {
@@ -161,28 +122,37 @@ impl Daemon {
         }
     }
 
-    /// Everything that may be refused.
-    fn load(&self, loading: &mut Loading) -> anyhow::Result<Loaded> {
-        let wish: Wish = wish(&self.arguments)?;
-        let listen = addresses(&self.arguments, &wish.config.daemon)?;
+    /// Everything that may be refused before the network is asked.
+    fn load(&self, loading: &mut Loading, by: By) -> Result<Loaded, Refusal> {
+        let wish: Wish = wish(&self.arguments).or_refuse(Reason::Configuration)?;
+        let listen = addresses(&self.arguments, &wish.config.daemon);
+        let listen = listen.or_refuse(Reason::Configuration)?;
         let mut restart = Vec::new();
         if listen != self.listen {
             restart.push("daemon.listen".to_owned());
         }
         let folders = folders(&self.arguments, &wish.config);
-        let (set, tried) = loading.sets(&wish, &self.output)?;
-        let prepared = wish.prepare(self.policies.clone())?;
-        not_itself(prepared.resolver, &self.listen)?;
-        let difference = Difference::between(&self.policies.judge().set(), &set);
-        // Kept before it is active: whatever happens in between, the next start has a complete set.
-        loading.keep(&set)?;
+        let terms = Terms::of(&wish.config);
+        let ask = match by {
+            By::Control => Ask::Configured,
+            _ => Ask::AsItStands,
+        };
+        let sets = loading.sets(&wish, ask, &self.output);
+        let sets = sets.or_refuse(Reason::Failed)?;
+        let prepared = wish.prepare(self.policies.clone());
+        let prepared = prepared.or_refuse(Reason::Network)?;
+        let itself = not_itself(prepared.resolver, &self.listen);
+        itself
+            .map_err(Error::from)
+            .or_refuse(Reason::Configuration)?;
+        let difference = Difference::between(&self.policies.judge().set(), &sets.set);
         Ok(Loaded {
-            set,
-            tried,
+            sets,
             difference,
             prepared,
             folders,
             restart,
+            terms,
         })
     }
 }

@@ -24,7 +24,11 @@ impl Daemon {
         let vetted = attachment.and_then(resolvet::Attachment::vetted_now);
         let failure = attachment.and_then(resolvet::Attachment::failure_now);
         let trouble = match failure {
-            Some(failure) => format!("{}: {}", failure.kind.as_str(), failure.message),
+            Some(failure) => {
+                let decision = failure.decision;
+                let decision = decision.map_or_else(String::new, |id| format!(" (decision {id})"));
+                format!("{}{decision}: {}", failure.kind.as_str(), failure.message)
+            }
             None => present.trouble,
         };
         let active = self.active();
@@ -44,7 +48,10 @@ impl Daemon {
                 generation,
                 source: active.source,
                 since: active.at,
-                trouble: active.trouble,
+                code: active.refusal.as_ref().map(|refusal| refusal.code),
+                trouble: active
+                    .refusal
+                    .map_or_else(String::new, |refusal| refusal.reason),
                 shadow: self.shadow(&set),
                 rules: set.rules().iter().map(rule).collect(),
             },
@@ -71,10 +78,13 @@ impl Daemon {
                     address,
                     port,
                     target,
+                    decision,
                     ..
                 } = server;
                 let target = target.trim_end_matches('.');
-                format!("answers over {transport} {address} port {port} ({target})")
+                format!(
+                    "answers over {transport} {address} port {port} ({target}), decision {decision}"
+                )
             }
             (None, "") => "looks for a server".to_owned(),
             (None, trouble) => format!("no server: {trouble}"),
@@ -97,6 +107,7 @@ fn server(vetted: &Vetted<Server>) -> ServerStatus {
         authenticated: vetted.is_authenticated(),
         expires: vetted.expires().unix,
         generation: vetted.generation(),
+        decision: vetted.validation().id(),
     }
 }
 

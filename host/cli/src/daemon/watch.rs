@@ -19,7 +19,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::Daemon;
+use super::{Daemon, book::By, changing::Asked};
 
 /// Files are quiet when nothing happened for so long.
 const QUIET: Duration = Duration::from_millis(300);
@@ -74,7 +74,7 @@ async fn watch(daemon: &Arc<Daemon>) -> io::Result<()> {
         }
         watch.quiet().await;
         // The answer stands in the log and in the status.
-        let _told = daemon.reload("a change of files").await;
+        let _told = daemon.reload(Asked::by(By::Watch)).await;
     }
 }
 

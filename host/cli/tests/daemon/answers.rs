@@ -56,6 +56,7 @@ fn a_client_of_others_is_answered_over_both_protocols() {
 #[test]
 fn a_refused_network_is_told_and_asked_nothing() {
     let home = Home::with(Options::new().faulty_site("example.net", Fault::Expired));
+    home.configure("[decisions]\nlog = \"decisions.jsonl\"\n[[policy]]\nname = \"pkix\"\nrole = \"authority\"\n");
     let daemon = home.start();
     let message = daemon.ask_until(ResponseCode::ServFail);
     let text = extended_error(&message).unwrap();
@@ -74,6 +75,26 @@ fn a_refused_network_is_told_and_asked_nothing() {
             .journal()
             .asked_for(&absolute(ASKED).unwrap())
     );
+    // The decision's name leads from what a client is told, and from the daemon's own log, to the record. The daemon says what it
+    // does every five seconds.
+    thread::sleep(Duration::from_secs(6));
+    daemon.signal("TERM");
+    let (_, said) = daemon.ended();
+    let log = std::fs::read_to_string(home.path("decisions.jsonl")).unwrap();
+    let records: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for told in [text, said] {
+        let (_, name) = told
+            .split_once("(decision ")
+            .unwrap_or_else(|| panic!("{told}"));
+        let name = name.split(')').next().unwrap();
+        let record = records.iter().find(|record| record["id"] == *name);
+        let record = record.unwrap_or_else(|| panic!("{name}: {log}"));
+        assert_eq!(record["stage"], "validation");
+        assert_eq!(record["outcome"], "rejected");
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn another_user_may_read_and_change_nothing() {
     let home = Home::new();
     let daemon = home.start();
     let ask = |user: Option<u32>, command: &str| -> Value {
-        let question = format!("{{\"version\":1,\"command\":\"{command}\"}}");
+        let question = format!("{{\"version\":1,\"command\":{command}}}");
         let mut client = Command::new("/usr/bin/python3");
         client
             .args(["-c", CLIENT])
@@ -44,20 +44,31 @@ fn another_user_may_read_and_change_nothing() {
         let output = client.output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"))
     };
-    let own = ask(None, "reload");
+    let own = ask(None, "\"reload\"");
     assert!(own["reload"]["generation"].is_u64(), "{own}");
     assert!(
         is_root(),
         "this test becomes another user: run it as root, as in a container"
     );
-    let status = ask(Some(NOBODY), "status");
+    let status = ask(Some(NOBODY), "\"status\"");
     assert!(
         status["status"]["policies"]["generation"].is_u64(),
         "{status}"
     );
-    let refused = ask(Some(NOBODY), "reload");
-    let reason = refused["refused"]["reason"].as_str().unwrap();
-    assert!(reason.contains("user 65534 may not change"), "{reason}");
+    for command in ["policy-status", "policy-history"] {
+        let answer = ask(Some(NOBODY), &format!("\"{command}\""));
+        assert!(answer[command]["generation"].is_u64(), "{answer}");
+    }
+    for command in [
+        "\"reload\"",
+        "{\"promote\":{\"policy\":null}}",
+        "{\"rollback\":{\"to\":1}}",
+    ] {
+        let refused = ask(Some(NOBODY), command);
+        assert_eq!(refused["refused"]["code"], "not-allowed", "{refused}");
+        let reason = refused["refused"]["reason"].as_str().unwrap();
+        assert!(reason.contains("user 65534 may not change"), "{reason}");
+    }
 }
 
 #[test]

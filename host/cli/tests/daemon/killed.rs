@@ -1,10 +1,15 @@
 //! Whatever ends the daemon, and whenever: the next start has the last complete policy set.
 
-use std::{fs, thread::sleep, time::Duration};
+use std::{
+    fs,
+    process::{Child, Command},
+    thread::sleep,
+    time::Duration,
+};
 
 use hickory_proto::op::ResponseCode;
 
-use crate::running::{DEFAULTS, Home, STRICTER};
+use crate::running::{DEFAULTS, Daemon, Home, STRICTER, built};
 
 #[test]
 fn the_last_complete_set_outlives_a_kill_and_a_broken_configuration() {
@@ -32,16 +37,12 @@ fn the_last_complete_set_outlives_a_kill_and_a_broken_configuration() {
 fn a_kill_in_the_middle_of_a_reload_leaves_a_whole_set() {
     let home = Home::new();
     let rule = home.path("policies/rule.wasm");
-    let built = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .unwrap()
-        .join("policies");
     // Another moment each time, from before the file is seen to after the swap.
     for moment in 0..6_u64 {
         let name = ["preference.wasm", "privacy.wasm"][usize::try_from(moment % 2).unwrap()];
         home.configure(DEFAULTS);
         let daemon = home.start();
-        fs::copy(built.join(name), &rule).unwrap();
+        fs::copy(built(name), &rule).unwrap();
         daemon.signal("HUP");
         sleep(Duration::from_millis(moment * 40));
         daemon.signal("KILL");
@@ -56,4 +57,152 @@ fn a_kill_in_the_middle_of_a_reload_leaves_a_whole_set() {
         drop(daemon);
         fs::remove_file(home.path("policies/broken.wasm")).unwrap();
     }
+}
+
+/// What makes something last: a change is killed at each of these calls.
+const CALLS: [&str; 3] = ["fsync", "rename", "unlink"];
+/// More calls of one kind than any change makes.
+const STEPS: u32 = 30;
+
+/// Kills the daemon when one of its threads makes this call for the time of this number from now on.
+struct Killer(Child);
+
+impl Killer {
+    fn of(daemon: &Daemon, call: &str, number: u32) -> Self {
+        let process = daemon.process();
+        let inject = format!("inject={call}:signal=KILL:when={number}");
+        let mut strace = Command::new("strace");
+        strace.args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            &format!("trace={call}"),
+        ]);
+        strace.args(["-e", &inject, "-p", &process.to_string()]);
+        let killer = Self(strace.spawn().expect("strace (tests/packages.txt)"));
+        let tasks = format!("/proc/{process}/task");
+        let is_traced = || {
+            fs::read_dir(&tasks).unwrap().all(|task| {
+                let status = fs::read_to_string(task.unwrap().path().join("status"));
+                // A thread that has ended meanwhile makes no call any more.
+                status.map_or(true, |status| !status.contains("TracerPid:\t0\n"))
+            })
+        };
+        while !is_traced() {
+            sleep(Duration::from_millis(5));
+        }
+        killer
+    }
+}
+
+impl Drop for Killer {
+    fn drop(&mut self) {
+        // It may have ended with what it traced.
+        let _killed = self.0.kill();
+        let _waited = self.0.wait();
+    }
+}
+
+/// The names of the policies that judge.
+fn active(daemon: &Daemon) -> Vec<String> {
+    let status = daemon.status();
+    let rules = status["policies"]["rules"].as_array().unwrap().iter();
+    rules
+        .map(|rule| rule["policy"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Makes a change again and again, killed one step later each time, until it is done. `prepare` makes the state before it.
+fn killed_at_each_step(
+    home: &Home,
+    change: &[&str],
+    (before, after): (&[&str], &[&str]),
+    prepare: impl Fn() -> Daemon,
+) {
+    let broken = home.path("policies/broken.wasm");
+    let (mut kills, mut olds) = (0, 0);
+    for call in CALLS {
+        let is_done = (1..STEPS).any(|step| {
+            if home.path("state").exists() {
+                fs::remove_dir_all(home.path("state")).unwrap();
+            }
+            let mut daemon = prepare();
+            assert_eq!(active(&daemon), before);
+            let killer = Killer::of(&daemon, call, step);
+            let done = daemon.resolvet(change);
+            if done.status.success() {
+                drop(killer);
+                assert_eq!(active(&daemon), after);
+                return true;
+            }
+            while !daemon.has_ended() {
+                sleep(Duration::from_millis(5));
+            }
+            drop(killer);
+            kills += 1;
+            // Whatever was configured is refused: what was written down counts.
+            fs::write(&broken, b"no policy").unwrap();
+            let daemon = home.start();
+            let source = daemon.status()["policies"]["source"].clone();
+            assert_ne!(source, "configuration", "{call} {step}");
+            let names = active(&daemon);
+            assert!(
+                names == before || names == after,
+                "{call} {step}: {names:?}"
+            );
+            olds += u32::from(names == before);
+            fs::remove_file(&broken).unwrap();
+            false
+        });
+        assert!(is_done, "{change:?} was never done");
+    }
+    assert!(kills >= 4, "{change:?}: {kills}");
+    assert!(
+        0 < olds && olds < kills,
+        "{change:?}: {olds} of {kills} came back as before"
+    );
+}
+
+const TRIED: &str = "[[policy]]\nname = \"pkix\"\nrole = \"authority\"\n[[policy]]\nfile = \"rule.wasm\"\nshadow = \"next.wasm\"\n";
+
+#[test]
+fn a_kill_at_any_step_of_a_reload_leaves_a_whole_set() {
+    let home = Home::new().unwatched();
+    let prepare = || {
+        home.configure(DEFAULTS);
+        let daemon = home.start();
+        home.configure(&format!("{DEFAULTS}[[policy]]\nname = \"privacy\"\n"));
+        daemon
+    };
+    let sets = (&["pkix"][..], &["pkix", "privacy"][..]);
+    killed_at_each_step(&home, &["policy", "reload"], sets, prepare);
+}
+
+#[test]
+fn a_kill_at_any_step_of_a_promotion_leaves_a_whole_set() {
+    let home = Home::new().unwatched();
+    fs::copy(built("guests/null.wasm"), home.path("rule.wasm")).unwrap();
+    fs::copy(built("fixtures/company-rule.wasm"), home.path("next.wasm")).unwrap();
+    let prepare = || {
+        home.configure(TRIED);
+        home.start()
+    };
+    let sets = (&["pkix", "null"][..], &["pkix", "company-rule"][..]);
+    killed_at_each_step(&home, &["policy", "promote"], sets, prepare);
+}
+
+#[test]
+fn a_kill_at_any_step_of_a_roll_back_leaves_a_whole_set() {
+    let home = Home::new().unwatched();
+    let prepare = || {
+        home.configure(DEFAULTS);
+        let daemon = home.start();
+        home.configure(&format!("{DEFAULTS}[[policy]]\nname = \"privacy\"\n"));
+        daemon.policy(&["reload"]);
+        daemon
+    };
+    let sets = (&["pkix", "privacy"][..], &["pkix"][..]);
+    killed_at_each_step(&home, &["policy", "rollback"], sets, prepare);
 }

@@ -10,6 +10,9 @@
 mod answers;
 mod control;
 mod killed;
+mod life;
 mod manager;
+mod promotion;
 mod reload;
+mod rollback;
 mod running;

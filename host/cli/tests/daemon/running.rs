@@ -34,6 +34,8 @@ pub(crate) struct Home {
     folder: TempDir,
     /// Whether the daemon looks at its files itself.
     watch: bool,
+    /// Whom policies from files are believed by, as a configuration writes it.
+    trust: String,
 }
 
 /// A running daemon; dropping it kills it.
@@ -52,6 +54,7 @@ impl Home {
             lab: Lab::start(options).unwrap(),
             folder: tempfile::tempdir().unwrap(),
             watch: true,
+            trust: "signature-required = false".into(),
         };
         // Another user must reach the control socket.
         fs::set_permissions(home.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -64,6 +67,13 @@ impl Home {
     /// The same, where files alone change nothing.
     pub(crate) fn unwatched(mut self) -> Self {
         self.watch = false;
+        self.configure(DEFAULTS);
+        self
+    }
+
+    /// The same, where policies from files must be signed by this key; revisions are kept in the folder `revisions`.
+    pub(crate) fn signed(mut self, public_key: &str) -> Self {
+        self.trust = format!("keys = [\"{public_key}\"]\nrevisions = \"revisions\"");
         self.configure(DEFAULTS);
         self
     }
@@ -82,9 +92,10 @@ impl Home {
         let text = format!(
             "version = \"v1\"\n[network]\nresolver = \"{}\"\ntrust-anchors = \"anchors.pem\"\nend-entity = [\"example.net.end-entity.pem\"]\n{network}\n\
              [daemon]\ndomain = \"example.net\"\nlisten = [\"127.0.0.1:0\"]\ncontrol = \"control/socket\"\nstate = \"state\"\nwatch = {}\n\
-             [policies]\nfolder = \"policies\"\nsignature-required = false\n{policies}",
+             [policies]\nfolder = \"policies\"\n{}\n{policies}",
             self.lab.resolver(),
-            self.watch
+            self.watch,
+            self.trust
         );
         fs::write(self.path("beside.toml"), text).unwrap();
         fs::rename(self.path("beside.toml"), self.path("resolvet.toml")).unwrap();
@@ -137,6 +148,42 @@ impl Daemon {
 
     pub(crate) fn control(&self) -> &Path {
         &self.control
+    }
+
+    /// What `resolvet policy WORDS` answers as JSON; it must be done.
+    pub(crate) fn policy(&self, words: &[&str]) -> Value {
+        let output = self.resolvet(&[&["policy", "--format", "json"], words].concat());
+        assert!(output.status.success(), "{output:?}");
+        document(&output)
+    }
+
+    /// The code for which `resolvet policy WORDS` is refused.
+    pub(crate) fn refused(&self, words: &[&str]) -> String {
+        let output = self.resolvet(&[&["policy", "--format", "json"], words].concat());
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        document(&output)["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until `resolvet policy status` is as wanted.
+    pub(crate) fn life_until(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let life = self.policy(&["status"]);
+            if wanted(&life) {
+                return life;
+            }
+            assert!(began.elapsed() < PATIENCE, "{life:#}");
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     pub(crate) fn status(&self) -> Value {
@@ -212,6 +259,21 @@ impl Drop for Daemon {
         let _killed = self.child.kill();
         let _waited = self.child.wait();
     }
+}
+
+/// A component that `cargo xtask policies` built.
+pub(crate) fn built(name: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    target.join("policies").join(name)
+}
+
+/// The same policy as another component: a section that says nothing is added.
+pub(crate) fn variant(name: &str, number: u8) -> Vec<u8> {
+    let mut octets = fs::read(built(name)).unwrap();
+    octets.extend([0, 6, 4]);
+    octets.extend(b"name");
+    octets.push(number);
+    octets
 }
 
 /// Asks over UDP for the address of [`ASKED`].

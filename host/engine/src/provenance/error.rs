@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use thiserror::Error;
 
 use super::{KeyId, SIGNATURE_ENDING};
-use crate::AdmissionError;
+use crate::{AdmissionError, Reason};
 
 /// A component does not meet the terms.
 #[derive(Debug, Error)]
@@ -112,24 +112,30 @@ pub enum ProvenanceError {
 }
 
 impl ProvenanceError {
+    /// The reason, whose word stays.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Missing { .. } => Reason::SignatureMissing,
+            Self::Unreadable { .. } => Reason::SignatureUnreadable,
+            Self::Legacy { .. } => Reason::SignatureLegacy,
+            Self::UnknownKeys { .. } => Reason::SignatureUnknownKey,
+            Self::Wrong { .. } => Reason::SignatureWrong,
+            Self::TooFew { .. } => Reason::SignaturesTooFew,
+            Self::Statement { .. } => Reason::StatementUnreadable,
+            Self::Expired { .. } => Reason::SignatureExpired,
+            Self::Older { .. } => Reason::RevisionOlder,
+            Self::Reused { .. } => Reason::RevisionReused,
+            Self::NotGranted { .. } => Reason::ImportsNotGranted,
+            Self::Admission(error) => error.reason(),
+            Self::Marks(_) => Reason::MarksUnusable,
+        }
+    }
+
     /// The reason in a word that stays: people and programs search for it.
     #[must_use]
     pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Missing { .. } => "signature-missing",
-            Self::Unreadable { .. } => "signature-unreadable",
-            Self::Legacy { .. } => "signature-legacy",
-            Self::UnknownKeys { .. } => "signature-unknown-key",
-            Self::Wrong { .. } => "signature-wrong",
-            Self::TooFew { .. } => "signatures-too-few",
-            Self::Statement { .. } => "statement-unreadable",
-            Self::Expired { .. } => "signature-expired",
-            Self::Older { .. } => "revision-older",
-            Self::Reused { .. } => "revision-reused",
-            Self::NotGranted { .. } => "imports-not-granted",
-            Self::Admission(error) => error.code(),
-            Self::Marks(_) => "marks-unusable",
-        }
+        self.reason().as_str()
     }
 }
 

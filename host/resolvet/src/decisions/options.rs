@@ -39,6 +39,12 @@ pub struct LogOptions {
 }
 
 impl LogOptions {
+    /// The log's files, the newest first. Those that were not needed yet are not there.
+    pub fn places(&self) -> impl Iterator<Item = PathBuf> + use<> {
+        let (path, files) = (self.path.clone(), self.files);
+        (0..files).map(move |number| super::log::numbered(&path, number))
+    }
+
     /// A log in this file: requests by their digests, 8 files of 16 MiB, 1,024 judgements in the queue.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {

@@ -6,14 +6,14 @@ use std::{
 };
 
 use anyhow::Context as _;
-use resolvet_engine::{Engine, Policy};
+use resolvet_engine::{Engine, Policy, Reason};
 use resolvet_proto::judgement::Request;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::run::Evaluator;
 use crate::{
-    exit::{Exit, UsageError},
+    exit::{Exit, Refused, UsageError},
     output::{Output, Tone, tinted},
     report::VERSION,
 };
@@ -84,21 +84,22 @@ pub(super) fn run(policy: &str, folder: &Path, output: &Output) -> anyhow::Resul
     })
 }
 
-/// Whether every case of this folder holds, in this engine.
+/// How many cases this folder has, all of which hold in this engine.
 ///
 /// # Errors
 /// Names the first that does not, and what came.
-pub(crate) fn hold(engine: &Engine, policy: &Policy, folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn hold(engine: &Engine, policy: &Policy, folder: &Path) -> anyhow::Result<usize> {
     let mut evaluator = Evaluator::of(engine.clone(), policy.clone(), None)?;
     let cases = run_all(&mut evaluator, files(folder)?)?;
     let Some(failed) = cases.iter().find(|case| !case.passed) else {
-        return Ok(());
+        return Ok(cases.len());
     };
     let (file, description) = (failed.file.display(), &failed.description);
     let came = failed.came.clone().unwrap_or_default();
-    Err(UsageError(format!(
-        "case `{file}` does not hold ({description}): came {came}"
-    ))
+    Err(Refused {
+        code: Reason::CaseFailed,
+        reason: format!("case `{file}` does not hold ({description}): came {came}"),
+    }
     .into())
 }
 

@@ -1,7 +1,7 @@
 //! `resolvet policy reload`: what the daemon says it did.
 
 use anyhow::bail;
-use resolvet::Use;
+use resolvet::{Difference, Use};
 
 use crate::{
     args::Control,
@@ -27,7 +27,21 @@ pub(super) fn run(control: &Control, output: &Output) -> anyhow::Result<Exit> {
 }
 
 fn print(report: &ReloadReport, output: &Output) -> anyhow::Result<()> {
-    let policies = &report.policies;
+    print_difference(&report.policies, output)?;
+    let network = match report.network {
+        NetworkChange::Unchanged => "the network is attached to as before",
+        NetworkChange::JudgedAgain => "what is vetted is judged again",
+        NetworkChange::Replaced => "the network is attached to anew",
+    };
+    output.line(&format!("generation {}; {network}", report.generation))?;
+    for key in &report.restart {
+        output.remark(&format!("`{key}` counts from the next start on"));
+    }
+    Ok(())
+}
+
+/// What was added, removed, updated and left, one a line.
+pub(super) fn print_difference(policies: &Difference, output: &Output) -> anyhow::Result<()> {
     for (word, tone, uses) in [
         ("added", Tone::Good, &policies.added),
         ("removed", Tone::Bad, &policies.removed),
@@ -46,15 +60,6 @@ fn print(report: &ReloadReport, output: &Output) -> anyhow::Result<()> {
     }
     if policies.reordered {
         output.line("the order of evaluation changed")?;
-    }
-    let network = match report.network {
-        NetworkChange::Unchanged => "the network is attached to as before",
-        NetworkChange::JudgedAgain => "what is vetted is judged again",
-        NetworkChange::Replaced => "the network is attached to anew",
-    };
-    output.line(&format!("generation {}; {network}", report.generation))?;
-    for key in &report.restart {
-        output.remark(&format!("`{key}` counts from the next start on"));
     }
     Ok(())
 }

@@ -1,0 +1,324 @@
+//! The one way to another policy set: what was loaded is written down, then swapped in, then told.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, MutexGuard, PoisonError},
+};
+
+use resolvet::{
+    Difference,
+    decisions::{Detail, LogOptions},
+};
+use resolvet_engine::{PolicySet, Reason};
+use resolvet_proto::judgement::Digest;
+use tokio::sync::OwnedMutexGuard;
+
+use super::{
+    Daemon,
+    book::{Book, By, Entry},
+    loading::{Ask, Loading, Sets, Source},
+    protocol::{ChangeReport, VERSION},
+    recorded,
+    refusal::{OrRefuse as _, Refusal},
+    wish,
+};
+use crate::{
+    config::{self, Config},
+    dates::now,
+    lives::Life,
+    policies::Loader,
+};
+
+/// Recorded decisions that are asked first, if the configuration says nothing.
+const RECORDED: usize = 1_000;
+
+/// Who or what wants a change.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) by: By,
+    /// The user at the control socket.
+    pub(super) user: Option<u32>,
+}
+
+impl Asked {
+    /// Nobody at the control socket.
+    pub(super) const fn by(by: By) -> Self {
+        Self { by, user: None }
+    }
+}
+
+/// What the configuration that was loaded last says about changes.
+#[derive(Debug, Clone)]
+pub(super) struct Terms {
+    pub(super) promotion: config::Promotion,
+    pub(super) back: config::Return,
+    /// The log of whole decisions, where there is one.
+    log: Option<LogOptions>,
+}
+
+impl Terms {
+    pub(super) fn of(config: &Config) -> Self {
+        let log = config.decisions.options();
+        Self {
+            promotion: config.policies.promotion,
+            back: config.policies.back,
+            log: log.filter(|log| log.record == Detail::Full),
+        }
+    }
+}
+
+/// What a status tells, for while a change goes on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    pub(super) book: Book,
+    pub(super) lives: BTreeMap<Digest, Life>,
+}
+
+impl Known {
+    pub(super) fn of(loading: &Loading, sets: &[&PolicySet]) -> Self {
+        let digests = sets.iter().flat_map(|set| set.rules());
+        let digests = digests.map(|rule| rule.policy.digest());
+        let lives = digests.filter_map(|digest| {
+            let life = loading.loader().lives().get(&digest)?;
+            Some((digest, life.clone()))
+        });
+        Self {
+            book: loading.book().clone(),
+            lives: lives.collect(),
+        }
+    }
+}
+
+impl Daemon {
+    pub(super) fn terms(&self) -> MutexGuard<'_, Terms> {
+        self.terms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what takes its time beside the event loop, which answers meanwhile. What is refused is told and noted.
+    pub(super) async fn beside<T: Send + 'static>(
+        self: &Arc<Self>,
+        mut loading: OwnedMutexGuard<Loading>,
+        asked: Asked,
+        work: impl FnOnce(&Self, &mut Loading) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<(OwnedMutexGuard<Loading>, T), Refusal> {
+        let daemon = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work(&daemon, &mut loading);
+            if let Err(refusal) = &done {
+                daemon.refused(&mut loading, asked, refusal);
+            }
+            (loading, done)
+        });
+        let (loading, done) = done.await.map_err(|error| Refusal {
+            code: Reason::Failed,
+            reason: error.to_string(),
+        })?;
+        Ok((loading, done?))
+    }
+
+    /// Tells and notes what was refused.
+    pub(super) fn refused(&self, loading: &mut Loading, asked: Asked, refusal: &Refusal) {
+        let generation = self.policies.judge().generation();
+        let failed_at = loading.loader().lives().failed_at();
+        let Asked { by, user } = asked;
+        loading.refused((by, user), generation, refusal, failed_at, &self.output);
+        self.note(loading);
+        let Refusal { code, reason } = refusal;
+        let by = asked.by.in_words();
+        self.output.log(&format!(
+            "{by} was refused ({code}), nothing changed: {reason}"
+        ));
+        if matches!(asked.by, By::Watch | By::Signal | By::Control) {
+            let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+            active.refusal = Some(refusal.clone());
+        }
+    }
+
+    /// Makes a set active. It is on disk before: whatever happens in between, the next start has a complete set.
+    pub(super) fn activate(
+        &self,
+        loading: &mut Loading,
+        sets: Sets,
+        difference: &Difference,
+        asked: Asked,
+        why: &str,
+    ) -> Result<u64, Refusal> {
+        let judge = self.policies.judge();
+        let is_other = !difference.is_none();
+        let generation = judge.generation() + u64::from(is_other);
+        let Asked { by, user } = asked;
+        let is_noted = is_other || loading.stands_otherwise(&sets);
+        let entry = is_noted.then(|| Entry {
+            reason: why.to_owned(),
+            ..Entry::done(by, user, generation, difference)
+        });
+        let kept = loading.keep(&sets, generation, entry);
+        kept.or_refuse(Reason::StateUnusable)?;
+        // From here on nothing can be refused.
+        let Sets {
+            set, tried, source, ..
+        } = sets;
+        if is_other {
+            self.policies.swap(set);
+            let new = difference.added.iter().chain(&difference.updated);
+            let new = new.map(|used| used.digest);
+            let watched = match source {
+                Source::Configuration => new.collect(),
+                Source::Kept | Source::RolledBack => BTreeSet::new(),
+            };
+            self.counting.watch(generation, watched, self.terms().back);
+        }
+        self.try_beside(tried, is_other);
+        let (active, beside) = (judge.set(), self.shadow.set());
+        let used: Vec<&PolicySet> = [Some(&*active), beside.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect();
+        loading.forget_others(&used);
+        let digests = active.rules().iter().map(|rule| rule.policy.digest());
+        self.counting.retain(&digests.collect());
+        let mut told = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        told.source = source;
+        if is_other {
+            told.at = now();
+        }
+        drop(told);
+        self.note(loading);
+        let by = asked.by.in_words();
+        let why = match why {
+            "" => String::new(),
+            why => format!(" ({why})"),
+        };
+        self.output.log(&format!(
+            "loaded by {by}{why}: policy generation {generation}"
+        ));
+        Ok(generation)
+    }
+
+    /// Remembers what a status tells.
+    pub(super) fn note(&self, loading: &Loading) {
+        let (active, tried) = (self.policies.judge().set(), self.shadow.set());
+        let sets: Vec<&PolicySet> = [Some(&*active), tried.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect();
+        let known = Arc::new(Known::of(loading, &sets));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    /// Tries this set beside the active one; what was counted goes on when neither changed.
+    pub(super) fn try_beside(&self, tried: Option<PolicySet>, active_changed: bool) {
+        let before = self.shadow.set();
+        let is_same = match (&before, &tried) {
+            (Some(before), Some(tried)) => Difference::between(before, tried).is_none(),
+            (None, None) => true,
+            _ => false,
+        };
+        if is_same && !active_changed {
+            return;
+        }
+        let mut told = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        told.tried_at = now();
+        drop(told);
+        let Terms { promotion, log, .. } = self.terms().clone();
+        let count = promotion.recorded.unwrap_or(RECORDED);
+        match (tried, log) {
+            (Some(tried), Some(log)) if count > 0 => {
+                let active = self.policies.judge().set();
+                let questions = recorded::last(log, count);
+                self.shadow.try_recorded(tried, active, Box::new(questions));
+            }
+            (tried, _) => self.shadow.try_set(tried),
+        }
+    }
+
+    /// Has the version that is tried beside this policy, or all of them, take the place of what it is tried beside.
+    pub(super) async fn promote(
+        self: &Arc<Self>,
+        asked: Asked,
+        policy: Option<String>,
+        tried: Option<Arc<PolicySet>>,
+    ) -> Result<ChangeReport, Refusal> {
+        let promote = move |daemon: &Self, loading: &mut Loading| {
+            let now_tried = daemon.shadow.set();
+            let is_another = tried.is_some_and(|tried| {
+                now_tried.is_none_or(|now_tried| !Arc::ptr_eq(&tried, &now_tried))
+            });
+            if is_another {
+                return Err(Refusal {
+                    code: Reason::NothingShadowed,
+                    reason: "another version is tried by now".into(),
+                });
+            }
+            let wish = wish(&daemon.arguments).or_refuse(Reason::Configuration)?;
+            let ask = Ask::Promoted(policy.as_deref());
+            let sets = loading.sets(&wish, ask, &daemon.output);
+            daemon.change(loading, sets.or_refuse(Reason::Failed)?, asked, "")
+        };
+        let loading = Arc::clone(&self.loading).lock_owned().await;
+        let (_, report) = self.beside(loading, asked, promote).await?;
+        Ok(report)
+    }
+
+    /// Goes back to this generation, or to the one before.
+    pub(super) async fn roll_back(
+        self: &Arc<Self>,
+        asked: Asked,
+        to: Option<u64>,
+    ) -> Result<ChangeReport, Refusal> {
+        let loading = Arc::clone(&self.loading).lock_owned().await;
+        self.roll_back_with(loading, asked, to, String::new()).await
+    }
+
+    /// Goes back to the generation before this one, if it is still active, for this reason.
+    pub(super) async fn return_from(
+        self: &Arc<Self>,
+        generation: u64,
+        why: String,
+    ) -> Option<Result<ChangeReport, Refusal>> {
+        let loading = Arc::clone(&self.loading).lock_owned().await;
+        if self.policies.judge().generation() != generation {
+            return None;
+        }
+        let asked = Asked::by(By::AutomaticReturn);
+        Some(self.roll_back_with(loading, asked, None, why).await)
+    }
+
+    async fn roll_back_with(
+        self: &Arc<Self>,
+        loading: OwnedMutexGuard<Loading>,
+        asked: Asked,
+        to: Option<u64>,
+        why: String,
+    ) -> Result<ChangeReport, Refusal> {
+        let roll_back = move |daemon: &Self, loading: &mut Loading| {
+            // A configuration that cannot be read now must not prevent it.
+            let wish = wish(&daemon.arguments).ok();
+            let configured =
+                wish.and_then(|wish| Loader::configured(&wish.config, &wish.profile).ok());
+            let profile = daemon.active().profile;
+            let sets = loading.generation(to, (asked.by, &profile), configured, &daemon.output);
+            daemon.change(loading, sets.or_refuse(Reason::Failed)?, asked, &why)
+        };
+        let (_, report) = self.beside(loading, asked, roll_back).await?;
+        Ok(report)
+    }
+
+    fn change(
+        &self,
+        loading: &mut Loading,
+        sets: Sets,
+        asked: Asked,
+        why: &str,
+    ) -> Result<ChangeReport, Refusal> {
+        let policies = Difference::between(&self.policies.judge().set(), &sets.set);
+        let restores = sets.restores();
+        let generation = self.activate(loading, sets, &policies, asked, why)?;
+        Ok(ChangeReport {
+            version: VERSION,
+            generation,
+            policies,
+            restores,
+        })
+    }
+}

@@ -1,9 +1,9 @@
-//! Reading a policy's file, and only if nobody else could have changed it.
+//! Reading a policy's file, and only if nobody else could have changed it; replacing a file as a whole.
 
 use std::{
-    fs::{self, File, Metadata},
-    io::{self, Read as _},
-    os::unix::fs::MetadataExt as _,
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, ErrorKind, Read as _, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -68,6 +68,38 @@ pub(crate) fn read_guarded(path: &Path, limit: usize) -> Result<Vec<u8>, FileErr
         return Err(FileError::Changing { path });
     }
     Ok(octets)
+}
+
+/// Writes a file of mode 0600 beside another, waits until it is on the disk, lets it take the other's place, and waits until the folder
+/// is on the disk too: after a crash there is the old file or the new one, whole. The caller sees to it that nobody else does the same.
+///
+/// # Errors
+/// As the system says; the old file is there then, or the new one.
+pub fn replace_file(path: &Path, octets: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    // What a crash left is not written into: it may be another's, or have another mode.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)?;
+    let written = file
+        .write_all(octets)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // Its space may be what is missing; the error is told already.
+        let _removed = fs::remove_file(&beside);
+        return written;
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// What differs when a file was written to.

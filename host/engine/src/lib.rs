@@ -61,7 +61,7 @@ pub use child::compile_from_stdin;
 pub use description::Description;
 pub use engine::Engine;
 pub use error::{AdmissionError, CompileError, EngineError, FileError, SetError, StaleGeneration};
-pub use file::{guarded_path, read_policy_file};
+pub use file::{guarded_path, read_policy_file, replace_file};
 pub use judge::Judge;
 pub use limits::{AdmissionLimits, Limits};
 pub use manifest::{MANIFEST_SECTION, MANIFEST_VERSION, Manifest};

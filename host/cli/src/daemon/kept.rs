@@ -7,14 +7,14 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fs::{self, File},
-    io::{self, ErrorKind, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    io::Read as _,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, bail};
 use resolvet::{Difference, Use};
-use resolvet_engine::{Limits, Rule, guarded_path, read_policy_file};
+use resolvet_engine::{Limits, Rule, guarded_path, read_policy_file, replace_file};
 use resolvet_proto::judgement::{Digest, Mode, Role, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -114,7 +114,7 @@ impl Kept {
     pub(super) fn write(&self, book: &Book) -> anyhow::Result<()> {
         let failed = || format!("the policy set cannot be kept in `{}`", self.0.display());
         let text = serde_json::to_vec(book).with_context(failed)?;
-        replace(&self.0, &self.0.join(BOOK), &text).with_context(failed)
+        replace_file(&self.0.join(BOOK), &text).with_context(failed)
     }
 
     /// Writes the files of a set, which no book names yet.
@@ -133,7 +133,7 @@ impl Kept {
             // A file that was cut short by a full disk or a lost page is as good as missing.
             let is_whole = fs::read(&path).is_ok_and(|kept| kept == *octets);
             if !is_whole {
-                replace(&self.0, &path, &octets).with_context(failed)?;
+                replace_file(&path, &octets).with_context(failed)?;
             }
         }
         let rules: Vec<SavedRule> = rules.iter().map(saved).collect();
@@ -148,7 +148,7 @@ impl Kept {
                 lives,
             };
             let text = serde_json::to_vec(&saved).with_context(failed)?;
-            replace(&self.0, &path, &text).with_context(failed)?;
+            replace_file(&path, &text).with_context(failed)?;
         }
         Ok(SavedSet { name, components })
     }
@@ -284,22 +284,4 @@ fn read(path: &Path, octets: u64) -> anyhow::Result<Vec<u8>> {
         bail!("more than {octets} octets");
     }
     Ok(read)
-}
-
-/// Writes a file beside another, waits until it is on the disk, and lets it take the other's place.
-fn replace(folder: &Path, path: &Path, octets: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)?;
-    file.write_all(octets)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    File::open(folder)?.sync_all()
 }

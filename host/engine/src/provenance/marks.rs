@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, ErrorKind, Read as _, Write as _},
+    io::{self, ErrorKind, Read as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -14,6 +14,7 @@ use resolvet_proto::judgement::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::{MarksError, ProvenanceError, short};
+use crate::replace_file;
 
 /// Version of a mark's form.
 const VERSION: u32 = 1;
@@ -169,7 +170,6 @@ impl Marks {
 
     fn put(&self, mark: &Mark) -> Result<(), MarksError> {
         let path = self.path(&mark.name);
-        let beside = path.with_extension("new");
         let stored = Stored {
             version: VERSION,
             name: mark.name.clone(),
@@ -180,22 +180,7 @@ impl Marks {
             path: path.clone(),
             reason: error.to_string(),
         })?;
-        // What a crash left is not written into: it may be another's, or have another mode.
-        match fs::remove_file(&beside) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(at(&beside)(error)),
-            _ => {}
-        }
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&beside)
-            .map_err(at(&beside))?;
-        file.write_all(&text).map_err(at(&beside))?;
-        file.sync_all().map_err(at(&beside))?;
-        fs::rename(&beside, &path).map_err(at(&path))?;
-        let folder = File::open(&self.folder).map_err(at(&self.folder))?;
-        folder.sync_all().map_err(at(&self.folder))
+        replace_file(&path, &text).map_err(at(&path))
     }
 
     /// A manifest's name is a kebab-case word, and so the name of a file.

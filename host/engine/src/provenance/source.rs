@@ -48,8 +48,11 @@ impl Source {
     }
 }
 
-/// The files of a component's signatures, sorted.
-fn signature_files(component: &Path) -> Result<Vec<PathBuf>, FileError> {
+/// The files of a component's signatures, those beside it, sorted: at most 16.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn signature_files(component: &Path) -> Result<Vec<PathBuf>, FileError> {
     let (Some(name), Some(folder)) = (component.file_name(), component.parent()) else {
         return Ok(Vec::new());
     };

@@ -1,10 +1,11 @@
 //! The digest that names a request, so that a verdict for one cannot be used for another.
 
 use alloc::string::String;
-use core::fmt;
+use core::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
+use thiserror::Error;
 
 /// SHA-256 over an unambiguous encoding of a request: every value with its length before it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,19 +49,32 @@ impl Serialize for Digest {
     }
 }
 
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let wrong = || D::Error::custom("expected 64 hexadecimal digits");
-        if text.len() != 64 || !text.is_ascii() {
-            return Err(wrong());
+/// What was given is no digest: it is not 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("expected 64 hexadecimal digits")]
+pub struct NoDigest;
+
+/// 64 hexadecimal digits.
+impl FromStr for Digest {
+    type Err = NoDigest;
+
+    fn from_str(text: &str) -> Result<Self, NoDigest> {
+        if text.len() != 64 || !text.bytes().all(|octet| octet.is_ascii_hexdigit()) {
+            return Err(NoDigest);
         }
         let mut octets = [0; 32];
         for (octet, digits) in octets.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let digits = core::str::from_utf8(digits).map_err(|_| wrong())?;
-            *octet = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+            let digits = core::str::from_utf8(digits).map_err(|_| NoDigest)?;
+            *octet = u8::from_str_radix(digits, 16).map_err(|_| NoDigest)?;
         }
         Ok(Self(octets))
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 

@@ -16,7 +16,7 @@ pub use combine::{
 };
 pub use decision_id::DecisionId;
 pub use der::Der;
-pub use digest::Digest;
+pub use digest::{Digest, NoDigest};
 pub use request::{
     AnchorSet, Candidate, Conveyed, DnsRecord, Pin, Presented, ReferenceId, Request, RequestError,
     Server, limits,

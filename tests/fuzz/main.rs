@@ -14,4 +14,5 @@ mod enrolment;
 mod finding;
 mod mutual;
 mod opaque;
+mod registries;
 mod transports;

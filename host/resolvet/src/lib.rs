@@ -10,6 +10,7 @@
 //! * [`Attachment`]: a vetted server that is kept vetted, and the only way to send a query, [`Attachment::query`];
 //! * [`stub`]: answers this machine's programs over vetted servers;
 //! * [`decisions`]: what was judged and why, kept in a log;
+//! * [`registry`]: policies from OCI registries;
 //! * [`metrics`]: counters of it, in the form that Prometheus reads;
 //! * [`enrolment`]: how trust begins, from a password to what is kept on disk;
 //! * [`networks`]: where the user lets it begin, and how such a network is recognised;
@@ -42,6 +43,7 @@ pub mod metrics;
 pub mod networks;
 pub mod offers;
 mod policies;
+pub mod registry;
 pub mod stub;
 mod tls;
 mod transport;

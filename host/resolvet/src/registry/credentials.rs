@@ -1,0 +1,124 @@
+//! Who asks a registry, as Docker's configuration says.
+
+use std::{path::Path, thread, time::Duration};
+
+use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
+use tokio::{sync::oneshot, time::timeout};
+use zeroize::Zeroizing;
+
+use super::error::RegistryError;
+
+/// Octets of Docker's configuration.
+const CONFIG_OCTETS: u64 = 1 << 20;
+/// How long a helper may take: it may ask a cloud for a token.
+const HELPER: Duration = Duration::from_secs(10);
+
+/// Who asks.
+pub(super) enum Credentials {
+    /// A user and a password.
+    Password(String, Zeroizing<String>),
+    /// What is exchanged for a token (OAuth 2.0's refresh token).
+    Identity(Zeroizing<String>),
+}
+
+/// What Docker's configuration has for a registry, in itself or by a helper; `None` when it has nothing.
+pub(super) async fn of(
+    registry: &str,
+    config: Option<&Path>,
+) -> Result<Option<Credentials>, RegistryError> {
+    let Some(path) = config else {
+        return Ok(None);
+    };
+    let failed = |reason: String| RegistryError::Credentials {
+        registry: registry.to_owned(),
+        reason,
+    };
+    let octets = read(path).map_err(|source| RegistryError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    let (sender, found) = oneshot::channel();
+    let asked = registry.to_owned();
+    // A thread of its own: a helper that hangs would hold up the end of the event loop's own threads.
+    thread::Builder::new()
+        .name("docker-credential".into())
+        .spawn(move || {
+            let credential = get_credential_from_reader(octets.as_slice(), &asked);
+            // Whoever asked may have stopped waiting.
+            let _late = sender.send(credential);
+        })
+        .map_err(|error| failed(error.to_string()))?;
+    let found = timeout(HELPER, found).await;
+    let found = found.map_err(|_| {
+        let within = HELPER.as_millis();
+        failed(format!("the helper took longer than {within} ms"))
+    })?;
+    match found.map_err(|error| failed(error.to_string()))? {
+        Ok(DockerCredential::UsernamePassword(user, password)) => {
+            Ok(Some(Credentials::Password(user, password.into())))
+        }
+        Ok(DockerCredential::IdentityToken(token)) => Ok(Some(Credentials::Identity(token.into()))),
+        Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(None),
+        // What a helper printed may be a secret.
+        Err(CredentialRetrievalError::HelperFailure { helper, .. }) => {
+            Err(failed(format!("`{helper}` failed")))
+        }
+        Err(error) => Err(failed(format!("`{}`: {error}", path.display()))),
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    use std::io::Read as _;
+    let mut octets = Zeroizing::new(Vec::new());
+    let file = std::fs::File::open(path)?;
+    file.take(CONFIG_OCTETS).read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_dockers_configuration_says_is_used_for_its_registry_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        // `user:secret`
+        let text = r#"{"auths":{"registry.example.net:5000":{"auth":"dXNlcjpzZWNyZXQ="}}}"#;
+        fs::write(&path, text).unwrap();
+        let found = of("registry.example.net:5000", Some(&path)).await.unwrap();
+        let Some(Credentials::Password(user, password)) = found else {
+            panic!("expected a password");
+        };
+        assert_eq!((user.as_str(), password.as_str()), ("user", "secret"));
+        assert!(
+            of("other.example.net", Some(&path))
+                .await
+                .unwrap()
+                .is_none()
+        );
+        assert!(
+            of("registry.example.net:5000", None)
+                .await
+                .unwrap()
+                .is_none()
+        );
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        let error = of("registry.example.net", Some(&path)).await.err().unwrap();
+        assert_eq!(error.code(), "registry-configuration");
+        fs::write(&path, r#"{"auths":"#).unwrap();
+        let error = of("registry.example.net", Some(&path)).await.err().unwrap();
+        assert_eq!(error.code(), "registry-access");
+        let helper = r#"{"credHelpers":{"registry.example.net":"none-of-this-name"}}"#;
+        fs::write(&path, helper).unwrap();
+        let error = of("registry.example.net", Some(&path)).await.err().unwrap();
+        assert_eq!(error.code(), "registry-access");
+    }
+}

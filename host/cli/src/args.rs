@@ -12,7 +12,10 @@ use resolvet::enrolment::{Enroller, Scheme};
 
 pub(crate) use daemon::{Control, DaemonArguments};
 pub(crate) use network::{NetworkCommand, Trust};
-pub(crate) use policy::{KeygenArguments, PolicyCommand, PolicyTrust, SignArguments, StageName};
+pub(crate) use policy::{
+    KeygenArguments, PolicyCommand, PolicyTrust, PullArguments, PushArguments, SignArguments,
+    StageName,
+};
 pub(crate) use publish::{CertificateRequest, Dnr, EstContent, NamedHost, PublishCommand, Zone};
 
 /// Finds the encrypted DNS servers that a network offers, authenticates them, and has every judgement made by sandboxed
@@ -38,7 +41,9 @@ pub(crate) use publish::{CertificateRequest, Dnr, EstContent, NamedHost, Publish
         NO_COLOR         no colour, as --color never\n  \
         XDG_CACHE_HOME   compiled policies are kept in its folder `resolvet` (else ~/.cache/resolvet)\n  \
         XDG_DATA_HOME    enrolments are kept in its folder `resolvet/networks` (else ~/.local/share/…)\n  \
-        XDG_STATE_HOME   revisions of policies are kept in its folder `resolvet/policies` (else ~/.local/state/…)\n\n\
+        XDG_STATE_HOME   revisions of policies are kept in its folder `resolvet/policies` (else ~/.local/state/…),\n                   \
+                   policies from registries in `resolvet/registry`\n  \
+        DOCKER_CONFIG    credentials of registries are looked for in its file `config.json` (else ~/.docker/…)\n\n\
         EXAMPLES\n  \
         resolvet bootstrap example.net --user alice\n  \
         resolvet discover example.net\n  \

@@ -7,13 +7,17 @@ use std::{
 };
 
 use anyhow::Context as _;
-use resolvet::decisions::{Detail, LogOptions, Redaction};
+use ipnet::IpNet;
+use resolvet::{
+    decisions::{Detail, LogOptions, Redaction},
+    registry::Reference,
+};
 use resolvet_engine::{Limits, provenance::VerificationKey};
 use resolvet_proto::{
     judgement::{Mode, Role, Stage, Transport},
     session::AtOnce,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -47,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) daemon: Daemon,
     #[serde(default)]
     pub(crate) policies: Policies,
+    #[serde(default)]
+    pub(crate) registry: Registry,
     #[serde(default)]
     pub(crate) decisions: Decisions,
     /// The policies in order. Absent: the three that the program carries.
@@ -161,6 +167,35 @@ pub(crate) struct Return {
     pub(crate) seconds: Option<u64>,
 }
 
+/// How registries are spoken to that deliver policies.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Registry {
+    pub(crate) cache: Option<PathBuf>,
+    pub(crate) poll_seconds: Option<u32>,
+    pub(crate) credentials: Option<PathBuf>,
+    pub(crate) trust_anchors: Option<String>,
+    pub(crate) plain_http: Vec<String>,
+    #[serde(deserialize_with = "ranges")]
+    pub(crate) refused: Vec<IpNet>,
+    pub(crate) component_octets: Option<usize>,
+    pub(crate) pull_milliseconds: Option<u32>,
+}
+
+/// Ranges of addresses, as `10.0.0.0/8`.
+fn ranges<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let ranges = texts.iter().map(|text| {
+        let wrong = |_| {
+            D::Error::custom(format!(
+                "`{text}` is no range of addresses such as `10.0.0.0/8`"
+            ))
+        };
+        text.parse().map_err(wrong)
+    });
+    ranges.collect()
+}
+
 /// The log of decisions.
 #[derive(Debug, Clone, PartialEq, Deserialize, Default)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -219,6 +254,9 @@ pub(crate) struct Rule {
     pub(crate) name: Option<String>,
     /// A component's file.
     pub(crate) file: Option<PathBuf>,
+    /// Where a registry has the component.
+    #[serde(default)]
+    pub(crate) registry: Option<Reference>,
     /// The component's file of another version, which the daemon tries beside this one.
     #[serde(default)]
     pub(crate) shadow: Option<PathBuf>,
@@ -249,6 +287,7 @@ impl Default for Config {
             keys: Keys::default(),
             daemon: Daemon::default(),
             policies: Policies::default(),
+            registry: Registry::default(),
             decisions: Decisions::default(),
             rules: None,
         }
@@ -276,8 +315,13 @@ impl Config {
             ));
         }
         for rule in config.rules.iter().flatten() {
-            if rule.name.is_some() == rule.file.is_some() {
-                return Err("a `[[policy]]` has either `name` or `file`".into());
+            let sources = [
+                rule.name.is_some(),
+                rule.file.is_some(),
+                rule.registry.is_some(),
+            ];
+            if sources.into_iter().filter(|is_there| *is_there).count() != 1 {
+                return Err("a `[[policy]]` has one of `name`, `file` and `registry`".into());
             }
         }
         Ok(config)
@@ -294,6 +338,8 @@ impl Config {
         self.policies.cache.iter_mut().for_each(join);
         self.decisions.log.iter_mut().for_each(join);
         self.policies.revisions.iter_mut().for_each(join);
+        self.registry.cache.iter_mut().for_each(join);
+        self.registry.credentials.iter_mut().for_each(join);
         for key in &mut self.policies.keys {
             // A key stands here itself, or in a file.
             if VerificationKey::parse(key).is_err() {
@@ -309,6 +355,7 @@ impl Config {
         let anchors = [
             &mut network.trust_anchors,
             &mut network.fallback_trust_anchors,
+            &mut self.registry.trust_anchors,
         ];
         for anchors in anchors.into_iter().flatten().filter(|a| *a != "system") {
             *anchors = folder.join(&*anchors).to_string_lossy().into_owned();
@@ -347,7 +394,7 @@ mod tests {
             config.network.resolver.is_some(),
             "the keys were switched on"
         );
-        assert_eq!(config.rules.unwrap().len(), 4);
+        assert_eq!(config.rules.unwrap().len(), 5);
     }
 
     fn is_key(line: &str) -> bool {
@@ -365,7 +412,15 @@ mod tests {
             ("version = \"v1\"\nnetwrok = 1", "unknown field `netwrok`"),
             (
                 "version = \"v1\"\n[[policy]]\nrole = \"authority\"",
-                "either `name` or `file`",
+                "one of `name`, `file` and `registry`",
+            ),
+            (
+                "version = \"v1\"\n[[policy]]\nregistry = \"oci://registry.example.net/rule\"",
+                "expected a tag",
+            ),
+            (
+                "version = \"v1\"\n[registry]\nrefused = [\"10.0.0.0/33\"]",
+                "`10.0.0.0/33` is no range",
             ),
         ] {
             let error = Config::parse(text).unwrap_err();

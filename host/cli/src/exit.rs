@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use resolvet::{
     AttachError, QueryError,
     enrolment::{EnrolError, EnrolErrorKind, ReattachError},
+    registry::RegistryError,
 };
 use resolvet_engine::Reason;
 use resolvet_proto::session::FailureKind;
@@ -122,7 +123,11 @@ pub(crate) fn reason(error: &anyhow::Error) -> Option<Reason> {
     let admission = error.downcast_ref().map(not_admitted);
     let set = || error.downcast_ref::<Refused>().map(|refused| refused.code);
     let daemon = || error.downcast_ref::<NotDone>().map(|refused| refused.code);
-    admission.or_else(set).or_else(daemon)
+    let delivery = || {
+        let delivery = error.downcast_ref::<RegistryError>();
+        delivery.and_then(|refused| refused.code().parse().ok())
+    };
+    admission.or_else(set).or_else(daemon).or_else(delivery)
 }
 
 impl Exit {
@@ -130,6 +135,12 @@ impl Exit {
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         if error.is::<UsageError>() || error.is::<NotAdmitted>() || error.is::<Refused>() {
             return Self::Usage;
+        }
+        if let Some(error) = error.downcast_ref::<RegistryError>() {
+            return match error.is_out_of_reach() {
+                true => Self::Failed,
+                false => Self::Usage,
+            };
         }
         if let Some(error) = enrolment_error(error) {
             return match error.kind() {

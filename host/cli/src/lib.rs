@@ -8,6 +8,7 @@ mod config;
 mod consent;
 mod daemon;
 mod dates;
+mod delivery;
 mod enrolled;
 mod exit;
 mod journey;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use resolvet::registry::{Artefact, Reference};
 use resolvet_engine::{
     AdmissionError, Compiler, Description, Engine, Limits, Options, Policy, PolicySet, Reason,
     Rule,
@@ -21,6 +22,7 @@ use serde_json::{Map, Value};
 use crate::{
     commands::cases,
     config::{self, Config},
+    delivery::{Delivery, Watched},
     exit::{NotAdmitted, Refused, UsageError},
     lives::{Life, Lives, Step},
     output::Output,
@@ -71,8 +73,8 @@ pub(crate) fn load(
     profile: &UsageProfile,
     output: &Output,
 ) -> anyhow::Result<(Engine, PolicySet)> {
-    let (loader, set) = assemble(config, profile, output)?;
-    loader.keep()?;
+    let (mut loader, set) = assemble(config, profile, output)?;
+    loader.keep(output)?;
     Ok((loader.engine, set))
 }
 
@@ -109,15 +111,16 @@ pub(crate) struct Loader {
     /// Those of them that stood in the last rules.
     stood: Vec<Promoted>,
     lives: Lives,
+    delivery: Delivery,
 }
 
-/// A shadow that was promoted: where a rule has this file and this shadow, the shadow's component is used.
+/// A shadow that was promoted: where a rule has this component and this shadow, the shadow's component is used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Promoted {
     /// The policy's name, of its manifest.
     pub(crate) policy: String,
-    /// The component of `file` or `name`.
+    /// The component of `file`, `name` or `registry`.
     pub(crate) file: Digest,
     /// The component of `shadow`.
     pub(crate) shadow: Digest,
@@ -155,6 +158,7 @@ impl Loader {
             promoted: Vec::new(),
             stood: Vec::new(),
             lives: Lives::default(),
+            delivery: Delivery::default(),
         }
     }
 
@@ -206,11 +210,19 @@ impl Loader {
     }
 
     /// Names what this configuration says about policies and the components that it names, as they are now. Nothing is checked.
-    pub(crate) fn configured(config: &Config, profile: &UsageProfile) -> anyhow::Result<Digest> {
+    pub(crate) fn configured(
+        &mut self,
+        config: &Config,
+        profile: &UsageProfile,
+        output: &Output,
+    ) -> anyhow::Result<Digest> {
+        self.delivery.configure(config, output);
         let digest = |file: &Path| source(file).ok().map(|source| Digest::of(&source.octets));
         let components = config.rules.iter().flatten().map(|rule| {
             let own = rule.name.as_deref().and_then(carried).map(Digest::of);
             let own = own.or_else(|| rule.file.as_deref().and_then(digest));
+            let delivered = || self.delivery.component(rule.registry.as_ref()?);
+            let own = own.or_else(|| delivered().map(|octets| Digest::of(&octets)));
             (own, rule.shadow.as_deref().and_then(digest))
         });
         let components: Vec<_> = components.collect();
@@ -234,6 +246,7 @@ impl Loader {
         self.stood.clear();
         self.lives.rest();
         self.reached = Reached::default();
+        self.delivery.begin(config, output);
         let mut rules = Vec::new();
         match &config.rules {
             Some(configured) => {
@@ -306,7 +319,11 @@ impl Loader {
             let own = match (&rule.name, &rule.file) {
                 (Some(name), _) => carried(name).unwrap_or_default().into(),
                 (None, Some(file)) => source(file)?.octets,
-                (None, None) => Vec::new(),
+                (None, None) => {
+                    let reference = rule.registry.as_ref();
+                    let delivered = reference.and_then(|one| self.delivery.component(one));
+                    delivered.unwrap_or_default()
+                }
             };
             let tried = source(shadow)?;
             let describe = |name: &str, octets: &[u8]| {
@@ -339,6 +356,15 @@ impl Loader {
         Ok(source)
     }
 
+    /// The component that a registry has, as the first step of its life.
+    fn delivered(&mut self, reference: &Reference, output: &Output) -> anyhow::Result<Source> {
+        self.lives.taking(&reference.to_string(), Step::Staged);
+        let source = self.delivery.source(reference, output)?;
+        self.lives.of(Digest::of(&source.octets)).take(Step::Staged);
+        self.lives.taking(&source.name, Step::Verified);
+        Ok(source)
+    }
+
     fn verified(&mut self, approval: &Approval) {
         let life = self.lives.of(approval.description.digest);
         life.revision = approval.signed.as_ref().map(|(signed, _)| signed.revision);
@@ -365,8 +391,25 @@ impl Loader {
     }
 
     /// Says that the set of the last rules became the active one: no older revision of its policies is taken from now on.
-    pub(crate) fn keep(&self) -> anyhow::Result<()> {
-        self.reached.keep()
+    pub(crate) fn keep(&mut self, output: &Output) -> anyhow::Result<()> {
+        self.reached.keep()?;
+        self.delivery.keep(output);
+        Ok(())
+    }
+
+    /// What registries may have anew.
+    pub(crate) fn watched(&self, output: &Output) -> Option<Watched> {
+        self.delivery.watched(output)
+    }
+
+    /// Has the next rules ask the registries.
+    pub(crate) fn ask_registries(&mut self) {
+        self.delivery.ask();
+    }
+
+    /// What was pulled for the next rules.
+    pub(crate) fn offer(&mut self, pulled: BTreeMap<Reference, Artefact>) {
+        self.delivery.offer(pulled);
     }
 
     /// A component from a file, if it meets the terms.
@@ -377,9 +420,20 @@ impl Loader {
         sees: Option<&Vec<String>>,
     ) -> anyhow::Result<Vec<u8>> {
         let source = self.source(file)?;
+        let octets = self.take(config, source, sees)?;
+        self.files.push((file.to_owned(), octets.clone()));
+        Ok(octets)
+    }
+
+    /// A component from wherever, if it meets the terms.
+    fn take(
+        &mut self,
+        config: &config::Policies,
+        source: Source,
+        sees: Option<&Vec<String>>,
+    ) -> anyhow::Result<Vec<u8>> {
         let approval = self.reached.approve(&self.engine, config, &source, sees)?;
         self.verified(&approval);
-        self.files.push((file.to_owned(), source.octets.clone()));
         Ok(source.octets)
     }
 
@@ -549,7 +603,21 @@ fn configured_rule(
             (file.display().to_string(), Cow::Owned(octets))
         }
         (None, None) => {
-            return Err(UsageError("a `[[policy]]` has either `name` or `file`".into()).into());
+            let reference = rule.registry.as_ref().ok_or_else(|| {
+                UsageError("a `[[policy]]` has one of `name`, `file` and `registry`".into())
+            })?;
+            let sees = rule.sees.as_ref().or(config.sees.as_ref());
+            let source = loader.delivered(reference, output)?;
+            match loader.promoted(rule, || Ok(Digest::of(&source.octets)))? {
+                None => {
+                    let octets = loader.take(config, source, sees)?;
+                    (reference.to_string(), Cow::Owned(octets))
+                }
+                Some(shadow) => {
+                    let octets = loader.read(config, shadow, sees)?;
+                    (shadow.display().to_string(), Cow::Owned(octets))
+                }
+            }
         }
     };
     let policy = loader.admit_for(rule, &name, &octets, output)?;

@@ -90,6 +90,26 @@ reasons! {
     ImportsNotGranted "imports-not-granted",
     /// The high-water marks cannot be read or written.
     MarksUnusable "marks-unusable",
+    /// No registry answered.
+    RegistryUnreachable "registry-unreachable",
+    /// A registry was not done in time.
+    RegistryLate "registry-late",
+    /// A registry says no.
+    RegistryRefuses "registry-refuses",
+    /// A registry wants credentials that it does not get.
+    RegistryAccess "registry-access",
+    /// A registry leads where nobody goes.
+    RegistryAddress "registry-address",
+    /// A file with which registries are spoken to cannot be used.
+    RegistryConfiguration "registry-configuration",
+    /// A registry sends more than is taken, or not what it said.
+    ArtefactSize "artefact-size",
+    /// Something else came than was asked for.
+    ArtefactDigest "artefact-digest",
+    /// What a registry has is no policy.
+    ArtefactUnreadable "artefact-unreadable",
+    /// A push to a digest.
+    ArtefactPinned "artefact-pinned",
     /// A file cannot be read, or others may write it.
     FileUnusable "file-unusable",
     /// It was not taken, for a reason without a word of its own.

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use resolvet::registry::Reference;
 use resolvet_proto::date;
 
 use super::Control;
+use crate::config::{self, Config};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
@@ -109,6 +111,16 @@ pub(crate) enum PolicyCommand {
     Keygen(KeygenArguments),
     /// Sign a component: its octets, a revision and an end. The signature is written beside it, in minisign's form.
     Sign(SignArguments),
+    /// Push a component with its signatures to an OCI registry, as an artefact that tools of WebAssembly know.
+    ///
+    /// The signatures FILE.minisig and FILE.*.minisig travel inside the manifest, beside the component. The same component with the same
+    /// signatures is the same artefact, with the same digest, whoever pushes it. What is printed last is the address by digest.
+    Push(PushArguments),
+    /// Pull a component with its signatures from an OCI registry, and write both as files.
+    ///
+    /// With --policy-key, or a configuration that has `policies.keys`, the signatures are verified and nothing is written when they do
+    /// not suffice. What is printed last is the address by digest.
+    Pull(PullArguments),
     /// Say who signed a component, which revision it is and until when, or why it would be refused.
     Verify {
         /// The component's file. Its signatures are FILE.minisig and FILE.*.minisig.
@@ -119,6 +131,82 @@ pub(crate) enum PolicyCommand {
         #[command(flatten)]
         trust: PolicyTrust,
     },
+}
+
+/// What is pushed where.
+#[derive(Debug, Args)]
+pub(crate) struct PushArguments {
+    /// The component's file.
+    pub(crate) file: PathBuf,
+    /// Where to: `oci://registry/repository:tag`. The tag is moved when everything else is there.
+    #[arg(value_name = "OCI://REGISTRY/REPOSITORY:TAG")]
+    pub(crate) reference: Reference,
+    /// Annotation of the manifest, for people; may be given more than once. Title and version are there already.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = annotation)]
+    pub(crate) annotation: Vec<(String, String)>,
+    /// Push a component that nobody signed.
+    #[arg(long)]
+    pub(crate) unsigned: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+}
+
+/// What is pulled from where.
+#[derive(Debug, Args)]
+pub(crate) struct PullArguments {
+    /// Where from: a tag, or `oci://registry/repository@sha256:…` for exactly this artefact.
+    #[arg(value_name = "OCI://REGISTRY/REPOSITORY:TAG")]
+    pub(crate) reference: Reference,
+    /// File that the component is written to; its signatures become FILE.minisig and FILE.N.minisig, and others beside it go. Default:
+    /// the policy's name with the ending `.wasm`, here.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) trust: PolicyTrust,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+}
+
+/// How a registry is spoken to.
+#[derive(Debug, Args)]
+pub(crate) struct RegistryArguments {
+    /// Configuration file, for its section `registry`.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Speak to this registry without TLS.
+    #[arg(long)]
+    plain_http: bool,
+    /// Docker's configuration, for credentials. Default: `registry.credentials`, else config.json in $DOCKER_CONFIG or ~/.docker.
+    #[arg(long, value_name = "FILE")]
+    credentials: Option<PathBuf>,
+}
+
+impl RegistryArguments {
+    /// What the configuration says of registries and of keys; what the arguments say wins.
+    pub(crate) fn read(
+        self,
+        reference: &Reference,
+    ) -> anyhow::Result<(config::Registry, config::Policies)> {
+        let config = self.config.as_deref().map(Config::read).transpose()?;
+        let Config {
+            mut registry,
+            policies,
+            ..
+        } = config.unwrap_or_default();
+        if self.plain_http {
+            registry.plain_http.push(reference.registry().to_owned());
+        }
+        registry.credentials = self.credentials.or(registry.credentials);
+        Ok((registry, policies))
+    }
+}
+
+fn annotation(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').unwrap_or_default();
+    match name {
+        "" => Err("expected NAME=VALUE".into()),
+        name => Ok((name.to_owned(), value.to_owned())),
+    }
 }
 
 /// Whom policies from files are believed by.

@@ -1,4 +1,4 @@
-//! `resolvet policy list|run|cases|reload|status|history|promote|rollback|replay|diff|keygen|sign|verify`.
+//! `resolvet policy list|run|cases|reload|status|history|promote|rollback|replay|diff|keygen|sign|verify|push|pull`.
 
 pub(crate) mod cases;
 mod change;
@@ -6,6 +6,8 @@ mod diff;
 mod history;
 mod keygen;
 mod list;
+mod pull;
+mod push;
 mod reload;
 mod replay;
 mod run;
@@ -42,6 +44,8 @@ pub(super) fn run(command: PolicyCommand, output: &Output) -> anyhow::Result<Exi
         PolicyCommand::Diff { old, new } => diff::run(&old, &new, output),
         PolicyCommand::Keygen(arguments) => keygen::run(&arguments, output),
         PolicyCommand::Sign(arguments) => sign::run(&arguments, output),
+        PolicyCommand::Push(arguments) => push::run(arguments, output),
+        PolicyCommand::Pull(arguments) => pull::run(arguments, output),
         PolicyCommand::Verify {
             file,
             config,

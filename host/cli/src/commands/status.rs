@@ -2,13 +2,14 @@
 
 use anyhow::bail;
 use comfy_table::Cell;
+use resolvet_proto::judgement::Digest;
 use serde::Serialize;
 
 use crate::{
     args::Control,
     daemon::{
         control_socket,
-        protocol::{Answer, Command, RuleStatus, StatusReport, ask},
+        protocol::{Answer, Command, DeliveryStatus, RuleStatus, StatusReport, ask},
     },
     dates::now,
     exit::Exit,
@@ -79,6 +80,22 @@ fn print(report: &StatusReport, output: &Output) -> anyhow::Result<()> {
         );
         row("", cell(Tone::Bad, &text));
     }
+    for DeliveryStatus {
+        reference,
+        digest,
+        trouble,
+    } in &policies.delivered
+    {
+        let digest = digest.map_or_else(|| "nothing".to_owned(), |digest| short(&digest));
+        let (tone, text) = match trouble.as_str() {
+            "" => (Tone::Good, format!("{reference}: {digest} is in use")),
+            trouble => (
+                Tone::Bad,
+                format!("{reference}: {digest} stays in use: {trouble}"),
+            ),
+        };
+        row("registry", cell(tone, &text));
+    }
     if let Some(shadow) = &policies.shadow {
         let names = shadow.policies.iter();
         let names: Vec<_> = names
@@ -135,7 +152,7 @@ fn print(report: &StatusReport, output: &Output) -> anyhow::Result<()> {
 
 fn rule(rule: &RuleStatus) -> Vec<Cell> {
     let stages: Vec<&str> = rule.stages.iter().map(|stage| stage.as_str()).collect();
-    let digest: String = rule.digest.to_string().chars().take(12).collect();
+    let digest = short(&rule.digest);
     vec![
         Cell::new(&rule.policy),
         Cell::new(&rule.policy_version),
@@ -144,6 +161,11 @@ fn rule(rule: &RuleStatus) -> Vec<Cell> {
         Cell::new(word(rule.mode)),
         Cell::new(digest),
     ]
+}
+
+/// A digest as far as a person compares it.
+fn short(digest: &Digest) -> String {
+    digest.to_string().chars().take(12).collect()
 }
 
 fn list(codes: &[String]) -> String {

@@ -26,7 +26,6 @@ use crate::{
     config::{self, Config},
     dates::now,
     lives::Life,
-    policies::Loader,
 };
 
 /// Recorded decisions that are asked first, if the configuration says nothing.
@@ -128,7 +127,10 @@ impl Daemon {
         self.output.log(&format!(
             "{by} was refused ({code}), nothing changed: {reason}"
         ));
-        if matches!(asked.by, By::Watch | By::Signal | By::Control) {
+        if matches!(
+            asked.by,
+            By::Watch | By::Signal | By::Control | By::Registry
+        ) {
             let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
             active.refusal = Some(refusal.clone());
         }
@@ -152,7 +154,7 @@ impl Daemon {
             reason: why.to_owned(),
             ..Entry::done(by, user, generation, difference)
         });
-        let kept = loading.keep(&sets, generation, entry);
+        let kept = loading.keep(&sets, generation, entry, &self.output);
         kept.or_refuse(Reason::StateUnusable)?;
         // From here on nothing can be refused.
         let Sets {
@@ -294,8 +296,10 @@ impl Daemon {
         let roll_back = move |daemon: &Self, loading: &mut Loading| {
             // A configuration that cannot be read now must not prevent it.
             let wish = wish(&daemon.arguments).ok();
-            let configured =
-                wish.and_then(|wish| Loader::configured(&wish.config, &wish.profile).ok());
+            let configured = wish.and_then(|wish| {
+                let named = loading.configured(&wish, &daemon.output);
+                named.ok()
+            });
             let profile = daemon.active().profile;
             let sets = loading.generation(to, (asked.by, &profile), configured, &daemon.output);
             daemon.change(loading, sets.or_refuse(Reason::Failed)?, asked, &why)

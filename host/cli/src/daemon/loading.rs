@@ -1,8 +1,11 @@
 //! From files to a policy set: compiled, admitted, its settings checked, its own cases run.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use resolvet::Difference;
+use resolvet::{
+    Difference,
+    registry::{Artefact, Reference},
+};
 use resolvet_engine::{Engine, PolicySet, Reason};
 use resolvet_proto::judgement::{Digest, UsageProfile};
 use serde::{Deserialize, Serialize};
@@ -15,6 +18,7 @@ use super::{
 use crate::{
     config::Config,
     dates::now,
+    delivery::Watched,
     exit::NotDone,
     journey::{Described, Wish},
     output::Output,
@@ -125,7 +129,10 @@ impl Loading {
 
     /// The first set: the configured one or what stands instead, or, when that is refused, the last complete one with the reason.
     pub(super) fn begin(&mut self, wish: &Wish, output: &Output) -> anyhow::Result<First> {
-        self.configured = Some(Loader::configured(&wish.config, &wish.profile)?);
+        self.configured = Some(
+            self.loader
+                .configured(&wish.config, &wish.profile, output)?,
+        );
         let error = match self.sets(wish, Ask::AsItStands, output) {
             Ok(sets) => {
                 let generation = self.number(&sets)?;
@@ -138,7 +145,7 @@ impl Loading {
                     }
                     _ => Some(Entry::done(By::Start, None, generation, &all(&sets.set))),
                 };
-                self.keep(&sets, generation, entry)?;
+                self.keep(&sets, generation, entry, output)?;
                 return Ok(First {
                     sets,
                     generation,
@@ -161,7 +168,9 @@ impl Loading {
                 set,
                 tried: None,
                 source: Source::Kept,
-                configured: Loader::configured(&wish.config, &wish.profile)?,
+                configured: self
+                    .loader
+                    .configured(&wish.config, &wish.profile, output)?,
                 promoted: self.book.promoted.clone(),
                 standing: self.book.standing.clone(),
                 again: None,
@@ -187,7 +196,9 @@ impl Loading {
         ask: Ask<'_>,
         output: &Output,
     ) -> anyhow::Result<Sets> {
-        let configured = Loader::configured(&wish.config, &wish.profile)?;
+        let configured = self
+            .loader
+            .configured(&wish.config, &wish.profile, output)?;
         let standing = self.book.standing.clone();
         let stands =
             standing.filter(|standing| ask == Ask::AsItStands && standing.configured == configured);
@@ -320,9 +331,10 @@ impl Loading {
         sets: &Sets,
         number: u64,
         entry: Option<Entry>,
+        output: &Output,
     ) -> anyhow::Result<()> {
         if sets.source == Source::Configuration {
-            self.loader.keep()?;
+            self.loader.keep(output)?;
         }
         let mut book = self.book.clone();
         let active = book.active().cloned();
@@ -389,6 +401,26 @@ impl Loading {
         }
         self.book = book;
         Ok(())
+    }
+
+    /// What registries may have anew.
+    pub(super) fn watched(&self, output: &Output) -> Option<Watched> {
+        self.loader.watched(output)
+    }
+
+    /// Names the policies that this wish has configured, as they are now.
+    pub(super) fn configured(&mut self, wish: &Wish, output: &Output) -> anyhow::Result<Digest> {
+        self.loader.configured(&wish.config, &wish.profile, output)
+    }
+
+    /// Has the next set ask the registries.
+    pub(super) fn ask_registries(&mut self) {
+        self.loader.ask_registries();
+    }
+
+    /// What was pulled for the next set.
+    pub(super) fn offer(&mut self, pulled: BTreeMap<Reference, Artefact>) {
+        self.loader.offer(pulled);
     }
 
     /// Forgets policies that none of these sets uses.

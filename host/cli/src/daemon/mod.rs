@@ -9,6 +9,7 @@ mod kept;
 mod life;
 mod loading;
 mod places;
+mod poll;
 pub(crate) mod protocol;
 mod recorded;
 mod refusal;
@@ -37,7 +38,7 @@ use tokio::{
     time::interval,
 };
 
-pub(crate) use places::control_socket;
+pub(crate) use places::{control_socket, state as state_folder};
 
 use crate::{
     args::{DaemonArguments, socket_address},
@@ -53,6 +54,7 @@ use changing::{Asked, Known, Terms};
 use control::Listener;
 use counting::Counting;
 use loading::{First, Loading, Sets, Source};
+use protocol::DeliveryStatus;
 use refusal::Refusal;
 
 /// Where it listens when nothing else is said.
@@ -82,6 +84,8 @@ struct Daemon {
     known: std::sync::Mutex<Arc<Known>>,
     /// What the configuration says about changes.
     terms: std::sync::Mutex<Terms>,
+    /// What registries said when they were asked the last time.
+    delivered: std::sync::Mutex<Vec<DeliveryStatus>>,
     /// Folders whose change means a reload.
     folders: channel::Sender<BTreeSet<PathBuf>>,
     since: u64,
@@ -122,6 +126,10 @@ fn wish(arguments: &DaemonArguments) -> anyhow::Result<Wish> {
     journey.designated |= daemon.designated.unwrap_or(false) && arguments.domain.is_none();
     journey.network = journey.network.or(daemon.enrolment.clone());
     let domain = arguments.domain.clone().or(daemon.domain.clone());
+    if config.registry.cache.is_none() {
+        let state = places::state(arguments.state.as_deref(), daemon.state.as_deref());
+        config.registry.cache = state.map(|state| state.join("registry"));
+    }
     config
         .network
         .query_milliseconds
@@ -193,6 +201,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
         }),
         known: std::sync::Mutex::default(),
         terms: std::sync::Mutex::new(terms),
+        delivered: std::sync::Mutex::default(),
         folders: channel::channel(folders).0,
         since: now(),
         output,
@@ -205,6 +214,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
         .watch
         .unwrap_or(true)
         .then(|| tokio::spawn(watch::run(Arc::clone(&daemon))));
+    let polling = tokio::spawn(poll::run(Arc::clone(&daemon)));
     let serving = match metrics.zip(settings.metrics) {
         Some((metrics, address)) => Some(serve_metrics(&daemon, metrics, address).await?),
         None => None,
@@ -233,6 +243,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     tell(&[NotifyState::Stopping]);
     controlling.abort();
     by_itself.abort();
+    polling.abort();
     if let Some(watching) = watching {
         watching.abort();
     }

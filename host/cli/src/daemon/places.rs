@@ -18,7 +18,7 @@ pub(crate) fn control_socket(named: Option<&Path>, configured: Option<&Path>) ->
 }
 
 /// The folder of what survives a restart; none where the system names no place.
-pub(super) fn state(named: Option<&Path>, configured: Option<&Path>) -> Option<PathBuf> {
+pub(crate) fn state(named: Option<&Path>, configured: Option<&Path>) -> Option<PathBuf> {
     let given = named.or(configured).map(Path::to_owned);
     given
         .or_else(|| absolute("STATE_DIRECTORY"))

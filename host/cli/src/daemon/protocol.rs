@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use resolvet::{Difference, Use, stub::Statistics};
+use resolvet::{Difference, Use, registry::Reference, stub::Statistics};
 use resolvet_engine::{Reason, Trial};
 use resolvet_proto::judgement::{DecisionId, Digest, Mode, Role, Stage, Transport, UsageProfile};
 use serde::{Deserialize, Serialize};
@@ -133,8 +133,22 @@ pub(crate) struct PoliciesStatus {
     /// The same in a word.
     pub(crate) code: Option<Reason>,
     pub(crate) rules: Vec<RuleStatus>,
+    /// What registries said of addresses that may move, once they were asked.
+    #[serde(default)]
+    pub(crate) delivered: Vec<DeliveryStatus>,
     /// What the versions that are tried beside would have changed, while there are any.
     pub(crate) shadow: Option<ShadowStatus>,
+}
+
+/// What a registry has for an address.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct DeliveryStatus {
+    pub(crate) reference: Reference,
+    /// The manifest's digest of what is in use.
+    pub(crate) digest: Option<Digest>,
+    /// Why that is not what the registry has now, or why nobody knows; empty when it is.
+    pub(crate) trouble: String,
 }
 
 /// The versions that are tried.

@@ -134,7 +134,11 @@ impl Daemon {
         let folders = folders(&self.arguments, &wish.config);
         let terms = Terms::of(&wish.config);
         let ask = match by {
-            By::Control => Ask::Configured,
+            By::Control => {
+                // Whoever asks wants what registries have now.
+                loading.ask_registries();
+                Ask::Configured
+            }
             _ => Ask::AsItStands,
         };
         let sets = loading.sets(&wish, ask, &self.output);

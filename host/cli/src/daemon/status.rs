@@ -8,7 +8,10 @@ use resolvet_proto::{judgement::Server, session::Vetted};
 
 use super::{
     Active, Daemon,
-    protocol::{PoliciesStatus, RuleStatus, ServerStatus, ShadowStatus, StatusReport, VERSION},
+    protocol::{
+        DeliveryStatus, PoliciesStatus, RuleStatus, ServerStatus, ShadowStatus, StatusReport,
+        VERSION,
+    },
 };
 
 impl Daemon {
@@ -52,12 +55,18 @@ impl Daemon {
                 trouble: active
                     .refusal
                     .map_or_else(String::new, |refusal| refusal.reason),
+                delivered: self.delivered(),
                 shadow: self.shadow(&set),
                 rules: set.rules().iter().map(rule).collect(),
             },
             listen: self.stub.addresses().to_vec(),
             answers: self.stub.statistics(),
         }
+    }
+
+    fn delivered(&self) -> Vec<DeliveryStatus> {
+        let delivered = self.delivered.lock();
+        delivered.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn shadow(&self, active: &PolicySet) -> Option<ShadowStatus> {

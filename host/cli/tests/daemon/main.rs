@@ -9,10 +9,14 @@
 
 mod answers;
 mod control;
+mod delivered;
+mod fleet;
 mod killed;
 mod life;
 mod manager;
 mod promotion;
+mod pushed;
+mod registry;
 mod reload;
 mod rollback;
 mod running;

@@ -1,0 +1,171 @@
+//! Registries that are asked whether an address names another artefact now. If one does, everything is loaded anew, with that.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use resolvet::registry::Pulled;
+use tokio::time::sleep;
+
+use super::{Daemon, book::By, changing::Asked, protocol::DeliveryStatus, refusal::Refusal};
+
+/// How often it is looked whether there is anything to ask, when there is nothing.
+const IDLE: Duration = Duration::from_secs(30);
+/// The longest wait after failures, unless the configured one is longer.
+const LONGEST: Duration = Duration::from_secs(3_600);
+/// After how many failures in a row the wait grows no more.
+const DOUBLED: u32 = 6;
+
+/// Asks again and again, until the daemon ends.
+pub(super) async fn run(daemon: Arc<Daemon>) {
+    let mut failures = 0;
+    loop {
+        let interval = daemon.interval().await;
+        sleep(interval.map_or(IDLE, |interval| wait(interval, failures, draw()))).await;
+        if interval.is_some() {
+            failures = match daemon.ask_registries().await {
+                true => 0,
+                false => failures.saturating_add(1),
+            };
+        }
+    }
+}
+
+/// The interval, doubled with each failure in a row, and by up to a tenth shorter or longer, so that a fleet that started at once does
+/// not ask at once. `draw` is anything.
+fn wait(interval: Duration, failures: u32, draw: u8) -> Duration {
+    let longest = interval.max(LONGEST);
+    let doubled = interval.saturating_mul(1 << failures.min(DOUBLED));
+    let share = 0.9 + f64::from(draw) / f64::from(u8::MAX) / 5.0;
+    doubled.min(longest).mul_f64(share)
+}
+
+/// Anything; without randomness nothing worse happens than that a fleet asks at once.
+fn draw() -> u8 {
+    let mut drawn = [u8::MAX / 2];
+    let _drawn = aws_lc_rs::rand::fill(&mut drawn);
+    let [drawn] = drawn;
+    drawn
+}
+
+impl Daemon {
+    /// How often registries are asked; `None` when there is nothing to ask.
+    async fn interval(&self) -> Option<Duration> {
+        let watched = self.loading.lock().await.watched(&self.output)?;
+        watched.interval.filter(|_| !watched.addresses.is_empty())
+    }
+
+    /// Asks for everything that may have moved, and takes it. Says whether all went well; if not, the set stays, and the log and the
+    /// status say why.
+    async fn ask_registries(self: &Arc<Self>) -> bool {
+        let watched = self.loading.lock().await.watched(&self.output);
+        let Some(watched) = watched else {
+            return true;
+        };
+        let mut moved = BTreeMap::new();
+        let mut statuses = Vec::new();
+        for (reference, known) in watched.addresses {
+            let pulled = watched.registry.pull(&reference, known.as_ref()).await;
+            let trouble = match &pulled {
+                Ok(_) => String::new(),
+                Err(error) => format!("{} ({})", error, error.code()),
+            };
+            statuses.push(DeliveryStatus {
+                reference: reference.clone(),
+                digest: known.map(|known| known.digest()),
+                trouble,
+            });
+            if let Ok(Pulled::New(artefact)) = pulled {
+                moved.insert(reference, *artefact);
+            }
+        }
+        let mut went_well = statuses.iter().all(|status| status.trouble.is_empty());
+        self.deliver(statuses);
+        if !moved.is_empty() {
+            let digests: Vec<_> = moved
+                .iter()
+                .map(|(reference, artefact)| (reference.clone(), artefact.digest()))
+                .collect();
+            self.loading.lock().await.offer(moved);
+            let reloaded = self.reload(Asked::by(By::Registry)).await;
+            self.loading.lock().await.offer(BTreeMap::new());
+            self.delivered_as(&digests, reloaded.as_ref().err());
+            went_well &= reloaded.is_ok();
+        }
+        went_well
+    }
+
+    /// Keeps what was found for the status, and logs what is new of it.
+    fn deliver(&self, statuses: Vec<DeliveryStatus>) {
+        let mut kept = self
+            .delivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for status in &statuses {
+            let before = kept.iter().find(|one| one.reference == status.reference);
+            let before = before.map_or("", |before| before.trouble.as_str());
+            if status.trouble != before {
+                let DeliveryStatus {
+                    reference, trouble, ..
+                } = status;
+                self.output.log(&match trouble.as_str() {
+                    "" => format!("{reference}: the registry answers again"),
+                    trouble => format!("{reference}: nothing changed: {trouble}"),
+                });
+            }
+        }
+        *kept = statuses;
+    }
+
+    /// What became of what had moved.
+    fn delivered_as(
+        &self,
+        digests: &[(
+            resolvet::registry::Reference,
+            resolvet_proto::judgement::Digest,
+        )],
+        refusal: Option<&Refusal>,
+    ) {
+        let mut kept = self
+            .delivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (reference, digest) in digests {
+            let mut of_reference = kept.iter_mut();
+            let Some(status) = of_reference.find(|one| one.reference == *reference) else {
+                continue;
+            };
+            match refusal {
+                None => status.digest = Some(*digest),
+                Some(Refusal { code, reason }) => {
+                    status.trouble = format!("sha256:{digest} was refused ({code}): {reason}");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_with_failures_and_differ() {
+        let minute = Duration::from_secs(60);
+        let tenth = |wait: Duration, of: u64| {
+            let of = Duration::from_secs(of);
+            wait >= of.mul_f64(0.89) && wait <= of.mul_f64(1.11)
+        };
+        for (failures, expected) in [(0, 60), (1, 120), (3, 480), (6, 3_600), (1_000, 3_600)] {
+            for draw in [0, 100, u8::MAX] {
+                let wait = wait(minute, failures, draw);
+                assert!(tenth(wait, expected), "{failures} failures: {wait:?}");
+            }
+        }
+        assert_ne!(wait(minute, 0, 0), wait(minute, 0, u8::MAX));
+        let day = Duration::from_secs(86_400);
+        assert!(tenth(wait(day, 9, 7), 86_400), "a longer wait is kept");
+    }
+}

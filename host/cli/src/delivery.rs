@@ -1,0 +1,230 @@
+//! Policies from registries: pulled, or, while no registry can be reached, as they were in use before.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    path::PathBuf,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use resolvet::registry::{
+    Artefact, Cache, Pulled, Reference, Registry, RegistryError, RegistryOptions,
+};
+use resolvet_engine::provenance::Source;
+
+use crate::{config, daemon::state_folder, output::Output};
+
+/// How often registries are asked whether an address has another artefact, when nothing else is said.
+const POLL: Duration = Duration::from_secs(300);
+
+impl config::Registry {
+    /// How registries are spoken to.
+    pub(crate) fn options(&self) -> RegistryOptions {
+        let mut options = RegistryOptions::default();
+        options.octets = self.component_octets.unwrap_or(options.octets);
+        let within = self.pull_milliseconds;
+        options.within = within.map_or(options.within, |within| {
+            Duration::from_millis(within.into())
+        });
+        options.refused.clone_from(&self.refused);
+        options.plain_http.clone_from(&self.plain_http);
+        let anchors = self.trust_anchors.as_ref().filter(|path| *path != "system");
+        options.trust_anchors = anchors.map(PathBuf::from);
+        options.credentials = self.credentials.clone().or_else(dockers);
+        options
+    }
+
+    /// How often registries are asked; `None` when they are not.
+    pub(crate) fn poll(&self) -> Option<Duration> {
+        let seconds = self
+            .poll_seconds
+            .map(|seconds| Duration::from_secs(seconds.into()));
+        Some(seconds.unwrap_or(POLL)).filter(|interval| !interval.is_zero())
+    }
+}
+
+/// Docker's own configuration, where this user has one.
+fn dockers() -> Option<PathBuf> {
+    let folder = env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".docker"));
+    let file = folder.or_else(home)?.join("config.json");
+    file.is_file().then_some(file)
+}
+
+/// What registries deliver to the sets of one loader.
+#[derive(Default)]
+pub(crate) struct Delivery {
+    config: config::Registry,
+    registry: Option<Arc<Registry>>,
+    cache: Option<Cache>,
+    /// Whether the next set asks the registries for what is active already.
+    ask: bool,
+    /// Whether this one does.
+    asks: bool,
+    /// The addresses of the last configuration.
+    wanted: BTreeSet<Reference>,
+    /// What somebody pulled already for the next set.
+    offered: BTreeMap<Reference, Artefact>,
+    /// What the last set is made of.
+    taken: BTreeMap<Reference, Artefact>,
+    /// What the active set is made of.
+    active: BTreeMap<Reference, Artefact>,
+}
+
+/// Whom to ask, and what for.
+pub(crate) struct Watched {
+    pub(crate) registry: Arc<Registry>,
+    /// Addresses whose artefact may be another one later, and what they named.
+    pub(crate) addresses: Vec<(Reference, Option<Artefact>)>,
+    pub(crate) interval: Option<Duration>,
+}
+
+impl Delivery {
+    /// Begins another set by this configuration.
+    pub(crate) fn begin(&mut self, config: &config::Config, output: &Output) {
+        self.taken.clear();
+        self.asks = std::mem::take(&mut self.ask);
+        self.configure(config, output);
+    }
+
+    /// Knows what this configuration wants, and whom to ask.
+    pub(crate) fn configure(&mut self, config: &config::Config, output: &Output) {
+        let rules = config.rules.iter().flatten();
+        self.wanted = rules.filter_map(|rule| rule.registry.clone()).collect();
+        if self.registry.is_none() || self.config != config.registry {
+            self.config.clone_from(&config.registry);
+            self.registry = Some(Arc::new(Registry::new(config.registry.options())));
+            self.cache = None;
+        }
+        if self.cache.is_none() && !self.wanted.is_empty() {
+            let own = || state_folder(None, None).map(|state| state.join("registry"));
+            let folder = config.registry.cache.clone().or_else(own);
+            match folder.as_deref().map(Cache::open).transpose() {
+                Ok(cache) => self.cache = cache,
+                Err(error) => output.remark(&format!("registry cache: {error}")),
+            }
+        }
+    }
+
+    /// A component of a registry, with its signatures.
+    pub(crate) fn source(
+        &mut self,
+        reference: &Reference,
+        output: &Output,
+    ) -> anyhow::Result<Source> {
+        let artefact = match self.offered.remove(reference) {
+            Some(offered) => offered,
+            None => self.pull(reference, output)?,
+        };
+        let source = artefact.source(reference.to_string());
+        self.taken.insert(reference.clone(), artefact);
+        Ok(source)
+    }
+
+    fn pull(&self, reference: &Reference, output: &Output) -> anyhow::Result<Artefact> {
+        // A registry that hangs or lies stops no other change: new trust anchors, for example.
+        if let (false, Some(active)) = (self.asks, self.active.get(reference)) {
+            return Ok(active.clone());
+        }
+        let known = self.known(reference, output);
+        if let (false, Some(known)) = (reference.may_move(), &known) {
+            return Ok(known.clone());
+        }
+        let Some(registry) = &self.registry else {
+            bail!("no registry is configured for {reference}");
+        };
+        output.progress(&format!("pulling {reference}"));
+        let pulled = block_on(registry.pull(reference, known.as_ref()))?;
+        match (pulled, known) {
+            (Ok(Pulled::New(artefact)), _) => Ok(*artefact),
+            (Ok(Pulled::Unchanged), Some(known)) => Ok(known),
+            (Ok(Pulled::Unchanged), None) => bail!("{reference} is unchanged, and was never known"),
+            (Err(error), Some(known)) if error.is_out_of_reach() => {
+                output.remark(&format!(
+                    "policy `{reference}` is used as it was in use before: {error}"
+                ));
+                Ok(known)
+            }
+            (Err(error), _) => Err(refused(reference, error)),
+        }
+    }
+
+    /// What was in use for this address.
+    fn known(&self, reference: &Reference, output: &Output) -> Option<Artefact> {
+        if let Some(active) = self.active.get(reference) {
+            return Some(active.clone());
+        }
+        let kept = self.cache.as_ref()?.get(reference);
+        kept.unwrap_or_else(|error| {
+            output.remark(&format!("registry cache: {error}"));
+            None
+        })
+    }
+
+    /// The component that this address means, as far as it is known without asking.
+    pub(crate) fn component(&self, reference: &Reference) -> Option<Vec<u8>> {
+        let near = [&self.offered, &self.active];
+        let near = near.iter().find_map(|artefacts| artefacts.get(reference));
+        let kept = || self.cache.as_ref()?.get(reference).ok().flatten();
+        let artefact = near.cloned().or_else(kept)?;
+        Some(artefact.component().to_vec())
+    }
+
+    /// Says that the last set became the active one.
+    pub(crate) fn keep(&mut self, output: &Output) {
+        self.active = std::mem::take(&mut self.taken);
+        if let (Some(cache), false) = (&self.cache, self.active.is_empty())
+            && let Err(error) = cache.put(&self.active)
+        {
+            // The set is whole all the same; what is missing is what it would be loaded from without a network.
+            output.remark(&format!("registry cache: {error}"));
+        }
+    }
+
+    /// Whom to ask for something newer.
+    pub(crate) fn watched(&self, output: &Output) -> Option<Watched> {
+        let registry = Arc::clone(self.registry.as_ref()?);
+        let moving = self.wanted.iter().filter(|one| one.may_move());
+        let addresses = moving.map(|one| (one.clone(), self.known(one, output)));
+        Some(Watched {
+            registry,
+            addresses: addresses.collect(),
+            interval: self.config.poll(),
+        })
+    }
+
+    /// Has the next set ask the registries, also for what is active already.
+    pub(crate) fn ask(&mut self) {
+        self.ask = true;
+    }
+
+    /// What was pulled for the next set; what was offered before is forgotten.
+    pub(crate) fn offer(&mut self, pulled: BTreeMap<Reference, Artefact>) {
+        self.offered = pulled;
+    }
+}
+
+/// The refusal of what this address names.
+pub(crate) fn refused(reference: &Reference, error: RegistryError) -> anyhow::Error {
+    let code = error.code();
+    anyhow::Error::from(error).context(format!("policy `{reference}` was not had ({code})"))
+}
+
+/// Waits for this, on whatever thread: loading policies is no asynchronous work, and may happen inside an event loop.
+pub(crate) fn block_on<T: Send>(work: impl Future<Output = T> + Send) -> anyhow::Result<T> {
+    let waiting = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("the event loop cannot be started")?;
+        let done = runtime.block_on(work);
+        // The system may still look a name up that nobody waits for.
+        runtime.shutdown_background();
+        Ok(done)
+    };
+    thread::scope(|scope| scope.spawn(waiting).join())
+        .unwrap_or_else(|_| bail!("the event loop ended by itself"))
+}

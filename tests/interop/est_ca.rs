@@ -1,4 +1,4 @@
-//! Our EST client at a server that others wrote: est-ca behind socat's TLS, with a user's password in HTTP Basic. Nobody proves
+//! Our EST client at a server that others wrote: est-ca behind socat's or Python's TLS, with a user's password in HTTP Basic. Nobody proves
 //! anything by a PAKE there: the device knows the server by the anchor and the name that its administrator configured.
 
 use std::io::{BufRead as _, BufReader};
@@ -17,7 +17,7 @@ use resolvet::enrolment::{EnrolError, Enroller, NetworkName, Password, Step, Sto
 use resolvet::{Policies, Recursive};
 use resolvet_engine::{Compiler, Engine, Options, PolicySet, Rule};
 use resolvet_proto::certificate;
-use resolvet_proto::enrolment::est::{Endpoint, Subject};
+use resolvet_proto::enrolment::est::{Endpoint, Subject, decode};
 use resolvet_proto::enrolment::journey::JourneyError;
 use resolvet_proto::enrolment::{Anchor, AnchorSource, Enrolment, EstServer, ServerAuthentication};
 use resolvet_proto::judgement::{AnchorDatabase, Role, UsageProfile};
@@ -41,7 +41,7 @@ impl Drop for Running {
     }
 }
 
-/// est-ca, socat before it, and a device that was told of them.
+/// est-ca, TLS before it, and a device that was told of them.
 struct Desk {
     folder: TempDir,
     store: Store,
@@ -115,19 +115,48 @@ fn start_est_ca(folder: &Path) -> Result<(Running, u16)> {
     Ok((server, port))
 }
 
-/// Starts socat and says where it speaks TLS.
-fn start_tls(folder: &Path, server: u16) -> Result<(Running, SocketAddr)> {
-    let socat = program("socat", "socat")?;
+/// Who speaks TLS before est-ca.
+#[derive(Clone, Copy)]
+enum Tls {
+    /// socat, of version 1.3.
+    Socat,
+    /// Python, of version 1.2; it writes down what names each connection, and what is sent over it.
+    Python,
+}
+
+impl Tls {
+    /// The command that listens at `port` and passes on to `server`.
+    fn command(self, port: u16, server: u16) -> Result<Command> {
+        let mut command;
+        match self {
+            Self::Socat => {
+                command = Command::new(program("socat", "socat")?);
+                command
+                    .arg(format!(
+                        "OPENSSL-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork,cert=server.pem,verify=0"
+                    ))
+                    .arg(format!("TCP:127.0.0.1:{server}"));
+            }
+            Self::Python => {
+                let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/tls_1_2.py");
+                command = Command::new(program("python3", "python3-venv")?);
+                command.arg(script).args([
+                    &port.to_string(),
+                    "server.pem",
+                    &server.to_string(),
+                    ".",
+                ]);
+            }
+        }
+        Ok(command)
+    }
+}
+
+/// Starts what speaks TLS and says where.
+fn start_tls(tls: Tls, folder: &Path, server: u16) -> Result<(Running, SocketAddr)> {
     let address = free_address()?;
-    let child = Command::new(socat)
-        .arg(format!(
-            "OPENSSL-LISTEN:{},bind=127.0.0.1,reuseaddr,fork,cert=server.pem,verify=0",
-            address.port()
-        ))
-        .arg(format!("TCP:127.0.0.1:{server}"))
-        .current_dir(folder)
-        .spawn()?;
-    let tls = Running(child);
+    let mut command = tls.command(address.port(), server)?;
+    let tls = Running(command.current_dir(folder).spawn()?);
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
         if TcpStream::connect(address).is_ok() {
@@ -135,7 +164,7 @@ fn start_tls(folder: &Path, server: u16) -> Result<(Running, SocketAddr)> {
         }
         sleep(Duration::from_millis(20));
     }
-    bail!("socat does not listen")
+    bail!("nobody speaks TLS at {address}")
 }
 
 /// `pkix` alone, as an authority.
@@ -157,11 +186,11 @@ fn policies() -> Result<Policies> {
 }
 
 impl Desk {
-    fn new() -> Result<Self> {
+    fn behind(tls: Tls) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let anchor = certificates(folder.path())?;
         let (server, port) = start_est_ca(folder.path())?;
-        let (tls, address) = start_tls(folder.path(), port)?;
+        let (tls, address) = start_tls(tls, folder.path(), port)?;
         let store = Store::open(&folder.path().join("enrolments"))?;
         let network: NetworkName = "factory".parse()?;
         let est = EstServer {
@@ -206,7 +235,7 @@ impl Desk {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn est_ca_gives_its_authority_and_a_certificate() -> Result<()> {
-    let desk = Desk::new()?;
+    let desk = Desk::behind(Tls::Socat)?;
     let enrolment = desk.enrol(PASSWORD).await?;
     assert_eq!(enrolment.anchors[0].source, AnchorSource::CaCerts);
     let identity = enrolment.identity.as_ref().context("a certificate")?;
@@ -227,7 +256,7 @@ async fn est_ca_gives_its_authority_and_a_certificate() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn est_ca_refuses_a_wrong_password() -> Result<()> {
-    let desk = Desk::new()?;
+    let desk = Desk::behind(Tls::Socat)?;
     let before = desk.store.load(&desk.network)?;
     let error = desk.enrol("wrong").await.unwrap_err();
     let EnrolError::Journey(failure) = error else {
@@ -239,5 +268,46 @@ async fn est_ca_refuses_a_wrong_password() -> Result<()> {
         failure.error
     );
     assert_eq!(desk.store.load(&desk.network)?, before);
+    Ok(())
+}
+
+/// The request is signed over what names its connection: with TLS 1.2 tls-unique (RFC 7030 section 3.5), as OpenSSL has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_over_tls_1_2_is_bound_by_what_openssl_calls_tls_unique() -> Result<()> {
+    let desk = Desk::behind(Tls::Python)?;
+    let enrolment = desk.enrol(PASSWORD).await?;
+    assert!(enrolment.identity.is_some());
+    let mut requests = 0;
+    for connection in 0.. {
+        let file = |kind| desk.folder.path().join(format!("{connection}.{kind}"));
+        // The first connections were made to see whether somebody listens.
+        let Ok(unique) = std::fs::read(file("unique")) else {
+            if connection > 4 {
+                break;
+            }
+            continue;
+        };
+        let sent = String::from_utf8(std::fs::read(file("sent"))?)?;
+        let Some((_, body)) = sent.split_once("POST /.well-known/est/simpleenroll") else {
+            continue;
+        };
+        let (header, body) = body.split_once("\r\n\r\n").context("a body")?;
+        let length = header
+            .split("content-length: ")
+            .nth(1)
+            .context("a length")?;
+        let length: usize = length.lines().next().unwrap_or_default().parse()?;
+        let body = body.get(..length).context("the whole body")?;
+        let request = decode(body.as_bytes(), length)?;
+        let is_there = request.windows(unique.len()).any(|part| part == unique);
+        assert!(
+            is_there,
+            "no challengePassword of {}",
+            String::from_utf8_lossy(&unique)
+        );
+        assert_eq!(unique.len(), 16, "base64 of 12 octets");
+        requests += 1;
+    }
+    assert!(requests > 0, "est-ca gave a certificate without a request");
     Ok(())
 }

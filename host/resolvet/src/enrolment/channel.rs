@@ -33,7 +33,10 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::trust::Trust;
+use super::{
+    tls_unique::{self, Watch},
+    trust::Trust,
+};
 
 /// Octets of a response's body: what is fetched here are certificates.
 const BODY_OCTETS: usize = limits::CERTIFICATES_OCTETS;
@@ -121,8 +124,15 @@ pub(super) struct Channel {
     task: AbortHandle,
     presented: Presented,
     judgement: Option<Judgement<Verdict>>,
-    binding: Option<[u8; 32]>,
-    is_tls_1_3: bool,
+    name: Option<ChannelName>,
+}
+
+/// What names one connection alone.
+enum ChannelName {
+    /// With TLS 1.3 (RFC 9266 section 2).
+    Exporter([u8; 32]),
+    /// With TLS 1.2 (RFC 5929 section 3).
+    TlsUnique([u8; tls_unique::OCTETS]),
 }
 
 impl Drop for Channel {
@@ -166,7 +176,9 @@ impl Channel {
             let resolver = SingleCertAndKey::from(Arc::clone(identity));
             config.client_auth_cert_resolver = Arc::new(resolver);
         }
-        let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
+        let watch = Watch::default();
+        config.key_log = Arc::new(watch.clone());
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name, watch.over(stream));
         let handshake = timeout(within, connecting);
         let finished = match identity {
             None => handshake.await.map_err(late("TLS handshake"))?,
@@ -184,10 +196,13 @@ impl Channel {
         let (presented, judgement) = seen.taken(address)?;
         let stream = finished.map_err(|error| failure(address, &error))?;
         let session = stream.get_ref().1;
-        let is_tls_1_3 = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
-        let binding = session
-            .export_keying_material([0; 32], CHANNEL_BINDING, None)
-            .ok();
+        let name = match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => session
+                .export_keying_material([0; 32], CHANNEL_BINDING, None)
+                .ok()
+                .map(ChannelName::Exporter),
+            _ => watch.tls_unique(session).map(ChannelName::TlsUnique),
+        };
         let (sender, task) = speak(stream, address).await?;
         Ok(Self {
             address,
@@ -197,8 +212,7 @@ impl Channel {
             task,
             presented,
             judgement,
-            binding,
-            is_tls_1_3,
+            name,
         })
     }
 
@@ -212,7 +226,7 @@ impl Channel {
         within: Duration,
     ) -> Result<Self, ChannelError> {
         let proved = super::pake::proved(stream, address, endpoint.host(), user, within).await?;
-        let binding = proved.exporter("EXPORTER-Channel-Binding").ok();
+        let name = proved.exporter("EXPORTER-Channel-Binding").ok();
         let (sender, task) = speak(proved, address).await?;
         Ok(Self {
             address,
@@ -222,8 +236,7 @@ impl Channel {
             task,
             presented: Presented::default(),
             judgement: None,
-            binding,
-            is_tls_1_3: true,
+            name: name.map(ChannelName::Exporter),
         })
     }
 
@@ -257,14 +270,21 @@ impl Channel {
         self.judgement.as_ref()
     }
 
-    /// The exporter's value that names this connection (RFC 9266).
-    pub(super) const fn binding(&self) -> Option<&[u8; 32]> {
-        self.binding.as_ref()
+    /// What binds a request to this connection (RFC 7030 section 3.5).
+    pub(super) const fn binding(&self) -> Option<&[u8]> {
+        match &self.name {
+            Some(ChannelName::Exporter(exporter)) => Some(exporter),
+            Some(ChannelName::TlsUnique(unique)) => Some(unique),
+            None => None,
+        }
     }
 
-    /// The same where it surely names this connection alone: with TLS 1.3 (RFC 9266 section 2).
-    pub(super) fn exporter(&self) -> Option<[u8; 32]> {
-        self.binding.filter(|_| self.is_tls_1_3)
+    /// The exporter of TLS 1.3.
+    pub(super) const fn exporter(&self) -> Option<[u8; 32]> {
+        match self.name {
+            Some(ChannelName::Exporter(exporter)) => Some(exporter),
+            _ => None,
+        }
     }
 
     /// Where it leads.

@@ -332,7 +332,7 @@ impl Driver {
                     }),
                     presented: channel.presented().clone(),
                     judgement: channel.judgement().cloned(),
-                    binding: channel.binding().map(|octets| octets.as_slice().into()),
+                    binding: channel.binding().map(Into::into),
                 };
                 self.connections.insert(connection, opened);
                 event

@@ -32,6 +32,7 @@ mod reattach;
 mod server_key;
 mod server_request;
 mod store;
+mod tls_unique;
 mod trust;
 mod words;
 

@@ -100,8 +100,7 @@ impl Enroller {
         }
         // The request has to be signed by somebody; this key is not the one that will be certified.
         let (passing, _) = DeviceKey::generate()?;
-        let binding = server.channel().binding();
-        let binding = binding.map(|octets| challenge_password(octets));
+        let binding = server.channel().binding().map(challenge_password);
         let binding = binding.transpose().map_err(ServerKeyError::from)?;
         let public = passing.public()?;
         let request = match (&enrolment.identity, subject) {

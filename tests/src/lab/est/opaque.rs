@@ -61,9 +61,10 @@ impl OpaqueServer {
 
     /// Whether a login is possible on this connection: it needs the exporter of TLS 1.3.
     pub(super) fn binding(connection: &Connection) -> Option<Binding> {
-        let is_tls_1_3 = connection.version == "TLSv1_3";
-        let exporter = connection.exporter.filter(|_| is_tls_1_3)?;
-        Some(Binding::new(exporter, &connection.server_certificate))
+        Some(Binding::new(
+            connection.exporter?,
+            &connection.server_certificate,
+        ))
     }
 
     /// What the server answers to this request's credentials, or to a request without.

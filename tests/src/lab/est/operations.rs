@@ -258,7 +258,7 @@ impl Operations {
             Some(presented) => {
                 let exporter = connection
                     .exporter
-                    .context("the connection has no exporter")?;
+                    .context("only TLS 1.3 gives this server what names a connection")?;
                 if presented != challenge_password(&exporter)? {
                     bail!("the challengePassword is not that of this connection (RFC 7030 3.5)");
                 }

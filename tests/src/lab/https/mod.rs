@@ -45,7 +45,7 @@ pub struct Connection {
     pub client_certificates: Vec<Vec<u8>>,
     /// The version of TLS, in the words of rustls.
     pub version: String,
-    /// The exporter's 32 octets (RFC 9266).
+    /// The exporter's 32 octets, with TLS 1.3 (RFC 9266).
     pub exporter: Option<[u8; 32]>,
 }
 

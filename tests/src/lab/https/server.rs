@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::server::{ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ProtocolVersion, RootCertStore, ServerConfig};
 use rustls_pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -203,6 +203,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
     } = lock(&shared.presented).clone();
     let tls = TlsAcceptor::from(config).accept(stream).await?;
     let (_, session) = tls.get_ref();
+    let is_tls_1_3 = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
     let mut exporter = [0; 32];
     let exported = session.export_keying_material(&mut exporter, CHANNEL_BINDING, Some(&[]));
     let connection = Arc::new(Connection {
@@ -218,7 +219,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
             .protocol_version()
             .map(|version| format!("{version:?}"))
             .unwrap_or_default(),
-        exporter: exported.is_ok().then_some(exporter),
+        exporter: (is_tls_1_3 && exported.is_ok()).then_some(exporter),
     });
     let service = service_fn(|request| {
         let connection = Arc::clone(&connection);

@@ -107,25 +107,65 @@ async fn announcements_are_kept_for_their_time() {
         }
     }
     // The announcement lies in the socket or has been read; what the library does comes after it.
-    let kept = async {
-        loop {
-            let kept = link.0.daemon.lock().await;
-            let daemon = kept.as_ref().unwrap();
-            let metrics = daemon.get_metrics().unwrap().recv_async().await.unwrap();
-            if metrics.get("cached-srv").is_some_and(|count| *count > 0) {
-                break;
-            }
-            drop(kept);
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), kept)
-        .await
-        .unwrap();
+    until_kept(&link, |count| count > 0).await;
     // No farewell: it went out of range.
     responder.0.disable_interface(IfKind::All).unwrap();
     let found = browse(&link, &["_est._tcp"]).await;
     assert_eq!(found, [("est-lab.local".to_owned(), 8_443)]);
+}
+
+/// How many SRV records the library has kept.
+async fn kept(link: &Link) -> i64 {
+    let daemon = link.0.daemon.lock().await;
+    let metrics = daemon.as_ref().unwrap().get_metrics().unwrap();
+    let metrics = metrics.recv_async().await.unwrap();
+    metrics.get("cached-srv").copied().unwrap_or_default()
+}
+
+/// Waits until as many SRV records are kept.
+async fn until_kept(link: &Link, wanted: impl Fn(i64) -> bool) {
+    let waited = async {
+        while !wanted(kept(link).await) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(10), waited).await;
+    waited.unwrap();
+}
+
+/// One datagram that nobody asked for (RFC 6762 section 8.3), by somebody who answers nothing: it is believed for its time to
+/// live and no longer (section 10).
+#[tokio::test]
+async fn an_announcement_ends_with_its_time_to_live() {
+    const LIFE: u32 = 3;
+    let port = free_port();
+    let link = link(port);
+    // Who answers has joined the group.
+    assert_eq!(kept(&link).await, 0);
+    let service = Name::from_ascii(EST).unwrap();
+    let instance = service.prepend_label("EST".as_bytes()).unwrap();
+    let host = Name::from_ascii("est-lab.local.").unwrap();
+    let mut announcement = Message::response(0, hickory_proto::op::OpCode::Query);
+    announcement.metadata.authoritative = true;
+    announcement.answers = vec![
+        Record::from_rdata(service, LIFE, RData::PTR(PTR(instance.clone()))),
+        Record::from_rdata(
+            instance,
+            LIFE,
+            RData::SRV(SRV::new(0, 0, 8_443, host.clone())),
+        ),
+        Record::from_rdata(host, LIFE, RData::A(A(Ipv4Addr::LOCALHOST))),
+    ];
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
+    socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
+    let group = SocketAddr::from((Ipv4Addr::new(224, 0, 0, 251), port));
+    let octets = announcement.to_vec().unwrap();
+    socket.send_to(&octets, &group.into()).unwrap();
+    until_kept(&link, |count| count > 0).await;
+    let found = browse(&link, &["_est._tcp"]).await;
+    assert_eq!(found, [("est-lab.local".to_owned(), 8_443)]);
+    until_kept(&link, |count| count == 0).await;
+    assert_eq!(browse(&link, &["_est._tcp"]).await, []);
 }
 
 #[tokio::test]

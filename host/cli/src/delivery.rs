@@ -72,6 +72,8 @@ pub(crate) struct Delivery {
     taken: BTreeMap<Reference, Artefact>,
     /// What the active set is made of.
     active: BTreeMap<Reference, Artefact>,
+    /// Why what was in use before was taken, for addresses whose registry could not be reached.
+    out_of_reach: BTreeMap<Reference, String>,
 }
 
 /// Whom to ask, and what for.
@@ -79,6 +81,8 @@ pub(crate) struct Watched {
     pub(crate) registry: Arc<Registry>,
     /// Addresses whose artefact may be another one later, and what they named.
     pub(crate) addresses: Vec<(Reference, Option<Artefact>)>,
+    /// Addresses whose registry could not be reached when the set was loaded, and why.
+    pub(crate) out_of_reach: BTreeMap<Reference, String>,
     pub(crate) interval: Option<Duration>,
 }
 
@@ -86,6 +90,7 @@ impl Delivery {
     /// Begins another set by this configuration.
     pub(crate) fn begin(&mut self, config: &config::Config, output: &Output) {
         self.taken.clear();
+        self.out_of_reach.clear();
         self.asks = std::mem::take(&mut self.ask);
         self.configure(config, output);
     }
@@ -124,7 +129,7 @@ impl Delivery {
         Ok(source)
     }
 
-    fn pull(&self, reference: &Reference, output: &Output) -> anyhow::Result<Artefact> {
+    fn pull(&mut self, reference: &Reference, output: &Output) -> anyhow::Result<Artefact> {
         // A registry that hangs or lies stops no other change: new trust anchors, for example.
         if let (false, Some(active)) = (self.asks, self.active.get(reference)) {
             return Ok(active.clone());
@@ -143,9 +148,11 @@ impl Delivery {
             (Ok(Pulled::Unchanged), Some(known)) => Ok(known),
             (Ok(Pulled::Unchanged), None) => bail!("{reference} is unchanged, and was never known"),
             (Err(error), Some(known)) if error.is_out_of_reach() => {
+                let trouble = in_words(&error);
                 output.remark(&format!(
-                    "policy `{reference}` is used as it was in use before: {error}"
+                    "policy `{reference}` is used as it was in use before: {trouble}"
                 ));
+                self.out_of_reach.insert(reference.clone(), trouble);
                 Ok(known)
             }
             (Err(error), _) => Err(refused(reference, error)),
@@ -192,6 +199,7 @@ impl Delivery {
         Some(Watched {
             registry,
             addresses: addresses.collect(),
+            out_of_reach: self.out_of_reach.clone(),
             interval: self.config.poll(),
         })
     }
@@ -205,6 +213,11 @@ impl Delivery {
     pub(crate) fn offer(&mut self, pulled: BTreeMap<Reference, Artefact>) {
         self.offered = pulled;
     }
+}
+
+/// An error with its code.
+pub(crate) fn in_words(error: &RegistryError) -> String {
+    format!("{error} ({})", error.code())
 }
 
 /// The refusal of what this address names.

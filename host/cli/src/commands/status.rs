@@ -86,9 +86,13 @@ fn print(report: &StatusReport, output: &Output) -> anyhow::Result<()> {
         trouble,
     } in &policies.delivered
     {
+        let tone = match digest {
+            Some(_) => Tone::Good,
+            None => Tone::Weak,
+        };
         let digest = digest.map_or_else(|| "nothing".to_owned(), |digest| short(&digest));
         let (tone, text) = match trouble.as_str() {
-            "" => (Tone::Good, format!("{reference}: {digest} is in use")),
+            "" => (tone, format!("{reference}: {digest} is in use")),
             trouble => (
                 Tone::Bad,
                 format!("{reference}: {digest} stays in use: {trouble}"),

@@ -10,6 +10,7 @@ use resolvet::registry::Pulled;
 use tokio::time::sleep;
 
 use super::{Daemon, book::By, changing::Asked, protocol::DeliveryStatus, refusal::Refusal};
+use crate::delivery::in_words;
 
 /// How often it is looked whether there is anything to ask, when there is nothing.
 const IDLE: Duration = Duration::from_secs(30);
@@ -20,6 +21,7 @@ const DOUBLED: u32 = 6;
 
 /// Asks again and again, until the daemon ends.
 pub(super) async fn run(daemon: Arc<Daemon>) {
+    daemon.tell_at_first().await;
     let mut failures = 0;
     loop {
         let interval = daemon.interval().await;
@@ -70,7 +72,7 @@ impl Daemon {
             let pulled = watched.registry.pull(&reference, known.as_ref()).await;
             let trouble = match &pulled {
                 Ok(_) => String::new(),
-                Err(error) => format!("{} ({})", error, error.code()),
+                Err(error) => in_words(error),
             };
             statuses.push(DeliveryStatus {
                 reference: reference.clone(),
@@ -95,6 +97,27 @@ impl Daemon {
             went_well &= reloaded.is_ok();
         }
         went_well
+    }
+
+    /// What is known of addresses before they are asked for again.
+    async fn tell_at_first(&self) {
+        let watched = self.loading.lock().await.watched(&self.output);
+        let Some(watched) = watched else {
+            return;
+        };
+        let mut troubles = watched.out_of_reach;
+        let statuses = watched
+            .addresses
+            .into_iter()
+            .map(|(reference, known)| DeliveryStatus {
+                digest: known.map(|known| known.digest()),
+                trouble: troubles.remove(&reference).unwrap_or_default(),
+                reference,
+            });
+        *self
+            .delivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = statuses.collect();
     }
 
     /// Keeps what was found for the status, and logs what is new of it.

@@ -1,6 +1,10 @@
 //! Policies that a registry delivers, while the daemon runs and when it starts.
 
-use std::fs;
+use std::{
+    fs,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use hickory_proto::op::ResponseCode;
 use serde_json::Value;
@@ -8,7 +12,7 @@ use serde_json::Value;
 use crate::{
     fleet::Fleet,
     registry::{Behaviour, Hostile, Registry, Reply},
-    running::{Daemon, document},
+    running::{Daemon, PATIENCE, document},
 };
 
 /// Waits until the status says that the registry's artefact was not taken for this reason; the set that was active still is.
@@ -112,6 +116,8 @@ fn what_was_in_use_judges_when_there_is_no_registry() {
     fleet.ship("preference.wasm", 0, 1);
     drop(fleet.home.start());
     drop(registry);
+    // The status says so at once, and not when the registry is asked the next time.
+    fleet.configure("poll-seconds = 3600");
     let daemon = fleet.home.start();
     let status = daemon.status();
     assert_eq!(status["policies"]["source"], "configuration", "{status:#}");
@@ -300,12 +306,13 @@ fn a_kill_in_the_middle_of_a_pull_leaves_the_last_complete_set() {
                 ..next.clone()
             };
         });
-        let asked = hostile.requests().len();
+        let (asked, began) = (hostile.requests().len(), Instant::now());
         while !hostile.requests()[asked..]
             .iter()
             .any(|head| head.contains("/blobs/"))
         {
-            std::thread::sleep(std::time::Duration::from_millis(10));
+            assert!(began.elapsed() < PATIENCE, "nobody asks for the component");
+            sleep(Duration::from_millis(10));
         }
         daemon.signal("KILL");
         daemon.ended();
@@ -379,7 +386,7 @@ fn what_was_rolled_back_stays_so_until_the_tag_moves_again() {
     assert!(rolled_back.status.success(), "{rolled_back:?}");
     daemon.ask_until(ResponseCode::NoError);
     // The registry still has the other one, and is asked every second.
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    sleep(Duration::from_secs(3));
     let status = daemon.status();
     assert_eq!(status["policies"]["source"], "rolled-back", "{status:#}");
     assert_eq!(delivered(&status)["trouble"], "");

@@ -33,12 +33,16 @@ impl Fleet {
     /// The configuration of a fleet's host, with further keys of the section `registry`.
     pub(crate) fn configure(&self, registry: &str) {
         let Self { home, authority } = self;
+        let poll = match registry.contains("poll-seconds") {
+            true => "",
+            false => "poll-seconds = 1",
+        };
         let text = format!(
             "version = \"v1\"\n[network]\nresolver = \"{}\"\ntrust-anchors = \"anchors.pem\"\n\
              end-entity = [\"example.net.end-entity.pem\"]\n\
              [daemon]\ndomain = \"example.net\"\nlisten = [\"127.0.0.1:0\"]\ncontrol = \"control/socket\"\nstate = \"state\"\n\
              [policies]\nkeys = [\"ours.pub\"]\nrevisions = \"revisions\"\n\
-             [registry]\nplain-http = [\"{authority}\"]\npoll-seconds = 1\n{registry}\n\
+             [registry]\nplain-http = [\"{authority}\"]\n{poll}\n{registry}\n\
              [[policy]]\nname = \"pkix\"\nrole = \"authority\"\n\
              [[policy]]\nregistry = \"{}\"\n",
             home.lab.resolver(),

@@ -21,19 +21,20 @@ pub(crate) fn policies(
     Ok(Policies::observed(engine, set, observers))
 }
 
-/// As [`policies`], with metrics where the configuration wants them served, and the set's generation.
+/// As [`policies`], with metrics (of judgements, of the log, and of the engine's cache) and the set's generation.
 pub(crate) fn served(
     config: &Config,
     engine: &Engine,
     (set, generation): (PolicySet, u64),
-) -> anyhow::Result<(Policies, Option<Metrics>)> {
+) -> anyhow::Result<(Policies, Metrics)> {
     let log = log(config, engine)?;
-    let metrics = config.daemon.metrics.map(|_| Metrics::new());
-    if let (Some(metrics), Some(log)) = (&metrics, &log) {
+    let metrics = Metrics::new();
+    metrics.add_engine(engine.clone());
+    if let Some(log) = &log {
         metrics.add_log(log.clone());
     }
     let observers = log.map(observer).into_iter();
-    let observers = observers.chain(metrics.clone().map(observer)).collect();
+    let observers = observers.chain([observer(metrics.clone())]).collect();
     let policies = Policies::resumed(engine, set, generation, observers);
     Ok((policies, metrics))
 }

@@ -17,6 +17,7 @@ use std::{
 
 use aws_lc_rs::{digest, hmac, rand};
 use resolvet_proto::judgement::Digest;
+use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 
 use crate::{error::EngineError, loader::CompiledCode};
@@ -36,6 +37,28 @@ pub(crate) struct Cache {
     key: hmac::Key,
     /// What the code must have been compiled by and for.
     environment: Digest,
+    counts: Counts,
+}
+
+/// What the cache was asked.
+#[derive(Default)]
+struct Counts {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    refusals: AtomicU64,
+}
+
+/// What a cache of compiled code was asked since its engine was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct CacheStatistics {
+    /// Components whose code was there and authentic.
+    pub hits: u64,
+    /// Components whose code was not there.
+    pub misses: u64,
+    /// Components whose code was there and not authentic: a file that was changed, or one under another host's key.
+    pub refusals: u64,
 }
 
 impl Cache {
@@ -58,13 +81,42 @@ impl Cache {
             folder: folder.to_path_buf(),
             key: hmac::Key::new(hmac::HMAC_SHA256, &key),
             environment,
+            counts: Counts::default(),
         })
+    }
+
+    /// What it was asked so far.
+    pub(crate) fn statistics(&self) -> CacheStatistics {
+        let Counts {
+            hits,
+            misses,
+            refusals,
+        } = &self.counts;
+        CacheStatistics {
+            hits: hits.load(Ordering::Relaxed),
+            misses: misses.load(Ordering::Relaxed),
+            refusals: refusals.load(Ordering::Relaxed),
+        }
     }
 
     /// The compiled code of this component, when it is there and authentic.
     pub(crate) fn get(&self, component: &Digest, most: usize) -> Option<CompiledCode> {
         let name = self.name(component);
-        let file = File::open(self.folder.join(&name)).ok()?;
+        let Ok(file) = File::open(self.folder.join(&name)) else {
+            self.counts.misses.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        let code = self.authentic(&name, file, most);
+        let count = match &code {
+            Some(_) => &self.counts.hits,
+            None => &self.counts.refusals,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        code
+    }
+
+    /// What this file holds, when it was written under this name by somebody with the key.
+    fn authentic(&self, name: &str, file: File, most: usize) -> Option<CompiledCode> {
         let mut octets = Vec::new();
         let most = most.saturating_add(TAG_OCTETS);
         file.take(most as u64 + 1).read_to_end(&mut octets).ok()?;
@@ -242,6 +294,14 @@ mod tests {
         assert!(cache.get(&other, 100).is_none());
         fs::write(&path, &good).unwrap();
         assert!(cache.get(&component, 100).is_some());
+        let octets = good.len() as u64;
+        let expected = CacheStatistics {
+            hits: 2,
+            misses: 1,
+            // One that is too large, each octet changed, each shorter one, and another component's.
+            refusals: 1 + 2 * octets + 1,
+        };
+        assert_eq!(cache.statistics(), expected);
     }
 
     #[test]

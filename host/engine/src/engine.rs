@@ -8,7 +8,7 @@ use wasmtime::component::{Component, Linker};
 
 use crate::{
     bindings::{privacy::PrivacyPre, selection::SelectionPre, validation::ValidationPre},
-    cache::Cache,
+    cache::{Cache, CacheStatistics},
     compiler::{self, Configured, Work},
     config::{self, Layout},
     error::{AdmissionError, EngineError},
@@ -84,6 +84,13 @@ impl Engine {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.0.options
+    }
+
+    /// What its cache of compiled code was asked so far; nothing where there is none.
+    #[must_use]
+    pub fn cache_statistics(&self) -> CacheStatistics {
+        let cache = self.0.cache.as_ref();
+        cache.map(Cache::statistics).unwrap_or_default()
     }
 
     /// Admits a component as a policy, or says why not. Compiling, where it is needed, is waited for; evaluations on

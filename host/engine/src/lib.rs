@@ -57,6 +57,7 @@ mod text;
 mod ticker;
 mod versions;
 
+pub use cache::CacheStatistics;
 pub use child::compile_from_stdin;
 pub use description::Description;
 pub use engine::Engine;

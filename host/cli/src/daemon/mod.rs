@@ -70,6 +70,8 @@ const TELL: Duration = Duration::from_secs(5);
 struct Daemon {
     arguments: DaemonArguments,
     policies: Policies,
+    /// What policies did since the start.
+    metrics: Metrics,
     /// What tries the versions that are configured as shadows.
     shadow: Shadow,
     /// What the active policies did.
@@ -187,6 +189,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     let daemon = Arc::new(Daemon {
         arguments,
         policies,
+        metrics,
         shadow,
         counting,
         listen,
@@ -215,8 +218,8 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
         .unwrap_or(true)
         .then(|| tokio::spawn(watch::run(Arc::clone(&daemon))));
     let polling = tokio::spawn(poll::run(Arc::clone(&daemon)));
-    let serving = match metrics.zip(settings.metrics) {
-        Some((metrics, address)) => Some(serve_metrics(&daemon, metrics, address).await?),
+    let serving = match settings.metrics {
+        Some(address) => Some(serve_metrics(&daemon, address).await?),
         None => None,
     };
     tell(&[NotifyState::Ready]);
@@ -263,9 +266,9 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
 /// Answers scrapes, of this daemon's stub too.
 async fn serve_metrics(
     daemon: &Arc<Daemon>,
-    metrics: Metrics,
     address: SocketAddr,
 ) -> anyhow::Result<JoinHandle<Infallible>> {
+    let metrics = daemon.metrics.clone();
     // The policies of the daemon hold the metrics: they may not hold the daemon.
     let held = Arc::downgrade(daemon);
     metrics.add_stub(move || {

@@ -20,3 +20,4 @@ mod registry;
 mod reload;
 mod rollback;
 mod running;
+mod seen;

@@ -36,6 +36,8 @@ pub(crate) struct Home {
     watch: bool,
     /// Whom policies from files are believed by, as a configuration writes it.
     trust: String,
+    /// Further keys of the section `daemon`.
+    keys: &'static str,
 }
 
 /// A running daemon; dropping it kills it.
@@ -55,6 +57,7 @@ impl Home {
             folder: tempfile::tempdir().unwrap(),
             watch: true,
             trust: "signature-required = false".into(),
+            keys: "",
         };
         // Another user must reach the control socket.
         fs::set_permissions(home.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -78,6 +81,13 @@ impl Home {
         self
     }
 
+    /// The same with further keys of the section `daemon`.
+    pub(crate) fn with_keys(mut self, keys: &'static str) -> Self {
+        self.keys = keys;
+        self.configure(DEFAULTS);
+        self
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -91,10 +101,11 @@ impl Home {
     pub(crate) fn configure_with(&self, network: &str, policies: &str) {
         let text = format!(
             "version = \"v1\"\n[network]\nresolver = \"{}\"\ntrust-anchors = \"anchors.pem\"\nend-entity = [\"example.net.end-entity.pem\"]\n{network}\n\
-             [daemon]\ndomain = \"example.net\"\nlisten = [\"127.0.0.1:0\"]\ncontrol = \"control/socket\"\nstate = \"state\"\nwatch = {}\n\
+             [daemon]\ndomain = \"example.net\"\nlisten = [\"127.0.0.1:0\"]\ncontrol = \"control/socket\"\nstate = \"state\"\nwatch = {}\n{}\n\
              [policies]\nfolder = \"policies\"\n{}\n{policies}",
             self.lab.resolver(),
             self.watch,
+            self.keys,
             self.trust
         );
         fs::write(self.path("beside.toml"), text).unwrap();
@@ -117,6 +128,26 @@ impl Home {
         self.started(self.command())
     }
 
+    /// Starts the daemon with its log in the file `log`, where tests read it while it runs.
+    pub(crate) fn start_logging(&self) -> Daemon {
+        let mut command = self.command();
+        command.stderr(fs::File::create(self.path("log")).unwrap());
+        self.started(command)
+    }
+
+    /// The line of the file `log` that has this text.
+    pub(crate) fn logged(&self, text: &str) -> String {
+        let began = Instant::now();
+        loop {
+            let log = fs::read_to_string(self.path("log")).unwrap();
+            if let Some(line) = log.lines().find(|line| line.contains(text)) {
+                return line.to_owned();
+            }
+            assert!(began.elapsed() < PATIENCE, "`{text}` is not in {log}");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Starts this command and waits until it answers on its control socket.
     pub(crate) fn started(&self, mut command: Command) -> Daemon {
         let mut daemon = Daemon {
@@ -126,7 +157,8 @@ impl Home {
         let began = Instant::now();
         while !daemon.resolvet(&["status"]).status.success() {
             if let Some(status) = daemon.child.try_wait().unwrap() {
-                panic!("{status}: {}", daemon.log());
+                let log = fs::read_to_string(self.path("log")).unwrap_or_default();
+                panic!("{status}: {}{log}", daemon.log());
             }
             assert!(began.elapsed() < PATIENCE, "the daemon does not answer");
             sleep(Duration::from_millis(50));
@@ -243,12 +275,9 @@ impl Daemon {
 
     fn log(&mut self) -> String {
         let mut log = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut log)
-            .unwrap();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut log).unwrap();
+        }
         log
     }
 }

@@ -96,6 +96,23 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// Each of them, once.
+    pub const ALL: [Self; 13] = [
+        Self::Trap,
+        Self::Time,
+        Self::Memory,
+        Self::Stack,
+        Self::Table,
+        Self::LogOctets,
+        Self::CallOctets,
+        Self::Crypto,
+        Self::OutputSize,
+        Self::InputSize,
+        Self::Contract,
+        Self::Overload,
+        Self::Host,
+    ];
+
     /// The word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

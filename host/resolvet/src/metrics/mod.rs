@@ -4,6 +4,8 @@
 //! Labels come from policies, and those may be hostile: how many different ones there are is bounded, and what is beyond
 //! is counted under `other`. No label holds a name of the network, an address or a request.
 
+mod durations;
+mod measured;
 mod serve;
 
 use std::{
@@ -19,15 +21,18 @@ use prometheus_client::{
         counter::{ConstCounter, Counter},
         family::Family,
         gauge::{ConstGauge, Gauge},
-        histogram::Histogram,
     },
     registry::{Registry, Unit},
 };
-use resolvet_engine::{Answered, Judged, Observer};
+use resolvet_engine::{Answered, Engine, Judged, Observer};
 use resolvet_proto::judgement::{Answer, Decision, Evaluation, Mode, Stage};
 
 use crate::{decisions::DecisionLog, stub};
 
+use durations::Durations;
+
+pub use durations::Histogram;
+pub use measured::{Measured, MeasuredPolicy};
 pub use serve::{CONTENT_TYPE, ServeError, serve};
 
 /// Different names of policies that have labels of their own.
@@ -36,11 +41,10 @@ const POLICIES: usize = 128;
 const CODES: usize = 1_024;
 /// The label of what is beyond.
 const OTHER: &str = "other";
-/// Bounds of durations, seconds: an evaluation takes 8 µs to 200 ms, a judgement up to 500.
-const SECONDS: [f64; 14] = [
-    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025,
-    0.1, 0.25, 0.5,
-];
+/// Labels of modes.
+const MODES: [&str; 2] = ["enforce", "monitor"];
+/// Labels of verdicts.
+const VERDICTS: [&str; 5] = ["accept", "reject", "abstain", "order", "fault"];
 
 /// Counters of judgements, and of what else is registered. A clone shares everything.
 #[derive(Clone)]
@@ -49,9 +53,9 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Mutex<Registry>,
     judgements: Family<JudgementLabels, Counter>,
-    judgement_seconds: Family<StageLabels, Histogram>,
+    judgement_seconds: Family<StageLabels, Durations>,
     evaluations: Family<EvaluationLabels, Counter>,
-    evaluation_seconds: Family<PolicyLabels, Histogram>,
+    evaluation_seconds: Family<PolicyLabels, Durations>,
     findings: Family<FindingLabels, Counter>,
     faults: Family<FaultLabels, Counter>,
     generation: Gauge,
@@ -122,15 +126,12 @@ impl Words {
         }
         has_room
     }
-}
 
-fn durations() -> Histogram {
-    Histogram::new(SECONDS)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "2^53 ns are a hundred days")]
-fn seconds(nanoseconds: u64) -> f64 {
-    nanoseconds as f64 / 1e9
+    /// Those that have.
+    fn words(&self) -> BTreeSet<String> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
+    }
 }
 
 impl Metrics {
@@ -140,9 +141,9 @@ impl Metrics {
         let mut registry = Registry::with_prefix("resolvet");
         let inner = Inner {
             judgements: Family::default(),
-            judgement_seconds: Family::new_with_constructor(durations),
+            judgement_seconds: Family::default(),
             evaluations: Family::default(),
-            evaluation_seconds: Family::new_with_constructor(durations),
+            evaluation_seconds: Family::default(),
             findings: Family::default(),
             faults: Family::default(),
             generation: Gauge::default(),
@@ -203,6 +204,34 @@ impl Metrics {
                 "Decisions that the log has not",
                 log.dropped(),
             )
+        }));
+    }
+
+    /// Tells of an engine's cache of compiled code too.
+    pub fn add_engine(&self, engine: Engine) {
+        self.add(Collected(move |values: &mut Values<'_>| {
+            let statistics = engine.cache_statistics();
+            let counters = [
+                (
+                    "compiled_cache_hits",
+                    "Components whose compiled code was in the cache",
+                    statistics.hits,
+                ),
+                (
+                    "compiled_cache_misses",
+                    "Components whose compiled code was not there",
+                    statistics.misses,
+                ),
+                (
+                    "compiled_cache_refusals",
+                    "Components whose compiled code was there and not authentic",
+                    statistics.refusals,
+                ),
+            ];
+            for (name, help, value) in counters {
+                values.counter(name, help, value)?;
+            }
+            Ok(())
         }));
     }
 
@@ -298,7 +327,7 @@ impl Metrics {
         inner
             .evaluation_seconds
             .get_or_create(&labels)
-            .observe(seconds(evaluation.nanoseconds));
+            .observe(evaluation.nanoseconds);
         match &evaluation.result {
             Ok(answer) => {
                 for finding in answer.findings() {
@@ -346,7 +375,7 @@ impl Observer for Metrics {
         self.0
             .judgement_seconds
             .get_or_create(&labels)
-            .observe(seconds(judged.nanoseconds));
+            .observe(judged.nanoseconds);
         let generation = i64::try_from(judged.answered.generation()).unwrap_or(i64::MAX);
         self.0.generation.set(generation);
         match judged.answered {
@@ -522,5 +551,32 @@ mod tests {
             text.contains("# TYPE resolvet_stub_cache_octets gauge"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_counters_are_values_too() {
+        let metrics = Metrics::new();
+        let fault = Fault {
+            kind: FaultKind::Time,
+            message: String::new(),
+        };
+        let accept = || Ok(Verdict::new(Decision::Accept { lifetime: None }));
+        judge(
+            &metrics,
+            vec![evaluation("b", accept()), evaluation("a", Err(fault))],
+        );
+        judge(&metrics, vec![evaluation("b", accept())]);
+        let policies = metrics.measured().policies;
+        let [a, b] = &*policies else {
+            panic!("{policies:?}")
+        };
+        assert_eq!(
+            (&*a.policy, a.verdicts["fault"], a.faults["time"]),
+            ("a", 1, 1)
+        );
+        assert_eq!((&*b.policy, b.verdicts["accept"]), ("b", 2));
+        assert!(b.faults.is_empty());
+        assert_eq!(b.durations.count(), 2);
+        assert_eq!(b.durations.nanoseconds, 60_000);
     }
 }

@@ -55,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) registry: Registry,
     #[serde(default)]
     pub(crate) decisions: Decisions,
+    #[serde(default)]
+    pub(crate) traces: Traces,
     /// The policies in order. Absent: the three that the program carries.
     #[serde(default, rename = "policy")]
     pub(crate) rules: Option<Vec<Rule>>,
@@ -209,6 +211,15 @@ pub(crate) struct Decisions {
     pub(crate) queue: Option<usize>,
 }
 
+/// Where the daemon exports traces to.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Traces {
+    pub(crate) collector: Option<SocketAddr>,
+    pub(crate) queue: Option<usize>,
+    pub(crate) delay_milliseconds: Option<u32>,
+}
+
 /// What the log of decisions does not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -218,14 +229,19 @@ pub(crate) enum Redact {
 }
 
 impl Decisions {
+    /// What is not told, by traces neither.
+    pub(crate) fn redaction(&self) -> Redaction {
+        Redaction {
+            names: self.redact.contains(&Redact::Names),
+            addresses: self.redact.contains(&Redact::Addresses),
+        }
+    }
+
     /// What the log is made with; `None` where none is wanted.
     pub(crate) fn options(&self) -> Option<LogOptions> {
         let mut options = LogOptions::new(self.log.clone()?);
         options.record = self.record;
-        options.redaction = Redaction {
-            names: self.redact.contains(&Redact::Names),
-            addresses: self.redact.contains(&Redact::Addresses),
-        };
+        options.redaction = self.redaction();
         options.guest_log = self.guest_log.unwrap_or(options.guest_log);
         options.file_octets = self.file_octets.unwrap_or(options.file_octets);
         options.files = self.files.unwrap_or(options.files);
@@ -289,6 +305,7 @@ impl Default for Config {
             policies: Policies::default(),
             registry: Registry::default(),
             decisions: Decisions::default(),
+            traces: Traces::default(),
             rules: None,
         }
     }

@@ -26,6 +26,7 @@ mod progress;
 mod provenance;
 mod report;
 mod servers;
+mod traces;
 
 use std::{env, process::ExitCode};
 

@@ -15,6 +15,7 @@ use crate::{
     dnssec::{DnssecAnchors, Validator},
     driver,
     error::AttachError,
+    spans::Trace,
     transport::{ConnectError, Connection, Established, Target, connect},
 };
 
@@ -145,8 +146,9 @@ impl Client {
             config.clock = clock::known();
         }
         config.resolver.get_or_insert(self.recursive.address().ip());
+        let trace = Trace::new(&config);
         let session = Session::new(config)?;
-        Ok(driver::start(self.clone(), session, generations))
+        Ok(driver::start(self.clone(), session, trace, generations))
     }
 
     /// Connects to the server of this judgement context ([`Attachment::context`]), has both judgements made, and closes:

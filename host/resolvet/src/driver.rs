@@ -12,7 +12,7 @@ use std::{
 };
 
 use resolvet_proto::{
-    judgement::{Judgement, Ranking, Request, Server, Verdict},
+    judgement::{Judgement, Ranking, Request, Server, Stage, Verdict},
     session::{
         Action, Authenticated, ConnectionFailure, ConnectionFailureKind, Event, LookupFailure,
         Response, Session, Timestamp, Vetted, WithdrawReason,
@@ -23,12 +23,14 @@ use tokio::{
     task::{AbortHandle, JoinSet},
     time::sleep,
 };
+use tracing::{Instrument as _, Span};
 
 use crate::{
     Client,
     attachment::{Asking, Attachment, Command, Serving, State},
     clock,
     lookup::LookupError,
+    spans::{self, Trace, judged},
     transport::{self, ConnectError, Cost},
 };
 
@@ -62,6 +64,7 @@ impl From<Event> for Done {
 pub(crate) fn start(
     client: Client,
     session: Session,
+    trace: Trace,
     generations: watch::Receiver<u64>,
 ) -> Attachment {
     let (states, state) = watch::channel(State::Seeking);
@@ -71,6 +74,7 @@ pub(crate) fn start(
     let driver = Driver {
         client,
         session,
+        trace,
         generations,
         states,
         work: JoinSet::new(),
@@ -91,6 +95,7 @@ pub(crate) fn start(
 struct Driver {
     client: Client,
     session: Session,
+    trace: Trace,
     generations: watch::Receiver<u64>,
     states: watch::Sender<State>,
     work: JoinSet<Done>,
@@ -178,9 +183,11 @@ impl Driver {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Query { id, name, rtype } => {
+                let span = self.trace.lookup(&name, rtype);
                 let looking_up = lookup(self.client.clone(), name, rtype);
                 self.work.spawn(async move {
-                    let response = looking_up.await;
+                    let response = looking_up.instrument(span.clone()).await;
+                    spans::looked_up(&span, &response);
                     Event::Answer { id, response }.into()
                 });
             }
@@ -191,7 +198,9 @@ impl Driver {
                 request,
                 ..
             } => {
+                let span = self.trace.connect(attempt, &server, &request);
                 let connecting = connect(self.client.clone(), attempt, server, request);
+                let connecting = connecting.instrument(span);
                 self.handshakes.insert(attempt, self.work.spawn(connecting));
             }
             Action::Inform {
@@ -200,10 +209,12 @@ impl Driver {
             } => self.inform(attempt, authenticated),
             Action::Assess { attempt, request } => {
                 let judge = self.client.policies.judge().clone();
+                let span = self.trace.assessing();
                 self.work.spawn_blocking(move || {
+                    let assess = || judge.assess(&request);
                     Event::Assessed {
                         attempt,
-                        judgement: judge.assess(&request),
+                        judgement: judged(&span, Stage::Privacy, assess),
                     }
                     .into()
                 });
@@ -223,6 +234,7 @@ impl Driver {
             Action::Withdraw { attempt, reason } => self.withdraw(attempt, reason),
             Action::WaitUntil { until } => self.timer = Some(until),
             Action::Fail { failure } => {
+                self.trace.failed(&failure);
                 self.states.send_replace(State::Failed(failure));
             }
         }
@@ -231,17 +243,22 @@ impl Driver {
     /// Evaluations run beside the event loop, which they would hold up.
     fn select(&mut self, request: Arc<Request>) {
         let judge = self.client.policies.judge().clone();
+        let span = self.trace.selecting();
         self.work.spawn_blocking(move || {
-            let judgement: Judgement<Ranking> = judge.select(&request);
+            let judgement: Judgement<Ranking> =
+                judged(&span, Stage::Selection, || judge.select(&request));
             Event::Selected { judgement }.into()
         });
     }
 
     fn rejudge(&mut self, attempt: u32, request: Arc<Request>) {
         let judge = self.client.policies.judge().clone();
+        let span = self.trace.rejudge(attempt);
         self.work.spawn_blocking(move || {
-            let validation: Judgement<Verdict> = judge.validate(&request);
-            let privacy = validation.is_accepted().then(|| judge.assess(&request));
+            let validate = || judge.validate(&request);
+            let validation: Judgement<Verdict> = judged(&span, Stage::Validation, validate);
+            let assess = || judged(&span, Stage::Privacy, || judge.assess(&request));
+            let privacy = validation.is_accepted().then(assess);
             Event::Rejudged {
                 attempt,
                 validation,
@@ -276,6 +293,8 @@ impl Driver {
         }) = self.connections.get_mut(&vetted.attempt())
         {
             *was_vetted = true;
+            self.trace
+                .vetted(vetted.server(), vetted.target(), vetted.generation());
             let serving = Serving {
                 vetted,
                 connection: open.clone(),
@@ -344,9 +363,12 @@ async fn lookup(client: Client, name: String, rtype: u16) -> Response {
 }
 
 async fn connect(client: Client, attempt: u32, server: Server, request: Arc<Request>) -> Done {
+    let span = Span::current();
     match client.connect(&server, request).await {
         Ok(established) => match established.judged.judgement {
             Ok(judgement) => {
+                span.record("outcome", "connected");
+                span.record("round_trips", established.cost.round_trips);
                 let presented = established.judged.request.presented.clone();
                 let connection = Connection {
                     open: established.connection,
@@ -366,7 +388,10 @@ async fn connect(client: Client, attempt: u32, server: Server, request: Arc<Requ
                 failed(attempt, ConnectionFailureKind::TooLarge, error.to_string()).into()
             }
         },
-        Err(error) => connection_failed(attempt, error).into(),
+        Err(error) => {
+            spans::refuse(&span, "failed", &error.to_string());
+            connection_failed(attempt, error).into()
+        }
     }
 }
 

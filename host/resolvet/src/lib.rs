@@ -12,6 +12,7 @@
 //! * [`decisions`]: what was judged and why, kept in a log;
 //! * [`registry`]: policies from OCI registries;
 //! * [`metrics`]: counters of it, in the form that Prometheus reads;
+//! * [`metrics`]: counters of it, in the form that Prometheus reads, and [`spans`]: where the time goes;
 //! * [`enrolment`]: how trust begins, from a password to what is kept on disk;
 //! * [`networks`]: where the user lets it begin, and how such a network is recognised;
 //! * [`leases`]: what the network proposed by DHCP, and [`offers`]: how it is asked;
@@ -44,6 +45,7 @@ pub mod networks;
 pub mod offers;
 mod policies;
 pub mod registry;
+pub mod spans;
 pub mod stub;
 mod tls;
 mod transport;

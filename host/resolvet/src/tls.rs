@@ -5,13 +5,13 @@
 //! cannot be waived by any policy.
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use resolvet_engine::Judge;
 use resolvet_proto::judgement::{
-    Der, Judgement, Outcome, Presented, Request, RequestError, Severity, Verdict,
+    Der, Judgement, Outcome, Presented, Request, RequestError, Severity, Stage, Verdict,
 };
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
@@ -22,6 +22,9 @@ use rustls::{
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs},
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tracing::Span;
+
+use crate::spans::judged;
 
 /// What the policies said of a handshake's certificates.
 #[derive(Debug, Clone)]
@@ -41,6 +44,9 @@ pub(crate) struct Judging {
     judge: Judge,
     context: Arc<Request>,
     verdicts: Verdicts,
+    /// What the judgement belongs to: it is made wherever the handshake goes on. Taken then, since a connection keeps all of
+    /// this, and a span lasts as long as anybody has it.
+    span: Mutex<Span>,
 }
 
 /// Judging, and where its verdicts will be.
@@ -50,6 +56,7 @@ pub(crate) fn judging(judge: Judge, context: Arc<Request>) -> (Judging, Verdicts
         judge,
         context,
         verdicts: Arc::clone(&verdicts),
+        span: Mutex::new(Span::current()),
     };
     (judging, verdicts)
 }
@@ -69,7 +76,12 @@ impl Judging {
             certificates,
             ocsp_response,
         }));
-        let judgement = request.check().map(|()| self.judge.validate(&request));
+        let mut span = self.span.lock().unwrap_or_else(PoisonError::into_inner);
+        let span = mem::replace(&mut *span, Span::none());
+        let validate = || self.judge.validate(&request);
+        let judgement = request
+            .check()
+            .map(|()| judged(&span, Stage::Validation, validate));
         let result = match &judgement {
             Ok(judgement) if judgement.is_accepted() => Ok(()),
             Ok(judgement) => Err(reason(judgement)),

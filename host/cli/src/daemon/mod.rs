@@ -48,6 +48,7 @@ use crate::{
     journey::{Prepared, Wish},
     observed,
     output::Output,
+    traces,
 };
 use book::By;
 use changing::{Asked, Known, Terms};
@@ -146,6 +147,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     let wish = wish(&arguments)?;
     let settings = wish.config.daemon.clone();
     let listen = addresses(&arguments, &settings)?;
+    let traces = traces::begin(&wish.config, &output)?;
     let folders = reload::folders(&arguments, &wish.config);
     let state = places::state(arguments.state.as_deref(), settings.state.as_deref());
     let mut loading = Loading::new(&wish.config, state)?;
@@ -259,6 +261,9 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
         daemon
             .output
             .log("some questions were not answered in time");
+    }
+    if let Some(traces) = traces {
+        traces.end().await;
     }
     Ok(())
 }

@@ -21,3 +21,4 @@ mod reload;
 mod rollback;
 mod running;
 mod seen;
+mod traces;

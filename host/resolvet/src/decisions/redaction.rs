@@ -12,8 +12,6 @@ use resolvet_engine::record::Decision;
 use resolvet_proto::judgement::Request;
 use serde_json::Value;
 
-const NAME: &str = "(name)";
-const ADDRESS: &str = "(address)";
 /// Members that hold words of the host or of the contract, never texts.
 const WORDS: [&str; 11] = [
     "policy",
@@ -39,6 +37,11 @@ pub struct Redaction {
 }
 
 impl Redaction {
+    /// What stands instead of a name.
+    pub const NAME: &'static str = "(name)";
+    /// What stands instead of an address.
+    pub const ADDRESS: &'static str = "(address)";
+
     /// Whether anything is replaced.
     #[must_use]
     pub const fn is_wanted(self) -> bool {
@@ -47,7 +50,7 @@ impl Redaction {
 
     /// Replaces names and addresses in what the host says of the request. What policies said is for [`Redaction::texts`].
     pub(super) fn members(self, decision: &mut Decision) {
-        let name = |text: &mut String| *text = NAME.to_owned();
+        let name = |text: &mut String| *text = Self::NAME.to_owned();
         if self.names {
             decision
                 .authentication_domain_name
@@ -57,13 +60,13 @@ impl Redaction {
         if let Some(peer) = &mut decision.peer {
             let is_address = peer.parse::<IpAddr>().is_ok();
             if is_address && self.addresses {
-                *peer = ADDRESS.to_owned();
+                *peer = Self::ADDRESS.to_owned();
             } else if !is_address && self.names {
-                *peer = NAME.to_owned();
+                *peer = Self::NAME.to_owned();
             }
         }
         if self.addresses {
-            let address = |text: &mut String| *text = ADDRESS.to_owned();
+            let address = |text: &mut String| *text = Self::ADDRESS.to_owned();
             decision.address.iter_mut().for_each(address);
         }
     }
@@ -86,7 +89,10 @@ impl Redaction {
         }
     }
 
-    fn text(self, text: &str, known: &BTreeSet<String>) -> String {
+    /// A text without them: what looks like an address or like a name of two labels and more, and these names, which are in
+    /// lower case and without a final dot.
+    #[must_use]
+    pub fn text(self, text: &str, known: &BTreeSet<String>) -> String {
         let mut redacted = String::with_capacity(text.len());
         let mut rest = text;
         while !rest.is_empty() {
@@ -108,14 +114,14 @@ impl Redaction {
             .iter()
             .any(|text| text.parse::<IpAddr>().is_ok() || text.parse::<SocketAddr>().is_ok());
         if is_address {
-            return self.addresses.then_some(ADDRESS);
+            return self.addresses.then_some(Self::ADDRESS);
         }
         // A port or a scheme may stand beside a name.
         let is_name = bare.split(':').any(|part| {
             let part = part.trim_matches('.').to_lowercase();
             known.contains(&part) || looks_like_a_name(&part)
         });
-        (self.names && is_name).then_some(NAME)
+        (self.names && is_name).then_some(Self::NAME)
     }
 }
 

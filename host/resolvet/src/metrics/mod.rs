@@ -25,9 +25,9 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use resolvet_engine::{Answered, Engine, Judged, Observer};
-use resolvet_proto::judgement::{Answer, Decision, Evaluation, Mode, Stage};
+use resolvet_proto::judgement::{Answer, Evaluation, Mode, Stage};
 
-use crate::{decisions::DecisionLog, stub};
+use crate::{decisions::DecisionLog, spans::verdict, stub};
 
 use durations::Durations;
 
@@ -312,13 +312,7 @@ impl Metrics {
                 Mode::Enforce => "enforce",
                 Mode::Monitor => "monitor",
             },
-            verdict: match evaluation.result.as_ref().map(Answer::decision) {
-                Err(_) => "fault",
-                Ok(Decision::Reject) => "reject",
-                Ok(Decision::Accept { .. }) => "accept",
-                Ok(Decision::Abstain) if stage == Stage::Selection => "order",
-                Ok(Decision::Abstain) => "abstain",
-            },
+            verdict: verdict(stage, evaluation),
         };
         inner.evaluations.get_or_create(&labels).inc();
         let labels = PolicyLabels {
@@ -434,8 +428,8 @@ impl<F> fmt::Debug for Collected<F> {
 mod tests {
     use resolvet_engine::{Engine, Options, PolicySet};
     use resolvet_proto::judgement::{
-        Digest, Fault, FaultKind, Finding, Judgement, Outcome, Purpose, Request, Role, Severity,
-        UsageProfile, Verdict,
+        Decision, Digest, Fault, FaultKind, Finding, Judgement, Outcome, Purpose, Request, Role,
+        Severity, UsageProfile, Verdict,
     };
 
     use super::*;

@@ -14,7 +14,7 @@ pub(crate) use daemon::{Control, DaemonArguments};
 pub(crate) use network::{NetworkCommand, Trust};
 pub(crate) use policy::{
     KeygenArguments, PolicyCommand, PolicyTrust, PullArguments, PushArguments, SignArguments,
-    StageName,
+    StageName, TopArguments,
 };
 pub(crate) use publish::{CertificateRequest, Dnr, EstContent, NamedHost, PublishCommand, Zone};
 

@@ -25,6 +25,7 @@ mod policies;
 mod progress;
 mod provenance;
 mod report;
+mod screen;
 mod servers;
 mod traces;
 

@@ -93,19 +93,14 @@ impl Output {
 
     /// A table as wide as the terminal.
     pub(crate) fn table(&self, head: &[&str], rows: Vec<Vec<Cell>>) -> anyhow::Result<()> {
-        let mut table = Table::new();
-        table.load_style(TableStyle::new());
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-        if !stdout().is_terminal() {
-            table.set_width(PLAIN_WIDTH);
-        }
-        // The stream removes colours where they are not wanted.
-        table.enforce_styling();
-        table.set_header(head.iter().map(|text| text.to_uppercase()));
-        table.add_rows(rows);
-        table
-            .lines()
-            .try_for_each(|line| write_line(line.trim_end()))
+        table(head, rows)
+            .iter()
+            .try_for_each(|line| write_line(line))
+    }
+
+    /// Whether standard output and input are a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        stdin().is_terminal() && stdout().is_terminal()
     }
 
     /// What is going on, for a person who waits; only on a terminal, never beside JSON.
@@ -161,6 +156,22 @@ impl Output {
             anstream::eprintln!("{}: {text}", tinted(Tone::Weak, "note"));
         }
     }
+}
+
+/// The lines of a table as wide as the terminal.
+pub(crate) fn table(head: &[&str], rows: Vec<Vec<Cell>>) -> Vec<String> {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new());
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    if !stdout().is_terminal() {
+        table.set_width(PLAIN_WIDTH);
+    }
+    // The stream removes colours where they are not wanted.
+    table.enforce_styling();
+    table.set_header(head.iter().map(|text| text.to_uppercase()));
+    table.add_rows(rows);
+    let lines = table.lines();
+    lines.map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// A cell of a table in a colour.

@@ -11,7 +11,6 @@
 //! * [`stub`]: answers this machine's programs over vetted servers;
 //! * [`decisions`]: what was judged and why, kept in a log;
 //! * [`registry`]: policies from OCI registries;
-//! * [`metrics`]: counters of it, in the form that Prometheus reads;
 //! * [`metrics`]: counters of it, in the form that Prometheus reads, and [`spans`]: where the time goes;
 //! * [`enrolment`]: how trust begins, from a password to what is kept on disk;
 //! * [`networks`]: where the user lets it begin, and how such a network is recognised;

@@ -1,6 +1,6 @@
 //! Arguments of `resolvet policy`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
 use resolvet::registry::Reference;
@@ -45,6 +45,10 @@ pub(crate) enum PolicyCommand {
         #[command(flatten)]
         control: Control,
     },
+    /// Show live what the daemon's policies do: evaluations a second, verdicts, faults, durations, what a shadow would change.
+    ///
+    /// Ends with q or Ctrl-C. Without a terminal, give --once, or --format json for a document a line.
+    Top(TopArguments),
     /// Ask the daemon how far each policy is: verified, compiled, self-tested, shadowed, active, watched, or rolled back.
     ///
     /// Beside each are its revision, since when it is there, how often it was asked and failed; of a version that is tried, what
@@ -219,6 +223,27 @@ pub(crate) struct PolicyTrust {
     /// Take policies from files without a signature.
     #[arg(long, conflicts_with = "policy_key")]
     pub(crate) unsigned_policies: bool,
+}
+
+/// What is shown live.
+#[derive(Debug, Args)]
+pub(crate) struct TopArguments {
+    #[command(flatten)]
+    pub(crate) control: Control,
+    /// Seconds from one look to the next, 0.1 to 3600.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
+    pub(crate) interval: Duration,
+    /// Look twice, an interval apart, print what happened between, and end.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().unwrap_or(f64::NAN);
+    match (0.1..=3_600.0).contains(&seconds) {
+        true => Ok(Duration::from_secs_f64(seconds)),
+        false => Err("expected seconds, 0.1 to 3600".into()),
+    }
 }
 
 /// Which keys are made.

@@ -1,4 +1,4 @@
-//! `resolvet policy list|run|cases|reload|status|history|promote|rollback|replay|diff|keygen|sign|verify|push|pull`.
+//! `resolvet policy list|run|cases|reload|top|status|history|promote|rollback|replay|diff|keygen|sign|verify|push|pull`.
 
 pub(crate) mod cases;
 mod change;
@@ -13,6 +13,7 @@ mod replay;
 mod run;
 mod sign;
 mod status;
+mod top;
 mod verify;
 
 use crate::{args::PolicyCommand, daemon::protocol::Command, exit::Exit, output::Output};
@@ -39,6 +40,7 @@ pub(super) fn run(command: PolicyCommand, output: &Output) -> anyhow::Result<Exi
         PolicyCommand::Rollback { to, control } => {
             change::run(Command::Rollback { to }, &control, output)
         }
+        PolicyCommand::Top(arguments) => top::run(arguments, output),
         PolicyCommand::Replay { logs, with } => replay::run(&logs, &with, output),
         PolicyCommand::Cases { policy, folder } => cases::run(&policy, &folder, output),
         PolicyCommand::Diff { old, new } => diff::run(&old, &new, output),

@@ -124,6 +124,7 @@ async fn carry_out(command: Command, user: u32, daemon: &Arc<Daemon>) -> Answer 
     };
     let done = match command {
         Command::Status => return Answer::Status(Box::new(daemon.status())),
+        Command::Measured => return Answer::Measured(Box::new(daemon.measured())),
         Command::PolicyStatus => return Answer::PolicyStatus(Box::new(daemon.lives())),
         Command::PolicyHistory => return Answer::PolicyHistory(daemon.history()),
         Command::Reload => {

@@ -18,8 +18,12 @@ mod status;
 mod watch;
 
 use std::{
-    collections::BTreeSet, convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc,
-    time::Duration,
+    collections::BTreeSet,
+    convert::Infallible,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -92,6 +96,7 @@ struct Daemon {
     /// Folders whose change means a reload.
     folders: channel::Sender<BTreeSet<PathBuf>>,
     since: u64,
+    began: Instant,
     output: Output,
 }
 
@@ -209,6 +214,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
         delivered: std::sync::Mutex::default(),
         folders: channel::channel(folders).0,
         since: now(),
+        began: Instant::now(),
         output,
     });
     daemon.try_beside(tried, false);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use resolvet::{Difference, Use, registry::Reference, stub::Statistics};
+use resolvet::{Difference, Use, metrics::Measured, registry::Reference, stub::Statistics};
 use resolvet_engine::{Reason, Trial};
 use resolvet_proto::judgement::{DecisionId, Digest, Mode, Role, Stage, Transport, UsageProfile};
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,8 @@ pub(crate) struct Question {
 pub(crate) enum Command {
     /// Say what the daemon does. Anybody on this machine may ask, as with the next two.
     Status,
+    /// Say what the policies did since the start. Anybody on this machine may ask.
+    Measured,
     /// Say how far each policy is on its way.
     PolicyStatus,
     /// Say what happened to the policy set.
@@ -60,7 +62,7 @@ impl Command {
     /// Whether only root and the daemon's own user may.
     pub(super) const fn is_guarded(&self) -> bool {
         match self {
-            Self::Status | Self::PolicyStatus | Self::PolicyHistory => false,
+            Self::Status | Self::Measured | Self::PolicyStatus | Self::PolicyHistory => false,
             Self::Reload | Self::Promote { .. } | Self::Rollback { .. } => true,
         }
     }
@@ -73,6 +75,7 @@ pub(crate) enum Answer {
     Status(Box<StatusReport>),
     PolicyStatus(Box<LifeReport>),
     PolicyHistory(HistoryReport),
+    Measured(Box<MeasuredReport>),
     Reload(ReloadReport),
     /// Another policy set is active, and nothing else changed.
     Changed(ChangeReport),
@@ -170,6 +173,19 @@ pub(crate) struct RuleStatus {
     pub(crate) stages: Vec<Stage>,
     pub(crate) mode: Mode,
     pub(crate) role: Role,
+}
+
+/// What the policies did since the start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct MeasuredReport {
+    pub(crate) version: u32,
+    /// Milliseconds since the start, of a clock that is never set.
+    pub(crate) milliseconds: u64,
+    pub(crate) generation: u64,
+    pub(crate) measured: Measured,
+    pub(crate) shadow: Option<ShadowStatus>,
+    pub(crate) answers: Statistics,
 }
 
 /// What a reload brought.

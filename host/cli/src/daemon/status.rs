@@ -9,8 +9,8 @@ use resolvet_proto::{judgement::Server, session::Vetted};
 use super::{
     Active, Daemon,
     protocol::{
-        DeliveryStatus, PoliciesStatus, RuleStatus, ServerStatus, ShadowStatus, StatusReport,
-        VERSION,
+        DeliveryStatus, MeasuredReport, PoliciesStatus, RuleStatus, ServerStatus, ShadowStatus,
+        StatusReport, VERSION,
     },
 };
 
@@ -67,6 +67,19 @@ impl Daemon {
     fn delivered(&self) -> Vec<DeliveryStatus> {
         let delivered = self.delivered.lock();
         delivered.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the policies did since the start.
+    pub(super) fn measured(&self) -> MeasuredReport {
+        let judge = self.policies.judge();
+        MeasuredReport {
+            version: VERSION,
+            milliseconds: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            generation: judge.generation(),
+            measured: self.metrics.measured(),
+            shadow: self.shadow(&judge.set()),
+            answers: self.stub.statistics(),
+        }
     }
 
     fn shadow(&self, active: &PolicySet) -> Option<ShadowStatus> {

@@ -21,4 +21,5 @@ mod reload;
 mod rollback;
 mod running;
 mod seen;
+mod top;
 mod traces;

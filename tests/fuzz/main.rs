@@ -8,6 +8,7 @@
 
 mod certificates;
 mod components;
+mod decisions;
 mod designated;
 mod discovery;
 mod enrolment;
@@ -15,4 +16,5 @@ mod finding;
 mod mutual;
 mod opaque;
 mod registries;
+mod stub;
 mod transports;

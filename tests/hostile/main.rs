@@ -22,6 +22,8 @@ mod huge_output;
 mod log_flood;
 mod memory_bomb;
 mod null;
+mod own_limits;
+mod replayed;
 mod shadowed;
 mod slow_compile;
 mod stack_overflow;

@@ -10,7 +10,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use resolvet::enrolment::{Enroller, Scheme};
 
-pub(crate) use daemon::{Control, DaemonArguments};
+pub(crate) use daemon::{BreakGlass, Control, DaemonArguments};
 pub(crate) use network::{NetworkCommand, Trust};
 pub(crate) use policy::{
     KeygenArguments, PolicyCommand, PolicyTrust, PullArguments, PushArguments, SignArguments,
@@ -138,6 +138,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         control: Control,
     },
+    /// Lift restrictions for a time, in an emergency: they are asked and recorded, and bind nobody.
+    ///
+    /// Whatever authenticates a server stays in force, and so does what the host itself holds to: a proof that the server has its
+    /// key, no clear text, no server that was not discovered. It ends by itself, and with the daemon. Root and the daemon's own
+    /// user may do so.
+    BreakGlass(BreakGlass),
     /// List, run, test, sign and compare policies; have the daemon load them anew.
     #[command(subcommand)]
     Policy(PolicyCommand),

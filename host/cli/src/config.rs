@@ -149,6 +149,14 @@ pub(crate) struct Policies {
     pub(crate) promotion: Promotion,
     #[serde(rename = "return")]
     pub(crate) back: Return,
+    pub(crate) break_glass: BreakGlass,
+}
+
+/// For how long an operator may lift restrictions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct BreakGlass {
+    pub(crate) longest_seconds: Option<u64>,
 }
 
 /// When a shadow takes the place of what it is tried beside, by itself.

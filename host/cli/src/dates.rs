@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, clock_gettime};
 use time::OffsetDateTime;
 
 /// Seconds of a day.
@@ -12,6 +13,12 @@ pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
+}
+
+/// Seconds since the system started, suspend included: nobody sets this clock.
+pub(crate) fn since_boot() -> u64 {
+    let boot = clock_gettime(ClockId::Boottime);
+    u64::try_from(boot.tv_sec).unwrap_or(0)
 }
 
 /// The day of a moment, seconds since 1970.

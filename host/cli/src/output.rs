@@ -150,6 +150,11 @@ impl Output {
         anstream::eprintln!("{text}");
     }
 
+    /// A line of a daemon's log that somebody should look at.
+    pub(crate) fn warn(&self, text: &str) {
+        anstream::eprintln!("{}: {text}", tinted(Tone::Weak, "warning"));
+    }
+
     /// A remark for a person, beside the output.
     pub(crate) fn remark(&self, text: &str) {
         if !self.is_json() {

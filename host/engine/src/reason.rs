@@ -152,6 +152,18 @@ reasons! {
     GenerationUnknown "generation-unknown",
     /// No generation before is kept, or it is the same.
     NothingToReturnTo "nothing-to-return-to",
+    /// An operator wants to lift what may never be lifted.
+    BelowTheFloor "below-the-floor",
+    /// No restriction binds that could be lifted.
+    NothingToLift "nothing-to-lift",
+    /// Restrictions would be lifted for longer than the configuration allows.
+    LiftTooLong "lift-too-long",
+    /// Nothing is said about why restrictions are to be lifted.
+    LiftWithoutReason "lift-without-reason",
+    /// Restrictions are lifted already.
+    LiftedAlready "lifted-already",
+    /// No restriction is lifted.
+    NotLifted "not-lifted",
 }
 
 impl fmt::Display for Reason {

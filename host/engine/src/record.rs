@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::{
+    lift::Lift,
     limits::Limits,
     observer::{Answered, Judged},
     set::{PolicySet, Rule},
@@ -60,6 +61,9 @@ pub struct Generation {
     pub set_milliseconds: u32,
     /// Its rules, in order.
     pub rules: Vec<RecordedRule>,
+    /// What of it an operator lifted for a time: those policies monitor. Without the reason in a log that is redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lift: Option<Lift>,
 }
 
 /// One configured use of a policy.
@@ -130,6 +134,9 @@ pub struct Decision {
     pub request_digest: Digest,
     /// What followed.
     pub outcome: Outcome,
+    /// Whether an operator had lifted restrictions of the generation ([`Generation::lift`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_lifted: bool,
     /// For how many seconds at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<u32>,
@@ -251,6 +258,13 @@ impl Generation {
             generation,
             set_milliseconds,
             rules,
+            lift: set.lift().cloned().map(|lift| match settings {
+                true => lift,
+                false => Lift {
+                    reason: String::new(),
+                    ..lift
+                },
+            }),
         }
     }
 }
@@ -302,6 +316,7 @@ impl Decision {
                 .map(|server| std::net::SocketAddr::new(server.address, server.port).to_string()),
             request_digest,
             outcome: answered.outcome(),
+            is_lifted: set.lift().is_some(),
             lifetime,
             nanoseconds,
             answers,

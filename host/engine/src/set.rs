@@ -12,6 +12,7 @@ use crate::{
     engine::Engine,
     error::SetError,
     evaluation::{Done, Task},
+    lift::Lift,
     limits::Limits,
     policy::Policy,
     text::printable,
@@ -90,6 +91,8 @@ impl Rule {
 pub struct PolicySet {
     rules: Vec<Rule>,
     prepared: Vec<Prepared>,
+    /// What of it an operator lifted for a time.
+    pub(crate) lift: Option<Lift>,
 }
 
 /// What an evaluation needs of a rule, made once.
@@ -124,7 +127,15 @@ impl PolicySet {
             .iter()
             .map(|rule| prepare(engine, rule))
             .collect::<Result<_, _>>()?;
-        Ok(Self { rules, prepared })
+        Ok(Self {
+            rules,
+            prepared,
+            lift: None,
+        })
+    }
+
+    pub(crate) fn rules_mut(&mut self) -> &mut [Rule] {
+        &mut self.rules
     }
 
     /// The rules, in order.

@@ -54,3 +54,42 @@ pub(crate) struct Control {
     #[arg(long, value_name = "SOCKET")]
     pub(crate) control: Option<PathBuf>,
 }
+
+/// What is lifted, why, and for how long.
+#[derive(Debug, Args)]
+pub(crate) struct BreakGlass {
+    /// A restriction, by its policy's name; may be given more than once. Default: all that bind.
+    #[arg(long, value_name = "NAME", conflicts_with = "end")]
+    pub(crate) policy: Vec<String>,
+    /// Why, for the log, the status and the records of decisions.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        required_unless_present = "end",
+        conflicts_with = "end"
+    )]
+    pub(crate) reason: Option<String>,
+    /// For how long: `90s`, `30m`, `2h`. At most what the configuration allows, an hour by default.
+    #[arg(long = "for", value_name = "DURATION", value_parser = seconds,
+          required_unless_present = "end", conflicts_with = "end")]
+    pub(crate) seconds: Option<u64>,
+    /// End it now.
+    #[arg(long)]
+    pub(crate) end: bool,
+    #[command(flatten)]
+    pub(crate) control: Control,
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    let expected = || "expected a number and `s`, `m` or `h`, such as `30m`".to_owned();
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3_600,
+        _ => return Err(expected()),
+    };
+    let number = text.get(..text.len().saturating_sub(1));
+    let number = number.and_then(|number| number.parse::<u64>().ok());
+    let seconds = number.and_then(|number| number.checked_mul(unit));
+    seconds.filter(|&seconds| seconds > 0).ok_or_else(expected)
+}

@@ -1,6 +1,7 @@
 //! One module for each command.
 
 mod bootstrap;
+mod break_glass;
 mod config;
 mod discover;
 mod explain;
@@ -43,6 +44,7 @@ pub(crate) fn run(command: Command, output: &Output) -> anyhow::Result<Exit> {
         Command::Trust(command) => block_on(trust::run(command, output)),
         Command::Publish(command) => block_on(publish::run(command, output)),
         Command::Status { control } => status::run(&control, output),
+        Command::BreakGlass(wanted) => break_glass::run(wanted, output),
         Command::Policy(command) => policy::run(command, output),
         Command::Config(command) => config::run(command, output),
         // `main` has taken it before anything else.

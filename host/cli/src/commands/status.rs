@@ -5,6 +5,7 @@ use comfy_table::Cell;
 use resolvet_proto::judgement::Digest;
 use serde::Serialize;
 
+use super::break_glass::in_words;
 use crate::{
     args::Control,
     daemon::{
@@ -99,6 +100,9 @@ fn print(report: &StatusReport, output: &Output) -> anyhow::Result<()> {
             ),
         };
         row("registry", cell(tone, &text));
+    }
+    if let Some(lifted) = &report.break_glass {
+        row("break-glass", cell(Tone::Bad, &in_words(lifted)));
     }
     if let Some(shadow) = &policies.shadow {
         let names = shadow.policies.iter();

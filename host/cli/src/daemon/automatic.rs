@@ -21,6 +21,9 @@ pub(super) async fn run(daemon: Arc<Daemon>) {
                 let _told = daemon.return_from(generation, why).await;
             }
             _ = looking.tick() => {
+                if daemon.is_lift_over() {
+                    let _told = daemon.end_lift(None).await;
+                }
                 let Some(tried) = daemon.shadow.set() else { continue };
                 let was_refused = refused.as_ref().is_some_and(|set| Arc::ptr_eq(set, &tried));
                 let promotion = daemon.terms().promotion;

@@ -51,6 +51,8 @@ pub(super) struct Generation {
     pub(super) restores: Option<u64>,
     /// The promotions that it was made with.
     pub(super) promoted: Vec<Promoted>,
+    /// Whether an operator had lifted some of its restrictions. The set that is kept is the one without that.
+    pub(super) is_lifted: bool,
 }
 
 /// A kept generation that stands instead of the configured policies, as long as these are what they were.
@@ -85,6 +87,8 @@ pub(crate) enum By {
     AutomaticPromotion,
     Rollback,
     AutomaticReturn,
+    BreakGlass,
+    BreakGlassEnd,
 }
 
 impl By {
@@ -99,6 +103,8 @@ impl By {
             Self::AutomaticPromotion => "automatic-promotion",
             Self::Rollback => "rollback",
             Self::AutomaticReturn => "automatic-return",
+            Self::BreakGlass => "break-glass",
+            Self::BreakGlassEnd => "break-glass-end",
         }
     }
 
@@ -114,6 +120,8 @@ impl By {
             Self::AutomaticPromotion => "the configured promotion",
             Self::Rollback => "`resolvet policy rollback`",
             Self::AutomaticReturn => "the configured return",
+            Self::BreakGlass => "`resolvet break-glass`",
+            Self::BreakGlassEnd => "the end of `resolvet break-glass`",
         }
     }
 }
@@ -300,6 +308,7 @@ mod tests {
             before,
             restores: None,
             promoted: Vec::new(),
+            is_lifted: false,
         }
     }
 

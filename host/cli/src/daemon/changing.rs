@@ -51,6 +51,7 @@ impl Asked {
 pub(super) struct Terms {
     pub(super) promotion: config::Promotion,
     pub(super) back: config::Return,
+    pub(super) break_glass: config::BreakGlass,
     /// The log of whole decisions, where there is one.
     log: Option<LogOptions>,
 }
@@ -61,6 +62,7 @@ impl Terms {
         Self {
             promotion: config.policies.promotion,
             back: config.policies.back,
+            break_glass: config.policies.break_glass,
             log: log.filter(|log| log.record == Detail::Full),
         }
     }
@@ -146,6 +148,10 @@ impl Daemon {
         why: &str,
     ) -> Result<u64, Refusal> {
         let judge = self.policies.judge();
+        let back = self.terms().back;
+        // What is lifted may come to its end meanwhile: after this, or before. No other lock is waited for below that is held while this
+        // one is.
+        let mut lifted = self.lifted();
         let is_other = !difference.is_none();
         let generation = judge.generation() + u64::from(is_other);
         let Asked { by, user } = asked;
@@ -154,23 +160,33 @@ impl Daemon {
             reason: why.to_owned(),
             ..Entry::done(by, user, generation, difference)
         });
-        let kept = loading.keep(&sets, generation, entry, &self.output);
+        let is_lifted = is_other && self.would_lift(&lifted, &sets.set);
+        let kept = loading.keep(&sets, generation, is_lifted, entry, &self.output);
         kept.or_refuse(Reason::StateUnusable)?;
         // From here on nothing can be refused.
         let Sets {
             set, tried, source, ..
         } = sets;
         if is_other {
-            self.policies.swap(set);
+            self.swap(&mut lifted, set);
             let new = difference.added.iter().chain(&difference.updated);
             let new = new.map(|used| used.digest);
             let watched = match source {
                 Source::Configuration => new.collect(),
                 Source::Kept | Source::RolledBack => BTreeSet::new(),
             };
-            self.counting.watch(generation, watched, self.terms().back);
+            self.counting.watch(generation, watched, back);
         }
-        self.try_beside(tried, is_other);
+        // While something is lifted every restriction would look like a difference.
+        let is_lifted = match &mut *lifted {
+            Some(lifted) => {
+                lifted.try_later(tried.clone());
+                true
+            }
+            None => false,
+        };
+        drop(lifted);
+        self.try_beside(tried.filter(|_| !is_lifted), is_other);
         let (active, beside) = (judge.set(), self.shadow.set());
         let used: Vec<&PolicySet> = [Some(&*active), beside.as_deref()]
             .into_iter()
@@ -315,7 +331,7 @@ impl Daemon {
         asked: Asked,
         why: &str,
     ) -> Result<ChangeReport, Refusal> {
-        let policies = Difference::between(&self.policies.judge().set(), &sets.set);
+        let policies = Difference::between(&self.base(), &sets.set);
         let restores = sets.restores();
         let generation = self.activate(loading, sets, &policies, asked, why)?;
         Ok(ChangeReport {

@@ -21,6 +21,7 @@ use super::{
     Daemon,
     book::By,
     changing::Asked,
+    lifting::Wanted,
     protocol::{Answer, Command, QUESTION, Question, VERSION},
     refusal::Refusal,
 };
@@ -138,6 +139,23 @@ async fn carry_out(command: Command, user: u32, daemon: &Arc<Daemon>) -> Answer 
         Command::Rollback { to } => {
             let rolled_back = daemon.roll_back(asked(By::Rollback), to).await;
             rolled_back.map(Answer::Changed)
+        }
+        Command::Lift {
+            policies,
+            reason,
+            seconds,
+        } => {
+            let wanted = Wanted {
+                policies,
+                reason,
+                seconds,
+            };
+            let lifted = daemon.lift(asked(By::BreakGlass), wanted).await;
+            lifted.map(Answer::Lifted)
+        }
+        Command::EndLift => {
+            let ended = daemon.end_lift(Some(user)).await;
+            ended.map(Answer::Lifted)
         }
     };
     done.unwrap_or_else(|Refusal { code, reason }| refused(code, reason))

@@ -61,6 +61,8 @@ impl Daemon {
                 .collect()
         });
         let standing = known.book.standing.clone();
+        let promotion = self.terms().promotion.judgements;
+        let break_glass = self.lift_status();
         let mut refused = known.book.history.iter().rev();
         LifeReport {
             version: VERSION,
@@ -69,9 +71,10 @@ impl Daemon {
             source: active.source,
             policies: policies.collect(),
             shadows: shadows.unwrap_or_default(),
-            promotion: self.terms().promotion.judgements,
+            promotion,
             trial,
             watch: watched.map(|(status, _)| status),
+            break_glass,
             rolled_back: standing.map(rolled_back),
             refusal: refused
                 .find(|entry| entry.outcome == Came::Refused)

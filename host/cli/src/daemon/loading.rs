@@ -141,11 +141,18 @@ impl Loading {
                     _ if active == Some(generation) => None,
                     (Some(kept), Some(active)) => {
                         let difference = kept.difference(&active.set, sets.set.rules());
-                        Some(Entry::done(By::Start, None, generation, &difference))
+                        let reason = match active.is_lifted {
+                            true => "what was lifted binds again",
+                            false => "",
+                        };
+                        Some(Entry {
+                            reason: reason.into(),
+                            ..Entry::done(By::Start, None, generation, &difference)
+                        })
                     }
                     _ => Some(Entry::done(By::Start, None, generation, &all(&sets.set))),
                 };
-                self.keep(&sets, generation, entry, output)?;
+                self.keep(&sets, generation, false, entry, output)?;
                 return Ok(First {
                     sets,
                     generation,
@@ -161,7 +168,7 @@ impl Loading {
         };
         let rules = kept.load(&active.set, &mut self.loader, output)?;
         let set = self.loader.set(&wish.profile, rules)?;
-        let generation = active.number;
+        let generation = active.number + u64::from(active.is_lifted);
         self.refused((By::Start, None), generation, &refusal, failed_at, output);
         Ok(First {
             sets: Sets {
@@ -185,8 +192,10 @@ impl Loading {
         let (Some(kept), Some(active)) = (&self.kept, self.book.active()) else {
             return Ok(1);
         };
+        // What was lifted is lifted no longer: that ends with the process.
         let is_same = kept.save(sets.set.rules(), &self.loader)?.name == active.set;
-        Ok(active.number + u64::from(!is_same))
+        let goes_on = is_same && !active.is_lifted;
+        Ok(active.number + u64::from(!goes_on))
     }
 
     /// The set that shall be active and the one that is tried beside it: whole, or why not.
@@ -330,6 +339,7 @@ impl Loading {
         &mut self,
         sets: &Sets,
         number: u64,
+        is_lifted: bool,
         entry: Option<Entry>,
         output: &Output,
     ) -> anyhow::Result<()> {
@@ -356,6 +366,7 @@ impl Loading {
                     before: sets.again.map_or(last, |(_, before)| before),
                     restores: sets.restores(),
                     promoted: sets.promoted.clone(),
+                    is_lifted,
                 });
             }
         }
@@ -368,6 +379,28 @@ impl Loading {
         self.write(book)?;
         self.configured = Some(sets.configured);
         Ok(())
+    }
+
+    /// Notes that restrictions of the active set are lifted, or no longer, from the generation of this number on. Another may be
+    /// active by now.
+    pub(super) fn lift(
+        &mut self,
+        number: u64,
+        is_lifted: bool,
+        entry: Entry,
+    ) -> anyhow::Result<()> {
+        let mut book = self.book.clone();
+        let active = book.active().filter(|active| active.number < number);
+        if let Some(active) = active.cloned() {
+            book.push(Generation {
+                number,
+                at: now(),
+                is_lifted,
+                ..active
+            });
+        }
+        book.note(entry);
+        self.write(book)
     }
 
     /// Whether these sets end or begin that something stands instead of the configuration.

@@ -7,6 +7,7 @@ mod control;
 mod counting;
 mod kept;
 mod life;
+mod lifting;
 mod loading;
 mod places;
 mod poll;
@@ -58,6 +59,7 @@ use book::By;
 use changing::{Asked, Known, Terms};
 use control::Listener;
 use counting::Counting;
+use lifting::Lifted;
 use loading::{First, Loading, Sets, Source};
 use protocol::DeliveryStatus;
 use refusal::Refusal;
@@ -74,6 +76,8 @@ const TELL: Duration = Duration::from_secs(5);
 /// Everything that the daemon's parts share.
 struct Daemon {
     arguments: DaemonArguments,
+    /// The configuration that it began with: some of it counts until it ends.
+    first: config::Config,
     policies: Policies,
     /// What policies did since the start.
     metrics: Metrics,
@@ -87,6 +91,8 @@ struct Daemon {
     loading: Arc<Mutex<Loading>>,
     /// What the operator is told about the policies that are active.
     active: std::sync::Mutex<Active>,
+    /// What an operator lifted for a time.
+    lifted: std::sync::Mutex<Option<Lifted>>,
     /// What is told of the sets before it and of single policies.
     known: std::sync::Mutex<Arc<Known>>,
     /// What the configuration says about changes.
@@ -151,6 +157,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     let mut interrupt = stream(SignalKind::interrupt())?;
     let wish = wish(&arguments)?;
     let settings = wish.config.daemon.clone();
+    let first = wish.config.clone();
     let listen = addresses(&arguments, &settings)?;
     let traces = traces::begin(&wish.config, &output)?;
     let folders = reload::folders(&arguments, &wish.config);
@@ -195,6 +202,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     let at = loading.book().active().map_or_else(now, |active| active.at);
     let daemon = Arc::new(Daemon {
         arguments,
+        first,
         policies,
         metrics,
         shadow,
@@ -209,6 +217,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
             tried_at: now(),
             refusal,
         }),
+        lifted: std::sync::Mutex::default(),
         known: std::sync::Mutex::default(),
         terms: std::sync::Mutex::new(terms),
         delivered: std::sync::Mutex::default(),

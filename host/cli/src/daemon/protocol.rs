@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use resolvet::{Difference, Use, metrics::Measured, registry::Reference, stub::Statistics};
-use resolvet_engine::{Reason, Trial};
+use resolvet_engine::{Lift, Reason, Trial};
 use resolvet_proto::judgement::{DecisionId, Digest, Mode, Role, Stage, Transport, UsageProfile};
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,14 @@ pub(crate) enum Command {
     Promote { policy: Option<String> },
     /// Go back to this generation, or to the one before.
     Rollback { to: Option<u64> },
+    /// Lift these restrictions, or all, for a time.
+    Lift {
+        policies: Vec<String>,
+        reason: String,
+        seconds: u64,
+    },
+    /// Have all restrictions bind again.
+    EndLift,
 }
 
 impl Command {
@@ -63,7 +71,11 @@ impl Command {
     pub(super) const fn is_guarded(&self) -> bool {
         match self {
             Self::Status | Self::Measured | Self::PolicyStatus | Self::PolicyHistory => false,
-            Self::Reload | Self::Promote { .. } | Self::Rollback { .. } => true,
+            Self::Reload
+            | Self::Promote { .. }
+            | Self::Rollback { .. }
+            | Self::Lift { .. }
+            | Self::EndLift => true,
         }
     }
 }
@@ -79,6 +91,7 @@ pub(crate) enum Answer {
     Reload(ReloadReport),
     /// Another policy set is active, and nothing else changed.
     Changed(ChangeReport),
+    Lifted(LiftReport),
     /// It was not done.
     Refused {
         code: Reason,
@@ -102,6 +115,8 @@ pub(crate) struct StatusReport {
     /// Why there is none, or what went wrong the last time; empty when nothing did.
     pub(crate) trouble: String,
     pub(crate) policies: PoliciesStatus,
+    /// Restrictions that do not bind, while an operator has lifted some.
+    pub(crate) break_glass: Option<LiftStatus>,
     pub(crate) listen: Vec<SocketAddr>,
     pub(crate) answers: Statistics,
 }
@@ -214,6 +229,28 @@ pub(crate) struct ChangeReport {
     pub(crate) restores: Option<u64>,
 }
 
+/// Restrictions were lifted, or bind again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct LiftReport {
+    pub(crate) version: u32,
+    pub(crate) generation: u64,
+    /// What is lifted from now on.
+    pub(crate) lift: Option<LiftStatus>,
+}
+
+/// Restrictions that do not bind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct LiftStatus {
+    /// When it began, seconds since 1970.
+    pub(crate) since: u64,
+    /// Seconds that are left.
+    pub(crate) remaining: u64,
+    #[serde(flatten)]
+    pub(crate) lift: Lift,
+}
+
 /// What happened to the policy set, the oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -247,6 +284,8 @@ pub(crate) struct LifeReport {
     pub(crate) watch: Option<WatchStatus>,
     /// What stands instead of the configuration.
     pub(crate) rolled_back: Option<RolledBack>,
+    /// Restrictions that do not bind, while an operator has lifted some.
+    pub(crate) break_glass: Option<LiftStatus>,
     /// What was refused last, if anything was in all that is remembered.
     pub(crate) refusal: Option<Entry>,
 }

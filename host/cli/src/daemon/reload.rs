@@ -127,7 +127,7 @@ impl Daemon {
         let wish: Wish = wish(&self.arguments).or_refuse(Reason::Configuration)?;
         let listen = addresses(&self.arguments, &wish.config.daemon);
         let listen = listen.or_refuse(Reason::Configuration)?;
-        let mut restart = Vec::new();
+        let mut restart = from_the_next_start(&self.first, &wish.config);
         if listen != self.listen {
             restart.push("daemon.listen".to_owned());
         }
@@ -149,7 +149,7 @@ impl Daemon {
         itself
             .map_err(Error::from)
             .or_refuse(Reason::Configuration)?;
-        let difference = Difference::between(&self.policies.judge().set(), &sets.set);
+        let difference = Difference::between(&self.base(), &sets.set);
         Ok(Loaded {
             sets,
             difference,
@@ -159,6 +159,34 @@ impl Daemon {
             terms,
         })
     }
+}
+
+/// Keys of a configuration that differ from those that the daemon began with, and that nothing but a start takes up.
+fn from_the_next_start(began: &Config, now: &Config) -> Vec<String> {
+    let (old, new) = (&began.daemon, &now.daemon);
+    let differ = [
+        ("decisions", began.decisions != now.decisions),
+        ("traces", began.traces != now.traces),
+        ("daemon.metrics", old.metrics != new.metrics),
+        ("daemon.control", old.control != new.control),
+        ("daemon.state", old.state != new.state),
+        ("daemon.watch", old.watch != new.watch),
+        ("daemon.queries", old.queries != new.queries),
+        ("daemon.streams", old.streams != new.streams),
+        ("daemon.cache-octets", old.cache_octets != new.cache_octets),
+        ("daemon.longest-ttl", old.longest_ttl != new.longest_ttl),
+        (
+            "daemon.longest-negative-ttl",
+            old.longest_negative_ttl != new.longest_negative_ttl,
+        ),
+        (
+            "daemon.drain-milliseconds",
+            old.drain_milliseconds != new.drain_milliseconds,
+        ),
+        ("policies.cache", began.policies.cache != now.policies.cache),
+    ];
+    let differ = differ.into_iter().filter(|(_, differs)| *differs);
+    differ.map(|(key, _)| key.to_owned()).collect()
 }
 
 /// The folders of all files that a configuration rests on.

@@ -13,6 +13,7 @@ use super::{
         StatusReport, VERSION,
     },
 };
+use crate::dates::date_time;
 
 impl Daemon {
     pub(super) fn active(&self) -> Active {
@@ -59,6 +60,7 @@ impl Daemon {
                 shadow: self.shadow(&set),
                 rules: set.rules().iter().map(rule).collect(),
             },
+            break_glass: self.lift_status(),
             listen: self.stub.addresses().to_vec(),
             answers: self.stub.statistics(),
         }
@@ -115,7 +117,11 @@ impl Daemon {
             "" => "",
             _ => ", the configuration on disk was refused",
         };
-        format!("{servers}; policy generation {generation}{refused}")
+        let lifted = status.break_glass.map_or_else(String::new, |lifted| {
+            let until = date_time(lifted.lift.until);
+            format!(", break-glass until {until}")
+        });
+        format!("{servers}; policy generation {generation}{lifted}{refused}")
     }
 }
 

@@ -63,6 +63,8 @@ fn another_user_may_read_and_change_nothing() {
         "\"reload\"",
         "{\"promote\":{\"policy\":null}}",
         "{\"rollback\":{\"to\":1}}",
+        "{\"lift\":{\"policies\":[],\"reason\":\"x\",\"seconds\":1}}",
+        "\"end-lift\"",
     ] {
         let refused = ask(Some(NOBODY), command);
         assert_eq!(refused["refused"]["code"], "not-allowed", "{refused}");

@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod break_glass;
 mod control;
 mod delivered;
 mod fleet;

@@ -199,3 +199,39 @@ fn a_shadow_is_tried_on_live_judgements_and_binds_nobody() {
     let status = daemon.status_until(|status| status["policies"]["shadow"].is_null());
     assert_eq!(status["policies"]["generation"], 1);
 }
+
+#[test]
+fn what_counts_from_the_next_start_on_is_said() {
+    let home = Home::new().unwatched();
+    let daemon = home.start();
+    home.configure(&format!(
+        "[decisions]\nlog = \"decisions.jsonl\"\n{DEFAULTS}"
+    ));
+    let report = reload(&daemon);
+    assert_eq!(
+        report["restart"],
+        serde_json::json!(["decisions"]),
+        "{report:#}"
+    );
+    let text = fs::read_to_string(home.path("resolvet.toml")).unwrap();
+    let text = text.replace(
+        "[daemon]",
+        "[daemon]\nmetrics = \"127.0.0.1:0\"\nqueries = 7",
+    );
+    fs::write(home.path("resolvet.toml"), text).unwrap();
+    let report = reload(&daemon);
+    let expected = serde_json::json!(["decisions", "daemon.metrics", "daemon.queries"]);
+    assert_eq!(report["restart"], expected);
+    let told = daemon.resolvet(&["policy", "reload"]).stderr;
+    let told = String::from_utf8(told).unwrap();
+    assert!(
+        told.contains("`daemon.metrics` counts from the next start on"),
+        "{told}"
+    );
+    assert!(!home.path("decisions.jsonl").exists());
+    drop(daemon);
+    let daemon = home.start();
+    daemon.ask_until(ResponseCode::NoError);
+    assert!(home.path("decisions.jsonl").exists());
+    assert_eq!(reload(&daemon)["restart"], serde_json::json!([]));
+}

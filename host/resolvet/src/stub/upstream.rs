@@ -181,6 +181,8 @@ struct Keeper {
 impl Keeper {
     async fn run(mut self) {
         loop {
+            // From before anything is judged: what is refused by a set that is none any more is tried again at once.
+            let mut generations = self.client.policies().watch();
             let begun = tokio::select! {
                 begun = begin(&self.client, &self.origin, self.failures) => begun,
                 order = self.orders.recv() => match order {
@@ -192,12 +194,13 @@ impl Keeper {
                 },
             };
             let goes_on = match begun {
-                Ok(held) => self.keep(held).await,
+                Ok(held) => self.keep(held, generations).await,
                 Err(trouble) => {
                     self.present
                         .send_modify(|present| present.trouble = trouble);
                     self.failures = self.failures.saturating_add(1);
-                    self.rest(Duration::from_secs(WAITS.1)).await
+                    let wait = Duration::from_secs(WAITS.1);
+                    self.rest(wait, &mut generations).await
                 }
             };
             if !goes_on {
@@ -207,13 +210,13 @@ impl Keeper {
     }
 
     /// Stays with what was begun until it must be begun again; false when nobody wants it any more.
-    async fn keep(&mut self, held: Held) -> bool {
+    async fn keep(&mut self, held: Held, mut generations: watch::Receiver<u64>) -> bool {
         let mut attachment = match &held {
             Held::Attachment(attachment) => attachment.clone(),
             Held::Membership(membership) => membership.present().attachment,
         };
         self.show(&attachment, &held);
-        let mut generations = self.client.policies().watch();
+        let mut is_swapped = false;
         loop {
             let replaced = async {
                 match &held {
@@ -227,8 +230,15 @@ impl Keeper {
                     let trouble = attachment.failure_now().map(|failure| failure.message);
                     self.present.send_modify(|present| present.trouble = trouble.unwrap_or_default());
                     return match held {
-                        Held::Attachment(_) => self.rest(wait).await,
-                        Held::Membership(membership) => self.rest_in(membership).await,
+                        // It may have been refused just before.
+                        _ if is_swapped => {
+                            let wait = Duration::from_secs(WAITS.0);
+                            self.rest(wait, &mut generations).await
+                        }
+                        Held::Attachment(_) => self.rest(wait, &mut generations).await,
+                        Held::Membership(membership) => {
+                            self.rest_in(membership, generations).await
+                        }
                     };
                 }
                 replaced = replaced => match replaced {
@@ -238,7 +248,10 @@ impl Keeper {
                     }
                     Err(_) => return true,
                 },
-                Ok(()) = generations.changed() => self.failures = 0,
+                Ok(()) = generations.changed() => {
+                    self.failures = 0;
+                    is_swapped = true;
+                }
                 order = self.orders.recv() => match order {
                     Some(Order::Judge(evidence)) if matches!(held, Held::Attachment(_)) => {
                         self.take(Order::Judge(evidence.clone()));
@@ -257,9 +270,7 @@ impl Keeper {
     }
 
     /// Waits after a failure, unless something changes that may change the outcome.
-    async fn rest(&mut self, wait: Duration) -> bool {
-        let mut generations = self.client.policies().watch();
-        generations.mark_unchanged();
+    async fn rest(&mut self, wait: Duration, generations: &mut watch::Receiver<u64>) -> bool {
         tokio::select! {
             () = sleep(wait) => true,
             Ok(()) = generations.changed() => true,
@@ -274,16 +285,20 @@ impl Keeper {
     }
 
     /// As [`Keeper::rest`], while a membership waits and tries by itself.
-    async fn rest_in(&mut self, membership: Membership) -> bool {
+    async fn rest_in(
+        &mut self,
+        membership: Membership,
+        mut generations: watch::Receiver<u64>,
+    ) -> bool {
         let replaced = membership.replaced();
         tokio::select! {
             replaced = replaced => match replaced {
                 Ok(_) => {}
                 Err(_) => return true,
             },
-            goes_on = self.rest(Duration::from_secs(WAITS.1)) => return goes_on,
+            goes_on = self.rest(Duration::from_secs(WAITS.1), &mut generations) => return goes_on,
         }
-        Box::pin(self.keep(Held::Membership(membership))).await
+        Box::pin(self.keep(Held::Membership(membership), generations)).await
     }
 
     fn take(&mut self, order: Order) {

@@ -9,7 +9,7 @@ use resolvet_engine::{Counts, PolicyTrial, Trial};
 use super::history::{named, what};
 use crate::{
     args::Control,
-    commands::span,
+    commands::{break_glass::in_words, span},
     daemon::{
         control_socket,
         protocol::{Answer, Command, LifeReport, PolicyLife, ask},
@@ -58,6 +58,9 @@ fn print(report: &LifeReport, output: &Output) -> anyhow::Result<()> {
             date_time(back.at),
             left.join(", ")
         ))?;
+    }
+    if let Some(lifted) = &report.break_glass {
+        output.line(&format!("break-glass: {}", in_words(lifted)))?;
     }
     if let Some(watch) = &report.watch {
         output.line(&format!(

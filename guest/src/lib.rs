@@ -82,6 +82,7 @@ pub use resolvet_proto::{
         CertificateSet, CertificateSpan, Decision, Evidence, Finding, Pin, Ranking, Severity,
         Verdict,
     },
+    privacy_token,
 };
 
 /// The words of the contract's registry, each with `Other` for one that this version does not know.

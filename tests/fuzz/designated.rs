@@ -95,7 +95,43 @@ fn resolver_information() {
                 );
             }
         }
-        let _message = resinfo::read(input, &DomainName::parse("a.example").unwrap());
+        let _message = resinfo::read(input, &DomainName::parse("a.example").unwrap(), None);
+    });
+}
+
+/// Whatever is at a URL: it is no token, or one whose parts are bounded, and a verifier is given whole signatures alone.
+#[test]
+fn signed_statements() {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use resolvet_proto::privacy_token::{PublicKey, Token, limits};
+
+    bolero::check!().for_each(|input: &[u8]| {
+        let _key = PublicKey::from_der(input);
+        let part = |octets: &[u8]| URL_SAFE_NO_PAD.encode(octets);
+        let header = br#"{"alg":"ES256","typ":"pat"}"#;
+        let (signature, claims) = input.split_at(input.len().min(64));
+        let compact = format!("{}.{}.{}", part(header), part(claims), part(signature));
+        let whole = format!(
+            r#"{{"payload":"{}","signatures":[{{"protected":"{}","signature":"{}"}}]}}"#,
+            part(claims),
+            part(header),
+            part(signature)
+        );
+        for octets in [input, compact.as_bytes(), whole.as_bytes()] {
+            let Ok(token) = Token::read(octets) else {
+                continue;
+            };
+            assert!((1..=limits::SIGNATURES).contains(&token.signatures().len()));
+            for signature in token.signatures() {
+                if let Ok((_, der)) = signature.verifiable() {
+                    assert!(der.len() <= 104 && der.starts_with(&[0x30]));
+                }
+            }
+            if let Ok(claims) = token.claims() {
+                assert!(claims.exp > claims.iat);
+                assert!(claims.privinfo.is_some() == claims.statement().is_some());
+            }
+        }
     });
 }
 

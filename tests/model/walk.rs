@@ -152,6 +152,7 @@ const fn attempt_of(action: &Action) -> Option<u32> {
     match action {
         Action::Connect { attempt, .. }
         | Action::Inform { attempt, .. }
+        | Action::Fetch { attempt, .. }
         | Action::Assess { attempt, .. }
         | Action::Rejudge { attempt, .. } => Some(*attempt),
         _ => None,

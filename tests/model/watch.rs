@@ -188,7 +188,9 @@ impl Watch {
                 self.vetted(vetted, machine, now)?;
                 self.usable = Some(vetted.clone());
             }
-            Action::Inform { attempt, .. } if !self.authenticated.contains(attempt) => {
+            Action::Inform { attempt, .. } | Action::Fetch { attempt, .. }
+                if !self.authenticated.contains(attempt) =>
+            {
                 let why = format!("attempt {attempt} is asked, which nobody authenticated");
                 return Err((Rule::Informed, why));
             }

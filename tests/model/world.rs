@@ -8,6 +8,7 @@ use resolvet_proto::{
     discovery::{
         ConfiguredServer, DomainName,
         dnr::{self, Carrier, Designation, NetworkOption, Service},
+        resinfo,
         svcb::Params,
     },
     judgement::{
@@ -15,7 +16,8 @@ use resolvet_proto::{
         Presented, Ranking, Request, Role, Source, Stage, Transport, UsageProfile, Verdict,
     },
     session::{
-        Action, Config, ConnectionFailure, ConnectionFailureKind, Event, LookupFailure, Response,
+        Action, Config, ConnectionFailure, ConnectionFailureKind, Event, Fetched, LookupFailure,
+        Response, TokenSource,
     },
 };
 
@@ -113,6 +115,7 @@ impl World {
         let World { config, .. } = Self::opportunistic();
         Self::of(Config {
             resolver_info: true,
+            privacy_token: vec![TokenSource::ResolverInfo],
             ..config
         })
     }
@@ -131,9 +134,25 @@ impl World {
                     response,
                 };
                 let garbage = Response::Message([0xff; 20].as_slice().into());
+                let named = Response::Message(names_a_statement().into());
                 vec![
                     good("it says nothing", informed(timed_out())),
+                    bad("it names a signed statement", informed(named)),
                     bad("it says nonsense", informed(garbage)),
+                ]
+            }
+            Action::Fetch { attempt, .. } => {
+                let fetched = |fetched| Event::Fetched {
+                    attempt: *attempt,
+                    fetched,
+                };
+                let failed = Fetched::Failed {
+                    detail: "nobody is there".into(),
+                };
+                let octets = Fetched::Octets([0; 3].as_slice().into());
+                vec![
+                    good("a statement is fetched", fetched(octets)),
+                    bad("no statement is fetched", fetched(failed)),
                 ]
             }
             Action::Assess { attempt, request } => assessed(*attempt, request, generation),
@@ -300,6 +319,19 @@ fn option() -> NetworkOption {
         data: dnr::write_dhcp_v4(&[designation]).unwrap().into(),
         lifetime: None,
     }
+}
+
+/// A RESINFO record with authority (RFC 9606) that says where a signed statement is.
+fn names_a_statement() -> Vec<u8> {
+    let code = RecordType::from(261);
+    let name = Name::from_ascii("example.net.").unwrap();
+    let mut message = Message::response(0, OpCode::Query);
+    message.metadata.authoritative = true;
+    message.add_query(Query::query(name.clone(), code));
+    let keys = [("temp-pat", Some("https://example.net/pat"))];
+    let rdata = rdata::NULL::with(resinfo::write(&keys).unwrap());
+    message.add_answer(Record::from_rdata(name, 60, RData::Unknown { code, rdata }));
+    message.to_vec().unwrap()
 }
 
 fn timed_out() -> Response {

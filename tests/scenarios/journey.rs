@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use resolvet::{Answer, AttachError, Attachment, Client, Limits, Policies, QueryError, Recursive};
+use resolvet::{
+    Answer, AttachError, Attachment, Client, Limits, Policies, QueryError, Recursive,
+    RefusedAddresses,
+};
 use resolvet_engine::{Compiler, Engine, Options, Policy, PolicySet, Rule};
 use resolvet_proto::doh::Method;
 use resolvet_proto::judgement::{
@@ -113,6 +116,7 @@ pub(crate) struct Journey<'a> {
     transports: Vec<Transport>,
     method: Method,
     is_of_network: bool,
+    refused: RefusedAddresses,
     edit: Option<Edit>,
 }
 
@@ -151,6 +155,7 @@ impl<'a> Journey<'a> {
             transports: vec![DOT],
             method: Method::default(),
             is_of_network: false,
+            refused: RefusedAddresses::default(),
             edit: None,
         }
     }
@@ -219,6 +224,17 @@ impl<'a> Journey<'a> {
         self
     }
 
+    /// Fetches from this machine, too, which nobody else may.
+    pub(crate) fn fetching_here(self) -> Self {
+        self.fetching_from(RefusedAddresses::none())
+    }
+
+    /// Fetches from all addresses but these.
+    pub(crate) fn fetching_from(mut self, refused: RefusedAddresses) -> Self {
+        self.refused = refused;
+        self
+    }
+
     /// What attaches.
     pub(crate) fn client(&self) -> Client {
         let policies = policies(&self.profile, self.rules.clone());
@@ -226,6 +242,7 @@ impl<'a> Journey<'a> {
             handshake: Duration::from_secs(2),
             datagrams: Duration::from_secs(12),
             query: Duration::from_secs(3),
+            fetch: Duration::from_secs(3),
             drain: Duration::from_millis(500),
         };
         let recursive = Recursive::new(self.resolver_address(), self.lookup);
@@ -233,6 +250,7 @@ impl<'a> Journey<'a> {
             .with_limits(limits)
             .with_transports(self.transports.clone())
             .with_doh_method(self.method)
+            .with_refused_addresses(self.refused.clone())
     }
 
     /// Goes until a server is vetted, this transport first.

@@ -34,6 +34,7 @@ mod racing;
 mod refused;
 mod refused_everywhere;
 mod round_trips;
+mod signed_statements;
 mod stub;
 mod swapped;
 mod transports;

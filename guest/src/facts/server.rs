@@ -72,3 +72,21 @@ pub fn resolver_info() -> Option<Vec<u8>> {
 pub fn resolver_info_keys() -> Option<Vec<(String, Option<String>)>> {
     host::resolver_info_keys()
 }
+
+/// Where the server says that a privacy statement is that somebody signed, when the host looked there.
+#[must_use]
+pub fn privacy_token_url() -> Option<String> {
+    host::privacy_token_url()
+}
+
+/// What was found there ([`crate::privacy_token`] reads it): nothing of it is verified.
+#[must_use]
+pub fn privacy_token() -> Option<Vec<u8>> {
+    host::privacy_token()
+}
+
+/// Why nothing was found there.
+#[must_use]
+pub fn privacy_token_problem() -> Option<String> {
+    host::privacy_token_problem()
+}

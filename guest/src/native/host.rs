@@ -144,6 +144,18 @@ pub(crate) mod server {
     pub(crate) fn resolver_info_keys() -> Option<Vec<(String, Option<String>)>> {
         fact(|request| resinfo::keys(request.resolver_info.as_ref()?).ok())
     }
+
+    pub(crate) fn privacy_token_url() -> Option<String> {
+        fact(|request| Some(request.privacy_token.as_ref()?.url.clone()))
+    }
+
+    pub(crate) fn privacy_token() -> Option<Vec<u8>> {
+        fact(|request| Some(request.privacy_token.as_ref()?.token.as_ref()?.to_vec()))
+    }
+
+    pub(crate) fn privacy_token_problem() -> Option<String> {
+        fact(|request| request.privacy_token.as_ref()?.problem.clone())
+    }
 }
 
 pub(crate) mod presented {

@@ -46,6 +46,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) dnssec: Dnssec,
     #[serde(default)]
+    pub(crate) privacy_token: PrivacyToken,
+    #[serde(default)]
     pub(crate) keys: Keys,
     #[serde(default)]
     pub(crate) daemon: Daemon,
@@ -104,6 +106,24 @@ pub(crate) struct Dnssec {
     pub(crate) anchors: Vec<String>,
     pub(crate) negative_anchors: Vec<String>,
     pub(crate) tlsa: bool,
+}
+
+/// Which signed privacy statements are fetched.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct PrivacyToken {
+    pub(crate) from: Vec<TokenSource>,
+    pub(crate) extension_oid: Option<String>,
+    pub(crate) refused_addresses: Vec<String>,
+    pub(crate) milliseconds: Option<u32>,
+}
+
+/// Where a server says that one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TokenSource {
+    ResolverInfo,
+    Extension,
 }
 
 /// Where networks' keys are made.
@@ -308,6 +328,7 @@ impl Default for Config {
             version: VERSION.into(),
             network: Network::default(),
             dnssec: Dnssec::default(),
+            privacy_token: PrivacyToken::default(),
             keys: Keys::default(),
             daemon: Daemon::default(),
             policies: Policies::default(),

@@ -10,12 +10,14 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use resolvet::{
-    Attachment, Client, DnssecAnchors, DnssecAnchorsError, Limits, Policies, Recursive, anchors,
+    Attachment, Client, DnssecAnchors, DnssecAnchorsError, Limits, Policies, Recursive,
+    RefusedAddresses, anchors,
     enrolment::{Enroller, Enrolment, NetworkName, Renewal, Step, in_words, reattach},
     offers,
     stub::{Evidence, Origin},
 };
 use resolvet_proto::{
+    certificate::privacy::DEFAULT_OID,
     discovery::{Plan, dnr::NetworkOption},
     doh::Method,
     judgement::{AnchorDatabase, AnchorSet, Conveyed, Der, Source, Transport, UsageProfile},
@@ -24,7 +26,7 @@ use resolvet_proto::{
 
 use crate::{
     args::{Journey, Profile, TokenArguments, socket_address},
-    config::{Config, Dnssec, DohMethod, Network, ROOT},
+    config::{Config, Dnssec, DohMethod, Network, PrivacyToken, ROOT, TokenSource},
     consent,
     daemon::protocol::NetworkChange,
     enrolled::{self, Enrolled},
@@ -62,6 +64,7 @@ pub(crate) struct Described {
     session: session::Config,
     network: Network,
     dnssec: DnssecAnchors,
+    privacy_token: PrivacyToken,
     resolver: SocketAddr,
     interface: Option<String>,
     enrolled: Option<(NetworkName, Enrolment)>,
@@ -202,13 +205,21 @@ impl Wish {
         if let Some(query) = config.network.query_milliseconds {
             limits.query = milliseconds(query);
         }
+        if let Some(fetch) = config.privacy_token.milliseconds {
+            limits.fetch = milliseconds(fetch);
+        }
         let recursive = Recursive::new(resolver, LOOKUP);
         let dnssec = dnssec_anchors(&config.dnssec)?;
         let client = client(&config.network, policies.clone(), recursive)?
             .with_limits(limits)
-            .with_dnssec(dnssec.clone());
+            .with_dnssec(dnssec.clone())
+            .with_refused_addresses(refused_addresses(&config.privacy_token)?);
         let keys = keys::store(&config.keys, &TokenArguments::default(), None)?;
-        let mut enroller = Enroller::new(policies, places::known(recursive)).with_keys(keys);
+        let mut enroller = Enroller::new(
+            policies,
+            places::known(recursive).with_dnssec(dnssec.clone()),
+        )
+        .with_keys(keys);
         if let Some(Enrolled { store, network, .. }) = &enrolled {
             enroller = enroller.with_network_identity(consent::of_enrolled(store, network)?);
         }
@@ -217,6 +228,7 @@ impl Wish {
             None => session::Config::of_network(resolver.ip(), random()?),
         };
         find_by(&mut session, &config.network)?;
+        session.privacy_token = token_sources(&config)?;
         if config.dnssec.tlsa && dnssec.is_empty() {
             let text = "`dnssec.tlsa` needs `dnssec.anchors`: TLSA records count only when they are validated";
             return Err(UsageError(text.into()).into());
@@ -253,6 +265,7 @@ impl Wish {
                 ..config.network
             },
             dnssec,
+            privacy_token: config.privacy_token,
             resolver,
             interface: interface.clone(),
             enrolled: enrolled
@@ -270,6 +283,31 @@ impl Wish {
             described,
         })
     }
+}
+
+/// Where servers may say that a signed privacy statement is.
+fn token_sources(config: &Config) -> anyhow::Result<Vec<session::TokenSource>> {
+    let said = &config.privacy_token;
+    let asks = config.network.resolver_info == Some(true);
+    if said.from.contains(&TokenSource::ResolverInfo) && !asks {
+        let text = "`privacy-token.from` has `resolver-info`, which needs `network.resolver-info = true`: nobody is asked otherwise";
+        return Err(UsageError(text.into()).into());
+    }
+    let oid = said.extension_oid.as_deref().unwrap_or(DEFAULT_OID);
+    let source = |source: &TokenSource| match source {
+        TokenSource::ResolverInfo => session::TokenSource::ResolverInfo,
+        TokenSource::Extension => session::TokenSource::Extension(oid.into()),
+    };
+    Ok(said.from.iter().map(source).collect())
+}
+
+fn refused_addresses(said: &PrivacyToken) -> anyhow::Result<RefusedAddresses> {
+    let mut refused = RefusedAddresses::default();
+    for range in &said.refused_addresses {
+        let wrong = |error| UsageError(format!("`privacy-token.refused-addresses`: {error}"));
+        refused = refused.and(range).map_err(wrong)?;
+    }
+    Ok(refused)
 }
 
 /// The ways that the session goes, and what is written down.
@@ -444,7 +482,7 @@ fn transports(words: &[Transport]) -> Result<Vec<Transport>, UsageError> {
     Ok(words.to_vec())
 }
 
-fn dnssec_anchors(dnssec: &Dnssec) -> anyhow::Result<DnssecAnchors> {
+pub(crate) fn dnssec_anchors(dnssec: &Dnssec) -> anyhow::Result<DnssecAnchors> {
     let read = |mut anchors: DnssecAnchors| {
         for source in &dnssec.anchors {
             anchors = match source.as_str() {

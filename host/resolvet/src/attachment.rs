@@ -88,18 +88,32 @@ impl Serving {
 pub(crate) struct Asking {
     pub(crate) authenticated: Authenticated<Server>,
     pub(crate) connection: Connection,
+    /// What validates its answer, and who is asked for the keys that this takes.
+    pub(crate) validator: Option<(Validator, Recursive)>,
 }
 
 impl Asking {
     /// Its RESINFO record (RFC 9606).
     pub(crate) async fn resolver_info(self, within: Duration) -> Response {
         let other = |detail| Response::Failed(LookupFailure::Other { detail });
-        let query = match message::resolver_info(self.authenticated.name().as_str()) {
+        let name = self.authenticated.name().as_str();
+        let query = match message::resolver_info(name, self.validator.is_some()) {
             Ok(query) => query,
             Err(error) => return other(error.to_string()),
         };
-        match self.connection.exchange(&query, within).await {
-            Ok(answer) => Response::Message(answer.into()),
+        let answer = match self.connection.exchange(&query, within).await {
+            Ok(answer) => answer,
+            Err(error) => return other(error.to_string()),
+        };
+        let Some((validator, recursive)) = self.validator else {
+            return Response::Message(answer.into());
+        };
+        let rtype = Kind::Resinfo.number();
+        match validator.of_message(recursive, name, rtype, &answer).await {
+            Ok(validation) => Response::Validated {
+                message: answer.into(),
+                validation,
+            },
             Err(error) => other(error.to_string()),
         }
     }

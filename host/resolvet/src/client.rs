@@ -15,6 +15,7 @@ use crate::{
     dnssec::{DnssecAnchors, Validator},
     driver,
     error::AttachError,
+    privacy_token::RefusedAddresses,
     spans::Trace,
     transport::{ConnectError, Connection, Established, Target, connect},
 };
@@ -28,6 +29,8 @@ pub struct Limits {
     pub datagrams: Duration,
     /// For the answer to a query.
     pub query: Duration,
+    /// For a signed privacy statement to be fetched, from the lookup of its host to its last octet.
+    pub fetch: Duration,
     /// For answers under way when a server is withdrawn.
     pub drain: Duration,
 }
@@ -39,6 +42,7 @@ impl Default for Limits {
             // RFC 8094 section 3.1.
             datagrams: Duration::from_secs(15),
             query: Duration::from_secs(5),
+            fetch: Duration::from_secs(5),
             drain: Duration::from_secs(2),
         }
     }
@@ -51,6 +55,7 @@ pub struct Client {
     pub(crate) recursive: Recursive,
     pub(crate) validator: Option<Validator>,
     pub(crate) limits: Limits,
+    pub(crate) refused: RefusedAddresses,
     transports: Vec<Transport>,
     method: Method,
 }
@@ -87,6 +92,7 @@ impl Client {
             recursive,
             validator: None,
             limits: Limits::default(),
+            refused: RefusedAddresses::default(),
             transports: Self::transports(),
             method: Method::default(),
         }
@@ -129,6 +135,20 @@ impl Client {
     pub fn with_dnssec(mut self, anchors: DnssecAnchors) -> Self {
         self.validator = (!anchors.is_empty()).then(|| Validator::new(anchors));
         self
+    }
+
+    /// The same client, which fetches signed privacy statements from none of these addresses
+    /// ([`session::Config::privacy_token`]).
+    #[must_use]
+    pub fn with_refused_addresses(mut self, refused: RefusedAddresses) -> Self {
+        self.refused = refused;
+        self
+    }
+
+    /// What validates, and who is asked for keys.
+    pub(crate) fn validated(&self) -> Option<(Validator, Recursive)> {
+        let validator = self.validator.clone()?;
+        Some((validator, self.recursive))
     }
 
     /// Goes from the domain name of this configuration to a vetted server, or to a failure: the attachment says which.

@@ -30,6 +30,7 @@ use crate::{
     attachment::{Asking, Attachment, Command, Serving, State},
     clock,
     lookup::LookupError,
+    privacy_token,
     spans::{self, Trace, judged},
     transport::{self, ConnectError, Cost},
 };
@@ -207,6 +208,17 @@ impl Driver {
                 attempt,
                 authenticated,
             } => self.inform(attempt, authenticated),
+            Action::Fetch {
+                attempt,
+                url,
+                request,
+            } => {
+                let client = self.client.clone();
+                self.work.spawn(async move {
+                    let fetched = privacy_token::fetch(&client, &url, request).await;
+                    Event::Fetched { attempt, fetched }.into()
+                });
+            }
             Action::Assess { attempt, request } => {
                 let judge = self.client.policies.judge().clone();
                 let span = self.trace.assessing();
@@ -272,6 +284,7 @@ impl Driver {
         let asking = self.connections.get(&attempt).map(|connection| Asking {
             authenticated,
             connection: connection.open.clone(),
+            validator: self.client.validated(),
         });
         let within = self.client.limits.query;
         self.work.spawn(async move {

@@ -17,7 +17,7 @@ use hickory_proto::{
     op::{DnsRequest, DnsRequestOptions, DnsResponse, Edns, Message, Query},
     rr::{Name, RecordType},
 };
-use resolvet_proto::discovery::labels;
+use resolvet_proto::discovery::{BogusAnswer, labels};
 use std::str::FromStr as _;
 use thiserror::Error;
 use tokio::time::timeout;
@@ -52,6 +52,14 @@ pub enum LookupError {
         resolver: SocketAddr,
         /// How.
         source: NetError,
+    },
+    /// Signatures that should be there are not, or are wrong.
+    #[error("answer for `{name}` is bogus: {source}")]
+    Bogus {
+        /// The name.
+        name: String,
+        /// What is wrong.
+        source: BogusAnswer,
     },
     /// Signatures could not be validated within the bounds.
     #[error("validating `{name}` {problem} (RFC 4035 section 5)")]
@@ -97,18 +105,8 @@ impl Recursive {
     /// # Errors
     /// [`LookupError`]. A response that says NXDOMAIN or SERVFAIL is a response.
     pub async fn lookup(&self, name: &str, rtype: u16) -> Result<Vec<u8>, LookupError> {
-        self.lookup_name(parse(name)?, RecordType::from(rtype))
-            .await
-    }
-
-    /// As [`Self::lookup`], for a name whose labels may have any octets, as instances of services have (RFC 6763 section
-    /// 4.1.1).
-    pub(crate) async fn lookup_name(
-        &self,
-        name: Name,
-        rtype: RecordType,
-    ) -> Result<Vec<u8>, LookupError> {
-        let response = self.ask(Query::query(name, rtype), Asked::Records).await?;
+        let query = Query::query(parse(name)?, RecordType::from(rtype));
+        let response = self.ask(query, Asked::Records).await?;
         Ok(response.into_buffer())
     }
 

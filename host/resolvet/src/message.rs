@@ -17,15 +17,21 @@ const HEADER: usize = 12;
 /// # Errors
 /// The name is no domain name.
 pub fn query(name: &str, rtype: RecordType) -> Result<Vec<u8>, ProtoError> {
-    padded(name, rtype, true)
+    padded(name, rtype, true, false)
 }
 
 /// A query for what a resolver says about itself: without recursion, for nobody else can say it (RFC 9606 section 3).
-pub(crate) fn resolver_info(name: &str) -> Result<Vec<u8>, ProtoError> {
-    padded(name, RecordType::from(Kind::Resinfo.number()), false)
+pub(crate) fn resolver_info(name: &str, signatures: bool) -> Result<Vec<u8>, ProtoError> {
+    let rtype = RecordType::from(Kind::Resinfo.number());
+    padded(name, rtype, false, signatures)
 }
 
-fn padded(name: &str, rtype: RecordType, recursion: bool) -> Result<Vec<u8>, ProtoError> {
+fn padded(
+    name: &str,
+    rtype: RecordType,
+    recursion: bool,
+    signatures: bool,
+) -> Result<Vec<u8>, ProtoError> {
     let mut name = Name::from_str(name)?;
     name.set_fqdn(true);
     let mut message = Message::query();
@@ -33,6 +39,7 @@ fn padded(name: &str, rtype: RecordType, recursion: bool) -> Result<Vec<u8>, Pro
     message.add_query(Query::query(name, rtype));
     let mut edns = Edns::new();
     edns.set_max_payload(1_232).set_version(0);
+    edns.set_dnssec_ok(signatures);
     message.set_edns(edns);
     let mut query = message.to_vec()?;
     pad(&mut query);

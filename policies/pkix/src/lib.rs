@@ -9,7 +9,7 @@
 //!   mailboxes, URIs, and SRVNames by RFC 4985), certificate policies, purposes. Beside them what RFC 5280 demands of
 //!   every single certificate.
 //! * **The name** (RFC 9525): any one reference identifier is among the subject alternative names. The subject never counts.
-//! * **Purpose**: `dns-server`, `est-server` and `conveyed-end-entity` need serverAuth where the extended key usage is
+//! * **Purpose**: `dns-server`, `est-server`, `privacy-token-server` and `conveyed-end-entity` need serverAuth where the extended key usage is
 //!   present. `est-server` and `registrar` may show id-kp-cmcRA instead of a name, when the anchors are explicit (RFC 7030
 //!   section 3.6.1, RFC 8995 section 5.5).
 //! * **DANE**, where a setting says so: TLSA records that were validated by DNSSEC (RFC 7671). DANE-EE and DANE-TA stand in for the
@@ -114,7 +114,7 @@ pub fn validate(settings: &Settings) -> Verdict {
             binding = binds();
         }
         Purpose::EstServer => server_authentication(settings, &mut report),
-        Purpose::Registrar | Purpose::ConveyedEndEntity => {}
+        Purpose::Registrar | Purpose::ConveyedEndEntity | Purpose::PrivacyTokenServer => {}
         ref other => {
             let message = format!("purpose `{other}` is not one that this policy judges");
             report.refuse("purpose-unknown", message, "", None);

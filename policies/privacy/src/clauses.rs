@@ -20,20 +20,32 @@ pub(crate) fn check(policy: &PrivacyPolicy, settings: &Settings, findings: &mut 
         let message = "data is shared with or sold to third parties (setting `accept-transfer`)";
         findings.push(Finding::error("transfer-to-third-parties", message));
     }
-    if policy.blocks_domains && !settings.accept_blocking {
+    blocking(policy.blocks_domains, settings, findings);
+    urls(
+        policy.policy_url.as_deref(),
+        policy.audit_url.as_deref(),
+        settings,
+        findings,
+    );
+}
+
+/// What is held back.
+pub(crate) fn blocking(blocks: bool, settings: &Settings, findings: &mut Vec<Finding>) {
+    if blocks && !settings.accept_blocking {
         let message = "domains are blocked (setting `accept-blocking`)";
         findings.push(Finding::error("blocks-domains", message));
     }
-    let policy_url = (
-        "policy-url",
-        policy.policy_url.as_deref(),
-        settings.require_policy_url,
-    );
-    let audit_url = (
-        "audit-report",
-        policy.audit_url.as_deref(),
-        settings.require_audit_report,
-    );
+}
+
+/// Where more can be read.
+pub(crate) fn urls(
+    policy: Option<&str>,
+    audit: Option<&str>,
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) {
+    let policy_url = ("policy-url", policy, settings.require_policy_url);
+    let audit_url = ("audit-report", audit, settings.require_audit_report);
     for (noun, url, required) in [policy_url, audit_url] {
         match url {
             None if required => {

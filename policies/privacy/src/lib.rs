@@ -9,6 +9,11 @@
 //! No extension: `abstain` with the finding `extension-missing`, or a reject where the settings require one. A statement
 //! that is acceptable is an `accept`.
 //!
+//! **A signed statement** (draft-reddy-add-server-policy-selection-05), where the host fetched one, is assessed by the same clauses.
+//! It counts when one of `token-signers` signed it, at its time, for this server; otherwise it is no statement, and a warning, or a
+//! reject where one is required. Where both it and the extension are there, the worse holds: each of them can reject. An accept
+//! lasts until it ends. The draft's later form says nothing about logging, so it can be refused for the rest and is no accept.
+//!
 //! What the server says about itself (RFC 9606), where the host asked, counts beside it: it can be refused for it, never accepted.
 //!
 //! # Settings
@@ -30,7 +35,10 @@
 //! | `require-policy-url` | `false` | a URL of the privacy policy must be stated |
 //! | `require-audit-report` | `false` | a URL of an auditor's report must be stated |
 //! | `require-resolver-info` | `false` | the server must say something about itself (RFC 9606) |
-//! | `require-query-name-minimization` | `false` | where it does, it must say that it minimizes query names (`qnamemin`) |
+//! | `require-query-name-minimization` | `false` | where it does, it must say that it minimizes query names (`qnamemin`), and so must a token |
+//! | `require-token` | `false` | a signed statement that counts must be there |
+//! | `token-signers` | `[]` | who may sign: `{ name, key, x5u }`, the key as base64 of a `SubjectPublicKeyInfo`, at most 16 |
+//! | `accept-upstream` | `false` | a token may name servers that queries are passed on to, whose own statements nobody reads |
 #![cfg_attr(
     test,
     allow(
@@ -44,12 +52,13 @@ mod clauses;
 mod extension;
 mod information;
 mod settings;
+mod token;
 
 use resolvet_guest::{
     certificate::privacy::{PrivacyError, PrivacyStatement},
     prelude::*,
 };
-pub use settings::{Settings, Sharing};
+pub use settings::{Settings, Sharing, Signer};
 
 use crate::extension::Extension;
 
@@ -60,19 +69,19 @@ resolvet_guest::export_privacy_assessor!(Settings, assess, Settings::check);
 
 /// Judges the privacy statement of one server; the crate's head says how.
 pub fn assess(settings: &Settings) -> Verdict {
-    let findings = information::check(settings);
+    let mut findings = information::check(settings);
+    let signed = token::check(settings, &mut findings);
     let refused = findings
         .iter()
         .any(|finding| finding.severity == Severity::Error);
-    let verdict = statement(settings);
-    let verdict = if refused {
-        Verdict {
-            decision: Decision::Reject,
-            ..verdict
-        }
-    } else {
-        verdict
-    };
+    let mut verdict = statement(settings);
+    match (&verdict.decision, signed) {
+        _ if refused => verdict.decision = Decision::Reject,
+        // It is judged again when the token ends.
+        (Decision::Accept { .. }, Some(signed)) => verdict.decision = signed.accept(),
+        (Decision::Abstain, Some(signed)) if signed.is_whole => verdict.decision = signed.accept(),
+        _ => {}
+    }
     findings.into_iter().fold(verdict, Verdict::because)
 }
 

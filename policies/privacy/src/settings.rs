@@ -1,8 +1,14 @@
 //! What an administrator may set. The crate's head documents each.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use resolvet_guest::{
-    certificate::privacy::DEFAULT_OID, certificate::privacy::LoggingKind, prelude::*,
+    certificate::privacy::{DEFAULT_OID, LoggingKind},
+    prelude::*,
+    privacy_token::PublicKey,
 };
+
+/// Signers that are tried for each signature; each costs a verification.
+const SIGNERS: usize = 16;
 
 /// With whom a server may share data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -43,6 +49,28 @@ pub struct Settings {
     pub require_audit_report: bool,
     pub require_resolver_info: bool,
     pub require_query_name_minimization: bool,
+    pub require_token: bool,
+    pub token_signers: Vec<Signer>,
+    pub accept_upstream: bool,
+}
+
+/// Somebody whose signed statements count.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Signer {
+    /// The name that findings have.
+    pub name: String,
+    /// The public key: base64 of the DER of a `SubjectPublicKeyInfo`.
+    pub key: String,
+    /// The `x5u` of its tokens. It is compared and never fetched; it tells a signature that does not hold from one of somebody else.
+    #[serde(default)]
+    pub x5u: Option<String>,
+}
+
+impl Signer {
+    pub(crate) fn key(&self) -> Option<PublicKey> {
+        PublicKey::from_der(&STANDARD.decode(&self.key).ok()?)
+    }
 }
 
 impl Default for Settings {
@@ -65,6 +93,9 @@ impl Default for Settings {
             require_audit_report: false,
             require_resolver_info: false,
             require_query_name_minimization: false,
+            require_token: false,
+            token_signers: Vec::new(),
+            accept_upstream: false,
         }
     }
 }
@@ -89,6 +120,23 @@ impl Settings {
                     "`{name}`: expected hours, 0 for never or -1 for no limit, presented {hours}"
                 ));
             }
+        }
+        if self.token_signers.len() > SIGNERS {
+            return Err(format!(
+                "`token-signers`: expected at most {SIGNERS}, presented {}",
+                self.token_signers.len()
+            ));
+        }
+        for Signer { name, key, .. } in self.token_signers.iter().filter(|it| it.key().is_none()) {
+            return Err(format!(
+                "`token-signers`: expected for `{name}` the base64 of a public key's DER (SubjectPublicKeyInfo), presented `{key}`"
+            ));
+        }
+        if self.require_token && self.token_signers.is_empty() {
+            return Err(
+                "`token-signers`: expected at least one, since `require-token` is true: a token of nobody's counts for nothing"
+                    .into(),
+            );
         }
         if self.sharing == Sharing::Partners && self.partners.is_empty() {
             return Err(
@@ -151,6 +199,14 @@ mod tests {
                 "`partners`: expected at least one",
             ),
             (r#"{"partners":["A"]}"#, "`partners`: expected none"),
+            (
+                r#"{"token-signers":[{"name":"A","key":"AAAA"}]}"#,
+                "`token-signers`: expected for `A` the base64",
+            ),
+            (
+                r#"{"require-token":true}"#,
+                "`token-signers`: expected at least one",
+            ),
         ] {
             let error = check(json).unwrap_err();
             assert!(error.starts_with(start), "{error}");

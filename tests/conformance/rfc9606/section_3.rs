@@ -34,13 +34,13 @@ const OWN: &str = "dns.example.net.";
 
 #[test]
 fn one_record_with_authority() {
-    let info = read(&message(true, OWN, &[b"\x08qnamemin"]), &name()).unwrap();
+    let info = read(&message(true, OWN, &[b"\x08qnamemin"]), &name(), None).unwrap();
     assert_eq!(&*info, b"\x08qnamemin");
 }
 
 #[test]
 fn what_another_resolver_may_have_said_is_discarded() {
-    let read = |message: Vec<u8>| read(&message, &name()).unwrap_err();
+    let read = |message: Vec<u8>| read(&message, &name(), None).unwrap_err();
     assert_eq!(
         read(message(false, OWN, &[b"\x08qnamemin"])),
         ResinfoError::NotAuthoritative

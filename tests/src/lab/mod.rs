@@ -26,6 +26,7 @@ pub mod mdns;
 pub mod quic;
 pub mod registrar;
 mod running;
+pub mod signed;
 #[cfg(test)]
 mod tests;
 

@@ -122,7 +122,8 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     let places = Places::of(&arguments, domain.as_deref(), resolver)?;
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
     let policies = observed::policies(&config, &engine, set)?;
-    let mut enroller = Enroller::new(policies, places.search())
+    let anchors = journey::dnssec_anchors(&config.dnssec)?;
+    let mut enroller = Enroller::new(policies, places.search().with_dnssec(anchors))
         .with_keys(keys.clone())
         .with_network_identity(consent.identity.clone());
     let place = match &named {

@@ -138,6 +138,13 @@ impl Teller<'_> {
                 });
                 self.at(entry, &format!("says       {said}"))
             }
+            Step::Fetched { url, problem, .. } => {
+                let said = match problem {
+                    Some(problem) => tinted(Tone::Weak, problem),
+                    None => "a signed privacy statement".into(),
+                };
+                self.at(entry, &format!("fetched    {url}: {said}"))
+            }
             Step::GivenUp {
                 message, reference, ..
             } => self.at(

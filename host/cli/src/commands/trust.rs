@@ -156,7 +156,8 @@ async fn renew(
     let recursive = Recursive::new(resolver, LOOKUP);
     let keys = keys::store(&config.keys, &token, None)?;
     let identity = consent::of_enrolled(&found.store, &found.network)?;
-    let mut enroller = Enroller::new(policies, places::known(recursive))
+    let dnssec = journey::dnssec_anchors(&config.dnssec)?;
+    let mut enroller = Enroller::new(policies, places::known(recursive).with_dnssec(dnssec))
         .with_keys(keys)
         .with_network_identity(identity);
     if found.enrolment.database == AnchorDatabase::Implicit {

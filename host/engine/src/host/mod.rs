@@ -55,7 +55,7 @@ const INTERFACES: &[Interface] = interfaces! {
     presented: "count" "certificate" "ocsp-response";
     records: "count" "get" "dnssec";
     revocation: "count" "crl" "domain-cert-revocation-checks";
-    server: "transport" "address" "port" "path" "sources" "pins" "resolver-info" "resolver-info-keys";
+    server: "transport" "address" "port" "path" "sources" "pins" "resolver-info" "resolver-info-keys" "privacy-token-url" "privacy-token" "privacy-token-problem";
     settings: "json";
 };
 

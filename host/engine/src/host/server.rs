@@ -44,5 +44,17 @@ pub(super) fn link(host: &mut Host<'_>) -> wasmtime::Result<()> {
     fact(host, "resolver-info-keys", |facts, (): ()| {
         let info = facts.request.resolver_info.as_ref()?;
         resinfo::keys(info).ok()
+    })?;
+    fact(host, "privacy-token-url", |facts, (): ()| {
+        let token = facts.request.privacy_token.as_ref();
+        token.map(|token| token.url.clone())
+    })?;
+    fact(host, "privacy-token", |facts, (): ()| {
+        let token = facts.request.privacy_token.as_ref();
+        token.and_then(|token| token.token.as_ref()).map(shared)
+    })?;
+    fact(host, "privacy-token-problem", |facts, (): ()| {
+        let token = facts.request.privacy_token.as_ref();
+        token.and_then(|token| token.problem.clone())
     })
 }

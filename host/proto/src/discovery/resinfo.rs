@@ -9,7 +9,7 @@ use alloc::{
 
 use thiserror::Error;
 
-use super::{Answer, AnswerError, DomainName, Kind, Outcome, Question};
+use super::{Answer, AnswerError, BogusAnswer, DomainName, Kind, Outcome, Question, Validation};
 use crate::judgement::Der;
 
 /// Keys that are kept of one record. RFC 9606 registers three.
@@ -37,6 +37,9 @@ pub enum ResinfoError {
         /// How many.
         came: usize,
     },
+    /// Its signatures should be there and are not, or are wrong.
+    #[error(transparent)]
+    Bogus(#[from] BogusAnswer),
     /// The data is no sequence of character-strings.
     #[error(
         "data is malformed at octet {at}, expected character-strings (RFC 1035 section 3.3.14)"
@@ -47,16 +50,24 @@ pub enum ResinfoError {
     },
 }
 
-/// Reads the answer to a RESINFO question: the data of the one record.
+/// Reads the answer to a RESINFO question, with what is known of its signatures where they were looked at: the data of the one
+/// record.
 ///
 /// # Errors
 /// [`ResinfoError`]; the message then counts for nothing.
-pub fn read(message: &[u8], name: &DomainName) -> Result<Der, ResinfoError> {
+pub fn read(
+    message: &[u8],
+    name: &DomainName,
+    validation: Option<&Validation>,
+) -> Result<Der, ResinfoError> {
     let question = Question {
         name: name.clone(),
         kind: Kind::Resinfo,
     };
-    let answer = Answer::parse(message, &question)?;
+    let mut answer = Answer::parse(message, &question)?;
+    if let Some(validation) = validation {
+        answer = answer.validated(validation)?;
+    }
     if !answer.authoritative {
         return Err(ResinfoError::NotAuthoritative);
     }

@@ -14,7 +14,13 @@ use super::{
         Transport, UsageProfile,
     },
 };
-use crate::certificate;
+use crate::{
+    certificate,
+    privacy_token::{
+        PrivacyToken,
+        limits::{TOKEN_OCTETS, URL_OCTETS},
+    },
+};
 
 /// The largest request that is judged. What is larger was not meant well: a handshake or an answer that exceeds one of
 /// these is refused before a policy sees it.
@@ -86,6 +92,9 @@ pub struct Request {
     /// validated. Absent before the privacy assessment, and where it was not asked or said nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolver_info: Option<Der>,
+    /// What was found at the URL of a privacy statement that somebody signed, where the server names one: not verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy_token: Option<PrivacyToken>,
     /// What the peer presented.
     #[serde(default)]
     pub presented: Presented,
@@ -138,6 +147,7 @@ impl Request {
             sources: Vec::new(),
             pins: Vec::new(),
             resolver_info: None,
+            privacy_token: None,
             presented: Presented::default(),
             conveyed: Conveyed::NotEnrolled,
             anchors: Arc::default(),
@@ -234,6 +244,12 @@ impl Request {
             w.list(&self.sources, |w, source| w.text(source.as_str()));
             w.list(&self.pins, Pin::write);
             w.option(self.resolver_info.as_deref(), Writer::octets);
+        }
+        if let Some(token) = &self.privacy_token {
+            w.text("privacy-token");
+            w.text(&token.url);
+            w.option(token.token.as_deref(), Writer::octets);
+            w.option(token.problem.as_deref(), Writer::text);
         }
         if self.candidates.iter().any(Candidate::has_later_facts) {
             w.text("candidates 2");
@@ -340,6 +356,11 @@ impl Request {
             info,
             usize::from(u16::MAX),
         )?;
+        if let Some(token) = &self.privacy_token {
+            at_most("octets of a URL", token.url.len(), URL_OCTETS)?;
+            let octets = token.token.as_ref().map_or(0, |token| token.len());
+            at_most("octets of a privacy token", octets, TOKEN_OCTETS)?;
+        }
         for record in &self.records {
             at_most(
                 "octets of a record's data",

@@ -13,6 +13,8 @@ open_word! {
         Registrar = "registrar",
         /// An end-entity certificate that an EST server conveyed (RFC 8295 section 3).
         ConveyedEndEntity = "conveyed-end-entity",
+        /// The HTTPS server that has a DNS server's signed privacy statement.
+        PrivacyTokenServer = "privacy-token-server",
     }
 }
 

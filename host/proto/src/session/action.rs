@@ -59,6 +59,17 @@ pub enum Action {
         /// What was authenticated.
         authenticated: Authenticated<Server>,
     },
+    /// Fetch a signed privacy statement by HTTPS from this URL, once and without redirects, bounded in size and time, from no address
+    /// that the driver refuses. Issued before [`Action::Assess`], where the configuration asks for it. Answered by
+    /// [`super::Event::Fetched`].
+    Fetch {
+        /// The attempt.
+        attempt: u32,
+        /// The URL, which the server named.
+        url: String,
+        /// The context in which the certificate of that HTTPS server is judged.
+        request: Arc<Request>,
+    },
     /// Evaluate the privacy assessors over this request: the one that was validated, with what the server said about itself.
     /// Issued once the handshake is complete and its validation counts. Answered by [`super::Event::Assessed`].
     Assess {

@@ -68,6 +68,10 @@ pub struct Config {
     /// costs a round trip for each connection.
     #[serde(default)]
     pub resolver_info: bool,
+    /// Where an authenticated server may say that a privacy statement is that somebody signed (draft-reddy-add-server-policy-selection):
+    /// it is fetched before its privacy is assessed, from the first that says so. None: nothing is fetched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub privacy_token: Vec<TokenSource>,
     /// Whether TLSA records are looked up (RFC 7671), for policies that use them. They say something only where the driver
     /// validates signatures (DNSSEC). A server whose records cannot be had is not used.
     #[serde(default)]
@@ -89,6 +93,17 @@ pub struct Config {
     /// How many sessions for this domain failed just before; a longer row waits longer ([`super::Failure::retry_after`]).
     #[serde(default)]
     pub previous_failures: u32,
+}
+
+/// Where a server says that a signed privacy statement is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum TokenSource {
+    /// The key [`crate::privacy_token::RESOLVER_INFO_KEY`] of its RESINFO record, which [`Config::resolver_info`] has asked for.
+    ResolverInfo,
+    /// The URL of the policy in the privacy extension of its certificate, under this object identifier, dotted.
+    Extension(String),
 }
 
 /// What may be attempted at once, at most [`limits::ABREAST`] attempts. The order of the selectors stays: it says which attempt
@@ -145,6 +160,7 @@ impl Config {
             fallback: Vec::new(),
             fallback_anchors: Arc::default(),
             resolver_info: false,
+            privacy_token: Vec::new(),
             tlsa: false,
             associated_templates: false,
             attempts: ATTEMPTS,

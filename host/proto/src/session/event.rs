@@ -104,6 +104,13 @@ pub enum Event {
         /// The whole response message, or why there is none.
         response: Response,
     },
+    /// Answers [`super::Action::Fetch`].
+    Fetched {
+        /// The attempt.
+        attempt: u32,
+        /// What was there, or why nothing is.
+        fetched: Fetched,
+    },
     /// What DHCP and router advertisements say of encrypted resolvers (RFC 9463): all of it, in place of what was said before.
     /// While discovering it counts at once; while a server is used, discovery is repeated.
     NetworkOptions {
@@ -127,6 +134,19 @@ pub enum Event {
     Truncated {
         /// The attempt whose [`super::Action::Serve`] it was.
         attempt: u32,
+    },
+}
+
+/// What was at a URL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fetched {
+    /// These octets, at most [`crate::privacy_token::limits::TOKEN_OCTETS`].
+    Octets(Der),
+    /// Nothing that counts.
+    Failed {
+        /// Why.
+        detail: String,
     },
 }
 

@@ -54,6 +54,7 @@ impl Session {
             sources: before.sources.clone(),
             pins: before.pins.clone(),
             resolver_info: before.resolver_info.clone(),
+            privacy_token: before.privacy_token.clone(),
             presented: before.presented.clone(),
             usage_profile: before.usage_profile.clone(),
             authentication_domain_name: before.authentication_domain_name.clone(),

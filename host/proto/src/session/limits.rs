@@ -10,6 +10,9 @@ pub const REJUDGE_MILLISECONDS: u64 = 2_000;
 pub const GRACE_MILLISECONDS: u64 = 2_000;
 /// How long a server may take to say something about itself (RFC 9606), milliseconds. It is judged without it then.
 pub const INFORM_MILLISECONDS: u64 = 2_000;
+/// How long a signed privacy statement may take to be fetched, milliseconds: its name looked up, TCP, TLS and HTTP. The server is
+/// judged without it then.
+pub const FETCH_MILLISECONDS: u64 = 6_000;
 /// How long any other action may stay unanswered, milliseconds. Drivers have shorter limits of their own; this one holds when
 /// a driver lost its work.
 pub const PATIENCE_MILLISECONDS: u64 = 60_000;

@@ -270,6 +270,7 @@ impl Session {
                 self.connection_failed(attempt, reason, judgement, now);
             }
             Event::Informed { attempt, response } => self.informed(attempt, response, now),
+            Event::Fetched { attempt, fetched } => self.fetched(attempt, fetched, now),
             Event::NetworkOptions { options } => self.network_options(options, now),
             Event::Assessed { attempt, judgement } => self.assessed(attempt, judgement, now),
             Event::Rejudged {

@@ -43,8 +43,10 @@ mod tests;
 
 pub use crate::discovery::Timestamp;
 pub use action::{Action, WithdrawReason};
-pub use config::{ATTEMPTS, AtOnce, Config, ConfigError};
-pub use event::{ConnectionFailure, ConnectionFailureKind, Event, LookupFailure, Response};
+pub use config::{ATTEMPTS, AtOnce, Config, ConfigError, TokenSource};
+pub use event::{
+    ConnectionFailure, ConnectionFailureKind, Event, Fetched, LookupFailure, Response,
+};
 pub use failure::{Failure, FailureKind};
 pub use machine::{Session, State};
 pub use story::{ENTRIES, Entry, Step};

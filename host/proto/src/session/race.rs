@@ -7,7 +7,12 @@
 //! * another server has one more delay, in which it may still be vetted and then comes first;
 //! * whoever is not authenticated waits until all that are ranked before it have ended.
 
-use alloc::{format, string::ToString as _, sync::Arc, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString as _},
+    sync::Arc,
+    vec::Vec,
+};
 
 use super::{
     Action, AtOnce, FailureKind, LifetimeBound, Session, State, Step, Timestamp, WithdrawReason,
@@ -46,6 +51,12 @@ pub(super) enum Progress {
         validation: Judgement<Verdict>,
         deadline: Timestamp,
     },
+    /// A signed statement is fetched.
+    Fetching {
+        validation: Judgement<Verdict>,
+        url: String,
+        deadline: Timestamp,
+    },
     Assessing {
         validation: Judgement<Verdict>,
         deadline: Timestamp,
@@ -72,7 +83,7 @@ impl Race {
     pub(super) fn state(&self) -> State {
         let state = |runner: &Runner| match runner.progress {
             Progress::Connecting { .. } => (0, State::Connecting),
-            Progress::Informing { .. } => (1, State::Informing),
+            Progress::Informing { .. } | Progress::Fetching { .. } => (1, State::Informing),
             Progress::Rejudging { .. } => (2, State::Rejudging),
             Progress::Assessing { .. } | Progress::Ready { .. } => (3, State::Assessing),
         };
@@ -86,6 +97,7 @@ impl Runner {
         match self.progress {
             Progress::Connecting { deadline }
             | Progress::Informing { deadline, .. }
+            | Progress::Fetching { deadline, .. }
             | Progress::Assessing { deadline, .. }
             | Progress::Rejudging { deadline } => Some(deadline),
             Progress::Ready { .. } => None,
@@ -376,6 +388,12 @@ impl Session {
                 Progress::Informing { validation, .. } => {
                     let problem = "it did not answer in time".into();
                     self.told_nothing(peer, validation, problem, now);
+                }
+                Progress::Fetching {
+                    validation, url, ..
+                } => {
+                    let problem = "it could not be fetched in time".into();
+                    self.token_came(peer, validation, url, Err(problem), now);
                 }
                 Progress::Assessing { .. } => {
                     let message = "the privacy assessors did not answer in time";

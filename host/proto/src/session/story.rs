@@ -143,6 +143,16 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         problem: Option<String>,
     },
+    /// A signed privacy statement was looked for.
+    Fetched {
+        /// The attempt.
+        attempt: u32,
+        /// Where.
+        url: String,
+        /// Why nothing counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<String>,
+    },
     /// Something that the strict profile asks for was given up.
     GivenUp {
         /// The attempt.

@@ -176,6 +176,10 @@ fn octets(judged: &Judged<'_>) -> usize {
         + records.sum::<usize>()
         + one(&request.presented.ocsp_response)
         + one(&request.resolver_info)
+        + request
+            .privacy_token
+            .as_ref()
+            .map_or(0, |token| one(&token.token))
         + said
 }
 

@@ -85,21 +85,51 @@ impl Validator {
         let mut query = Query::query(lookup::parse(name)?, RecordType::from(rtype));
         query.name.set_fqdn(true);
         let response = recursive.ask(query.clone(), Asked::Signatures).await?;
-        if !asking::is_answer(&response) {
+        let validation = self.validation(recursive, &query, &response).await?;
+        Ok((response.into_buffer(), validation))
+    }
+
+    /// What is known of the signatures of a message that came from elsewhere, over a server's own connection, as the answer to this.
+    ///
+    /// # Errors
+    /// It is no message, or one of the lookups that its validation needs failed.
+    pub(crate) async fn of_message(
+        &self,
+        recursive: Recursive,
+        name: &str,
+        rtype: u16,
+        message: &[u8],
+    ) -> Result<Validation, LookupError> {
+        let mut query = Query::query(lookup::parse(name)?, RecordType::from(rtype));
+        query.name.set_fqdn(true);
+        let response =
+            DnsResponse::from_buffer(message.to_vec()).map_err(|_| LookupError::Validation {
+                name: name.to_owned(),
+                problem: "is impossible, the message is malformed",
+            })?;
+        self.validation(recursive, &query, &response).await
+    }
+
+    async fn validation(
+        &self,
+        recursive: Recursive,
+        query: &Query,
+        response: &DnsResponse,
+    ) -> Result<Validation, LookupError> {
+        if !asking::is_answer(response) {
             // Whoever reads it says so.
-            let validation = Validation {
+            return Ok(Validation {
                 sets: Vec::new(),
                 absence: Dnssec::Indeterminate,
-            };
-            return Ok((response.into_buffer(), validation));
+            });
         }
         let asking = Asking::new(recursive, Arc::clone(&self.memory));
-        let validating = self.validate(&asking, &query, &response);
+        let validating = self.validate(&asking, query, response);
         let validation =
             timeout(WITHIN, validating)
                 .await
                 .map_err(|_| LookupError::Validation {
-                    name: name.to_owned(),
+                    name: query.name().to_string(),
                     problem: "takes too long",
                 })?;
         let mut states = validation.sets.iter().map(|set| &set.dnssec);
@@ -107,7 +137,7 @@ impl Validator {
             || (validation.sets.is_empty() && validation.absence == Dnssec::Bogus);
         match asking.failure() {
             Some(failure) if is_bogus => Err(failure),
-            _ => Ok((response.into_buffer(), validation)),
+            _ => Ok(validation),
         }
     }
 

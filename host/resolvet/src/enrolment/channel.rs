@@ -38,7 +38,7 @@ use super::{
     trust::Trust,
 };
 
-/// Octets of a response's body: what is fetched here are certificates.
+/// Octets of a response's body, unless less is wanted: what is fetched for an enrolment are certificates.
 const BODY_OCTETS: usize = limits::CERTIFICATES_OCTETS;
 /// Octets of a response's header.
 const HEAD_OCTETS: usize = 65_536;
@@ -68,7 +68,7 @@ pub enum ChannelError {
         within: Duration,
     },
     /// The policies refused what was presented.
-    #[error("the certificate that {address} presented is not acceptable as that of the EST server: {}", .judgement.why())]
+    #[error("the certificate that {address} presented is not acceptable: {}", .judgement.why())]
     Refused {
         /// Who.
         address: SocketAddr,
@@ -108,18 +108,22 @@ pub enum ChannelError {
         reason: String,
     },
     /// More came than is read.
-    #[error("{address} sent a body of more than {BODY_OCTETS} octets")]
+    #[error("{address} sent a body of more than {most} octets")]
     TooLarge {
         /// Who.
         address: SocketAddr,
+        /// How many are read.
+        most: usize,
     },
 }
 
 /// An open connection.
-pub(super) struct Channel {
+pub(crate) struct Channel {
     address: SocketAddr,
     host: HeaderValue,
     within: Duration,
+    /// Octets of a body that are read.
+    most: usize,
     sender: SendRequest<Full<Bytes>>,
     task: AbortHandle,
     presented: Presented,
@@ -143,7 +147,7 @@ impl Drop for Channel {
 
 impl Channel {
     /// Connects. `within` bounds each of the two handshakes, and later each exchange.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         address: SocketAddr,
         endpoint: &Endpoint,
         trust: &Trust,
@@ -208,6 +212,7 @@ impl Channel {
             address,
             host,
             within,
+            most: BODY_OCTETS,
             sender,
             task,
             presented,
@@ -232,6 +237,7 @@ impl Channel {
             address,
             host,
             within,
+            most: BODY_OCTETS,
             sender,
             task,
             presented: Presented::default(),
@@ -253,6 +259,12 @@ impl Channel {
             refusal: AuthenticationRefusal::NotOffered,
             reason: "this program was built without the feature `tls-pake`".into(),
         })
+    }
+
+    /// The same, which reads no larger body than this.
+    pub(crate) fn reading_at_most(mut self, octets: usize) -> Self {
+        self.most = octets;
+        self
     }
 
     /// What the server presented.
@@ -298,12 +310,12 @@ impl Channel {
     }
 
     /// Sends a request and reads the whole response.
-    pub(super) async fn exchange(
+    pub(crate) async fn exchange(
         &mut self,
         request: &HttpRequest,
         authorization: Option<&str>,
     ) -> Result<HttpReply, ChannelError> {
-        let (address, within) = (self.address, self.within);
+        let (address, within, most) = (self.address, self.within, self.most);
         let wrong = |reason: String| ChannelError::Http { address, reason };
         let request = self
             .message(request, authorization)
@@ -313,7 +325,7 @@ impl Channel {
             // The exchange before may have left something to do, and hyper refuses what comes too early.
             self.sender.ready().await.map_err(failed)?;
             let response = self.sender.send_request(request).await;
-            reply(address, response.map_err(failed)?).await
+            reply(address, most, response.map_err(failed)?).await
         };
         let late = |_| ChannelError::Timeout {
             step: "HTTP exchange",
@@ -366,6 +378,7 @@ async fn speak(
 
 async fn reply(
     address: SocketAddr,
+    most: usize,
     response: hyper::Response<Incoming>,
 ) -> Result<HttpReply, ChannelError> {
     let (head, body) = response.into_parts();
@@ -375,10 +388,10 @@ async fn reply(
         (name.as_str().to_owned(), value)
     });
     let headers = headers.collect();
-    let collected = Limited::new(body, BODY_OCTETS).collect().await;
+    let collected = Limited::new(body, most).collect().await;
     let body = collected.map_err(|error| {
         if error.is::<LengthLimitError>() {
-            return ChannelError::TooLarge { address };
+            return ChannelError::TooLarge { address, most };
         }
         ChannelError::Http {
             address,

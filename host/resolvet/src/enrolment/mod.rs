@@ -15,7 +15,7 @@
 //! a device does each time it comes to the network: it connects with what is stored, and asks the EST server when that does
 //! not hold any more (the draft's section 9).
 
-mod channel;
+pub(crate) mod channel;
 mod connection;
 mod driver;
 mod enroller;
@@ -33,7 +33,7 @@ mod server_key;
 mod server_request;
 mod store;
 mod tls_unique;
-mod trust;
+pub(crate) mod trust;
 mod words;
 
 pub use channel::ChannelError;

@@ -26,7 +26,7 @@ pub(super) const ALPN: &[u8] = b"http/1.1";
 
 /// Whom a connection is trusted to reach.
 #[derive(Clone)]
-pub(super) enum Trust {
+pub(crate) enum Trust {
     /// Nobody: the certificate is kept and judged later. Only proof of possession of its key is verified.
     Provisional,
     /// Who presents these certificates again, octet for octet (RFC 8995 section 5.1).

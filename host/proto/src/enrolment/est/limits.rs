@@ -26,8 +26,6 @@ pub const PAL_NODES: u32 = 16_384;
 pub const PARTS: usize = 4;
 /// Header fields of a response that are looked at.
 pub const HEADERS: usize = 128;
-/// Octets of a URI.
-pub const URI_OCTETS: usize = 2_048;
 /// Redirects that one exchange follows.
 pub const REDIRECTS: u32 = 5;
 /// The shortest time before a request that is pending is sent again, seconds.

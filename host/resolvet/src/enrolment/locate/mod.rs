@@ -22,8 +22,9 @@ use tokio::sync::oneshot;
 
 use super::{EnrolError, random};
 use crate::{
-    Recursive,
+    DnssecAnchors, Recursive,
     leases::{self, Lease},
+    lookups::Lookups,
 };
 
 pub use link::{Interfaces, Link, LinkError};
@@ -69,7 +70,7 @@ impl EstLocation {
 /// Where servers are looked for: a resolver that is not trusted, domains, and the link.
 #[derive(Debug, Clone)]
 pub struct Search {
-    recursive: Recursive,
+    lookups: Lookups,
     domains: Vec<DomainName>,
     networks: Vec<(Ipv4Addr, u8)>,
     link: Option<Link>,
@@ -82,12 +83,19 @@ impl Search {
     #[must_use]
     pub const fn new(recursive: Recursive) -> Self {
         Self {
-            recursive,
+            lookups: Lookups::new(recursive),
             domains: Vec::new(),
             networks: Vec::new(),
             link: None,
             browses: false,
         }
+    }
+
+    /// Validates what the resolver answers from these trust anchors (DNSSEC): what should be signed and is not is refused.
+    #[must_use]
+    pub fn with_dnssec(mut self, anchors: DnssecAnchors) -> Self {
+        self.lookups = self.lookups.with_dnssec(anchors);
+        self
     }
 
     /// Looks in this domain, which the user or the configuration named, and in those that it lists.
@@ -143,7 +151,7 @@ impl Search {
         let names = Names::of(service);
         let asking = async {
             let places = (self.domains.as_slice(), self.networks.as_slice());
-            let asked = unicast::find(self.recursive, names.unicast, places, seed).await;
+            let asked = unicast::find(&self.lookups, names.unicast, places, seed).await;
             if asked.instances.is_empty() {
                 return (asked, Some(enough));
             }
@@ -214,7 +222,7 @@ impl Search {
         let found = match (&self.link, dns_sd::is_local(&name)) {
             (Some(link), true) => link.addresses(&name, endpoint.port()).await,
             (None, true) => Vec::new(),
-            (_, false) => unicast::addresses(self.recursive, &name, endpoint.port()).await?,
+            (_, false) => self.lookups.addresses(&name, endpoint.port()).await?,
         };
         if found.is_empty() {
             return Err(nothing());

@@ -1,16 +1,18 @@
-//! DNS-SD and addresses at a resolver.
+//! DNS-SD at a resolver.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 use futures_util::{StreamExt as _, stream};
-use hickory_proto::rr::RecordType;
 use resolvet_proto::discovery::{
-    Answer, AnswerError, Data, DomainName, Kind, Outcome, Question,
+    Answer, DomainName, Outcome,
     dns_sd::{self, Browse, Instance, Lookup},
-    limits::{ADDRESSES, DOMAINS},
+    limits::DOMAINS,
 };
 
-use crate::{LookupError, Recursive};
+use crate::{
+    LookupError,
+    lookups::{Lookups, Nothing},
+};
 
 /// Lookups under way at once.
 const AT_ONCE: usize = 8;
@@ -26,35 +28,27 @@ pub(super) struct Asked {
     pub(super) failure: Option<LookupError>,
 }
 
-/// A lookup that brought nothing.
-enum Nothing {
-    /// Nobody answered.
-    Lookup(LookupError),
-    /// Somebody did, and what came cannot be used.
-    Answer(AnswerError),
-}
-
 /// Looks for the services in the domains. Where none of them has an instance, the domains are looked in that these domains
 /// and the networks list (RFC 6763 section 11), unless the resolver does not answer at all.
 pub(super) async fn find(
-    recursive: Recursive,
+    lookups: &Lookups,
     services: &[&'static str],
     (domains, networks): (&[DomainName], &[(Ipv4Addr, u8)]),
     seed: u64,
 ) -> Asked {
-    let mut asked = browse(recursive, services, domains, seed).await;
+    let mut asked = browse(lookups, services, domains, seed).await;
     if !asked.instances.is_empty() || asked.failure.is_some() {
         return asked;
     }
-    let lookups =
+    let listing =
         domains
             .iter()
             .filter_map(|domain| dns_sd::browse_domains(domain).ok())
             .chain(networks.iter().filter_map(|(address, prefix)| {
                 dns_sd::browse_domains_of_network(*address, *prefix)
             }));
-    let lookups: Vec<Lookup> = lookups.collect();
-    let asking = lookups.iter().map(|lookup| ask(recursive, lookup));
+    let listing: Vec<Lookup> = listing.collect();
+    let asking = listing.iter().map(|lookup| ask(lookups.clone(), lookup));
     let answers = at_once(asking.collect()).await;
     let mut more: Vec<DomainName> = Vec::new();
     for answer in answers.iter().flatten() {
@@ -65,7 +59,7 @@ pub(super) async fn find(
         }
     }
     more.truncate(DOMAINS);
-    let listed = browse(recursive, services, &more, seed).await;
+    let listed = browse(lookups, services, &more, seed).await;
     asked.instances = listed.instances;
     asked.told.extend(listed.told);
     asked
@@ -73,7 +67,7 @@ pub(super) async fn find(
 
 /// Looks for the services in these domains and in no others.
 async fn browse(
-    recursive: Recursive,
+    lookups: &Lookups,
     services: &[&'static str],
     domains: &[DomainName],
     seed: u64,
@@ -84,7 +78,7 @@ async fn browse(
         .flat_map(|domain| services.iter().map(move |service| (*service, domain)));
     let browsing = places.map(|(service, domain)| async move {
         let place = format!("{service}.{}", domain.without_dot());
-        (place, browse_one(recursive, service, domain, seed).await)
+        (place, browse_one(lookups, service, domain, seed).await)
     });
     let all = at_once(browsing.collect()).await;
     let mut answered = false;
@@ -109,7 +103,7 @@ async fn browse(
 
 /// The instances of one service in one domain, or why there is none.
 async fn browse_one(
-    recursive: Recursive,
+    lookups: &Lookups,
     service: &'static str,
     domain: &DomainName,
     seed: u64,
@@ -119,20 +113,20 @@ async fn browse_one(
     };
     let mut listed = 0;
     if let Some(lookup) = browse.next_lookup() {
-        let answer = ask(recursive, &lookup).await?;
+        let answer = ask(lookups.clone(), &lookup).await?;
         if answer.outcome != Outcome::Found {
             return Ok((Vec::new(), "has no records".into()));
         }
         browse.answered(&lookup, answer);
     }
-    let mut lookups = Vec::new();
+    let mut instances = Vec::new();
     while let Some(lookup) = browse.next_lookup() {
-        lookups.push(lookup);
+        instances.push(lookup);
         listed += 1;
     }
-    let asking = lookups.iter().map(|lookup| ask(recursive, lookup));
+    let asking = instances.iter().map(|lookup| ask(lookups.clone(), lookup));
     let answers = at_once(asking.collect()).await;
-    for (lookup, answer) in lookups.iter().zip(answers) {
+    for (lookup, answer) in instances.iter().zip(answers) {
         if let Ok(answer) = answer {
             browse.answered(lookup, answer);
         }
@@ -146,60 +140,12 @@ async fn browse_one(
     Ok((browse.instances(seed), why))
 }
 
-/// The addresses of a host.
-pub(super) async fn addresses(
-    recursive: Recursive,
-    host: &DomainName,
-    port: u16,
-) -> Result<Vec<SocketAddr>, LookupError> {
-    let of = |kind| {
-        let name = host.clone();
-        async move {
-            let octets = recursive.lookup(name.as_str(), Kind::number(kind)).await?;
-            let question = Question { name, kind };
-            Ok::<_, LookupError>(Answer::parse(&octets, &question).ok())
-        }
-    };
-    let (six, four) = tokio::join!(of(Kind::Aaaa), of(Kind::A));
-    let families = match (six, four) {
-        // One family is enough.
-        (Err(error), Err(_)) => return Err(error),
-        (six, four) => [six.ok().flatten(), four.ok().flatten()],
-    };
-    let mut found: Vec<SocketAddr> = Vec::new();
-    for answer in families.into_iter().flatten() {
-        let addresses = answer
-            .records
-            .iter()
-            .filter_map(|record| match record.data {
-                Data::Address(address) => Some(address),
-                _ => None,
-            });
-        let usable = addresses.filter(|address| can_be_connected_to(*address));
-        found.extend(
-            usable
-                .take(ADDRESSES)
-                .map(|address| SocketAddr::new(address, port)),
-        );
-    }
-    Ok(found)
-}
-
-/// No server has the unspecified address or one of a group.
-fn can_be_connected_to(address: IpAddr) -> bool {
-    !address.is_unspecified() && !address.is_multicast()
-}
-
 /// What comes of all of these, in their order, a few under way at once. They are made beforehand: of futures that a closure
 /// makes one by one the compiler cannot tell that they may go to another thread.
 async fn at_once<F: Future>(work: Vec<F>) -> Vec<F::Output> {
     stream::iter(work).buffered(AT_ONCE).collect().await
 }
 
-async fn ask(recursive: Recursive, lookup: &Lookup) -> Result<Answer, Nothing> {
-    let name = lookup.name.clone();
-    let rtype = RecordType::from(lookup.kind.number());
-    let octets = recursive.lookup_name(name, rtype).await;
-    let octets = octets.map_err(Nothing::Lookup)?;
-    Answer::parse(&octets, &lookup.question()).map_err(Nothing::Answer)
+async fn ask(lookups: Lookups, lookup: &Lookup) -> Result<Answer, Nothing> {
+    lookups.answer(&lookup.question()).await
 }

@@ -1,18 +1,34 @@
-//! Why settings cannot be read.
+//! Why a text cannot be read.
 
-use std::fmt;
+use alloc::{
+    format,
+    string::{String, ToString as _},
+};
+use core::fmt;
 
 use serde::de::{self, Expected, Unexpected};
 
 /// Where, and what was expected and came.
-#[derive(Debug)]
-pub(super) struct Error {
-    /// `a.b[2]`, put together on the way out; empty for the settings as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// `a.b[2]`, put together on the way out; empty for the text as a whole.
     path: String,
     reason: String,
 }
 
 impl Error {
+    /// The value that is wrong, `a.b[2]`; empty for the text as a whole.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What was expected and what came.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
     pub(super) const fn new(reason: String) -> Self {
         Self {
             path: String::new(),
@@ -47,13 +63,13 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.path.as_str() {
-            "" => write!(f, "settings: {}", self.reason),
-            path => write!(f, "setting `{path}`: {}", self.reason),
+            "" => f.write_str(&self.reason),
+            path => write!(f, "`{path}`: {}", self.reason),
         }
     }
 }
 
-impl std::error::Error for Error {}
+impl core::error::Error for Error {}
 
 impl de::Error for Error {
     fn custom<T: fmt::Display>(reason: T) -> Self {

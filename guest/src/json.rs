@@ -1,32 +1,17 @@
-//! Reading settings: JSON (RFC 8259) into typed values, with errors that name the setting.
-//!
-//! serde_json would add 90 kB to every policy, most of it for printing floating-point numbers, and its errors name a line
-//! and a column of a text that no administrator wrote. This reader names the setting, and what it costs depends on what a
-//! policy's settings hold.
+//! Reading settings: JSON into typed values, with errors that name the setting.
 
-mod deserializer;
-mod error;
-mod lexer;
-
+use resolvet_proto::json;
 use serde::de::DeserializeOwned;
-
-use lexer::Lexer;
 
 /// Reads settings.
 ///
 /// # Errors
 /// One sentence: the setting's name, what was expected and what came.
 pub(crate) fn read<S: DeserializeOwned>(json: &str) -> Result<S, String> {
-    // serde reads a struct from an array too, whose elements have no names.
-    if !json.trim_ascii_start().starts_with('{') {
-        return Err(format!("settings: expected an object, came `{json}`"));
-    }
-    let mut lexer = Lexer::new(json);
-    let settings = S::deserialize(&mut lexer).and_then(|settings| {
-        lexer.end()?;
-        Ok(settings)
-    });
-    settings.map_err(|error| error.to_string())
+    json::read(json).map_err(|error| match error.path() {
+        "" => format!("settings: {}", error.reason()),
+        path => format!("setting `{path}`: {}", error.reason()),
+    })
 }
 
 #[cfg(test)]

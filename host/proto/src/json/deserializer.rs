@@ -1,6 +1,6 @@
 //! serde's side of the reader.
 
-use std::borrow::Cow;
+use alloc::{borrow::Cow, format};
 
 use serde::{
     Deserializer,
@@ -196,7 +196,7 @@ impl<'de> MapAccess<'de> for Members<'_, '_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Error> {
-        let first = std::mem::replace(&mut self.first, false);
+        let first = core::mem::replace(&mut self.first, false);
         match self.lexer.peek() {
             Some(b'}') => return Ok(None),
             Some(b'"') if first => {}

@@ -13,7 +13,8 @@ use core::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::limits;
+/// Octets of a URI that is read.
+pub const URI_OCTETS: usize = 2_048;
 
 /// A host and a port, reached by HTTPS: an origin (RFC 6454). It reads from and writes to `https://host[:port]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,7 +77,7 @@ impl Endpoint {
             uri: uri.escape_debug().take(300).collect(),
             problem,
         };
-        if uri.len() > limits::URI_OCTETS {
+        if uri.len() > URI_OCTETS {
             return Err(wrong("it is too long"));
         }
         if !uri.bytes().all(|octet| octet.is_ascii_graphic()) {

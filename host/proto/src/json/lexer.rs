@@ -1,10 +1,10 @@
 //! The grammar of JSON's tokens.
 
-use std::borrow::Cow;
+use alloc::{borrow::Cow, format};
 
 use super::error::Error;
 
-/// Objects and arrays within one another. No settings need more, and a guest's stack is 64 KiB.
+/// Objects and arrays within one another. Nothing that is read needs more, and a guest's stack is 64 KiB.
 const DEPTH: usize = 32;
 /// Octets of the text that an error shows.
 const SHOWN: usize = 24;

@@ -135,6 +135,7 @@ pub(crate) fn candidates(ports: &[u16]) -> Arc<Request> {
         source: Source::SNaptr,
         also: vec![],
         path: None,
+        ech: None,
         identity: None,
         pins: vec![],
         ranks: vec![],

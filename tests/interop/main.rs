@@ -14,6 +14,7 @@ mod designated;
 mod dnssec;
 mod dot1x;
 mod encrypted;
+mod encrypted_hello;
 mod est_ca;
 mod est_openssl;
 mod est_strongswan;

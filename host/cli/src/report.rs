@@ -77,6 +77,9 @@ pub(crate) struct CandidateReport {
     pub(crate) also: Vec<Source>,
     /// DoH: the path of its URI template.
     pub(crate) path: Option<String>,
+    /// Configurations with which its ClientHello is encrypted (RFC 9849).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ech: Option<Der>,
     /// What it must answer to, where that is not the domain.
     pub(crate) identity: Option<ReferenceId>,
     pub(crate) ranks: Vec<u32>,
@@ -98,6 +101,7 @@ impl CandidateReport {
             address: self.address,
             port: self.port,
             path: self.path.clone(),
+            ech: self.ech.clone(),
         }
     }
 }
@@ -418,6 +422,7 @@ fn untried(candidate: &Candidate, records: &[DnsRecord]) -> CandidateReport {
         source: candidate.source.clone(),
         also: candidate.also.clone(),
         path: candidate.path.clone(),
+        ech: candidate.ech.clone(),
         identity: candidate.identity.clone(),
         ranks: candidate.ranks.clone(),
         weight: candidate.weight,

@@ -450,9 +450,9 @@ fn connection_failed(attempt: u32, error: ConnectError) -> Event {
         ConnectError::Timeout { .. } => ConnectionFailureKind::TimedOut,
         ConnectError::ProofOfPossession { .. } => ConnectionFailureKind::ProofOfPossession,
         ConnectError::Closed { .. } => ConnectionFailureKind::Closed,
-        ConnectError::Handshake { .. } | ConnectError::Alpn { .. } => {
-            ConnectionFailureKind::Handshake
-        }
+        ConnectError::Handshake { .. }
+        | ConnectError::Alpn { .. }
+        | ConnectError::EchRefused { .. } => ConnectionFailureKind::Handshake,
         ConnectError::Name { .. } | ConnectError::Transport(_) | ConnectError::Template { .. } => {
             ConnectionFailureKind::Other
         }

@@ -10,18 +10,25 @@ use std::{
 };
 
 use resolvet_engine::Judge;
-use resolvet_proto::judgement::{
-    Der, Judgement, Outcome, Presented, Request, RequestError, Severity, Stage, Verdict,
+use resolvet_proto::{
+    discovery::ech,
+    judgement::{
+        Conveyed, Der, Judgement, Outcome, Presented, ReferenceId, Request, RequestError, Severity,
+        Stage, UsageProfile, Verdict,
+    },
 };
+// rustls gives configurations in a type that it has no public name for, and that encodes itself.
+use rustls::internal::msgs::codec::Codec as _;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, EncryptedClientHelloError,
+    PeerIncompatible, SignatureScheme,
     client::{
-        Resumption,
+        EchConfig, Resumption,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs},
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, EchConfigListBytes, ServerName, UnixTime};
 use tracing::Span;
 
 use crate::spans::judged;
@@ -93,20 +100,59 @@ impl Judging {
     }
 }
 
-/// The configuration of one handshake: judged by these policies in this context.
+/// The configuration of one handshake: judged by these policies in this context, its ClientHello encrypted where the context's server
+/// says how.
 pub(crate) fn client_config(
     judge: Judge,
     context: Arc<Request>,
     alpn: &[&[u8]],
 ) -> Result<(ClientConfig, Verdicts), rustls::Error> {
+    let server = context.server.as_ref();
+    let ech = server.and_then(|server| server.ech.clone());
+    encrypted_config(judge, context, alpn, ech.as_ref())
+}
+
+/// The same with other configurations for an encrypted ClientHello than the context's.
+pub(crate) fn encrypted_config(
+    judge: Judge,
+    context: Arc<Request>,
+    alpn: &[&[u8]],
+    ech: Option<&Der>,
+) -> Result<(ClientConfig, Verdicts), rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
+    let (mode, outer) = match ech {
+        None => (None, None),
+        Some(list) => {
+            let suites = aws_lc_rs::hpke::ALL_SUPPORTED_SUITES;
+            let config = EchConfig::new(EchConfigListBytes::from(list.to_vec()), suites)?;
+            let unknown = EncryptedClientHelloError::NoCompatibleConfig;
+            let public = ech::public_name(list).ok_or(unknown)?;
+            let outer = Arc::new(outer(&context, &public));
+            let (judging, _) = judging(judge.clone(), outer);
+            (Some(config), Some((public, judging)))
+        }
+    };
     let (judging, verdicts) = judging(judge, context);
     let verifier = PolicyVerifier {
         judging,
+        outer,
         algorithms: provider.signature_verification_algorithms,
     };
-    let config = configured(provider, Arc::new(verifier), alpn)?;
+    let config = built(provider, mode, Arc::new(verifier), alpn)?;
     Ok((config, verdicts))
+}
+
+/// Whom a server that refuses the inner ClientHello must be: the public name (RFC 9849 section 6.1.7). Nothing that is known of the
+/// server itself says anything about it, and nothing but other configurations is ever taken from it.
+fn outer(context: &Request, public: &str) -> Request {
+    Request {
+        usage_profile: UsageProfile::Strict,
+        authentication_domain_name: Some(public.to_owned()),
+        reference_ids: vec![ReferenceId::DnsId(public.to_owned())],
+        pins: Vec::new(),
+        conveyed: Conveyed::NotEnrolled,
+        ..context.clone()
+    }
 }
 
 /// What every handshake of ours has in common, whoever verifies: the versions that rustls holds safe, and no resumption,
@@ -116,14 +162,44 @@ pub(crate) fn configured(
     verifier: Arc<dyn ServerCertVerifier>,
     alpn: &[&[u8]],
 ) -> Result<ClientConfig, rustls::Error> {
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+    built(provider, None, verifier, alpn)
+}
+
+/// With an encrypted ClientHello TLS 1.3 alone is spoken. Without configurations none is feigned (GREASE, RFC 9849 section 6.2): the
+/// library would give up TLS 1.2 for it.
+fn built(
+    provider: Arc<CryptoProvider>,
+    ech: Option<EchConfig>,
+    verifier: Arc<dyn ServerCertVerifier>,
+    alpn: &[&[u8]],
+) -> Result<ClientConfig, rustls::Error> {
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = match ech {
+        Some(ech) => builder.with_ech(ech.into())?,
+        None => builder.with_safe_default_protocol_versions()?,
+    };
+    let mut config = builder
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
     config.resumption = Resumption::disabled();
     Ok(config)
+}
+
+/// The configurations that a server gave which refused the inner ClientHello, and proved that it is the public name's: rustls says so
+/// only when that handshake is complete.
+pub(crate) fn retry_configurations(error: &rustls::Error) -> Option<Option<Der>> {
+    match error {
+        rustls::Error::PeerIncompatible(PeerIncompatible::ServerRejectedEncryptedClientHello(
+            configurations,
+        )) => Some(
+            configurations
+                .as_ref()
+                .map(|list| list.get_encoding().into()),
+        ),
+        _ => None,
+    }
 }
 
 /// Takes what the verifier left.
@@ -136,6 +212,8 @@ pub(crate) fn taken(verdicts: &Verdicts) -> Option<Judged> {
 
 struct PolicyVerifier {
     judging: Judging,
+    /// The public name of an encrypted ClientHello, and what judges whom a server shows who refused the inner one.
+    outer: Option<(String, Judging)>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -148,12 +226,13 @@ impl fmt::Debug for PolicyVerifier {
 }
 
 impl ServerCertVerifier for PolicyVerifier {
-    /// The name and the time are those of the request, which the policies see; what rustls passes is the same name.
+    /// The name and the time are those of the request, which the policies see; what rustls passes is the same name, or the public one
+    /// where the inner ClientHello was refused. What is said then is no verdict: the handshake fails in any case.
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
+        server_name: &ServerName<'_>,
         ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
@@ -161,7 +240,13 @@ impl ServerCertVerifier for PolicyVerifier {
             .chain(intermediates)
             .map(|der| der.as_ref().into());
         let ocsp_response = (!ocsp_response.is_empty()).then(|| ocsp_response.into());
-        self.judging
+        let inner = self.judging.context.peer().map(ReferenceId::value);
+        let is_inner = inner.is_some_and(|inner| server_name.to_str() == inner);
+        let judging = match &self.outer {
+            Some((public, judging)) if !is_inner && server_name.to_str() == *public => judging,
+            _ => &self.judging,
+        };
+        judging
             .judge(certificates.collect(), ocsp_response)
             .map(|()| ServerCertVerified::assertion())
             .map_err(rustls::Error::InvalidCertificate)

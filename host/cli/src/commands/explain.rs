@@ -7,6 +7,7 @@ use hickory_proto::{
     serialize::binary::BinDecoder,
 };
 use resolvet_proto::{
+    discovery::ech,
     judgement::{
         Answer, Candidate, Decision, DnsRecord, Evaluation, Evidence, Judgement, Mode, Ranking,
         Role, Severity, Verdict,
@@ -119,7 +120,13 @@ impl Teller<'_> {
                 self.at(entry, &format!("passed by  {}: {reason}", at(server)))
             }
             Step::Attempt { server, target, .. } => {
-                self.at(entry, &format!("connect    {} ({target})", at(server)))
+                self.at(entry, &format!("connect    {} ({target})", at(server)))?;
+                match server.ech.as_deref().and_then(ech::public_name) {
+                    Some(name) => self.under(&format!(
+                        "its name is encrypted, an observer sees `{name}` (RFC 9849)"
+                    )),
+                    None => Ok(()),
+                }
             }
             Step::ConnectionFailed { reason, .. } => self.at(
                 entry,

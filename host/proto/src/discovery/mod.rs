@@ -14,6 +14,7 @@
 mod answer;
 pub mod dnr;
 pub mod dns_sd;
+pub mod ech;
 pub mod limits;
 mod name;
 mod note;

@@ -51,6 +51,8 @@ pub enum NoteCode {
     ServiceNotAvailable,
     /// An SVCB record that is well-formed and cannot be used, or not for each of its protocols.
     UnusableService,
+    /// An SVCB record offers to encrypt the ClientHello, and not in a way that is known.
+    UnknownEch,
     /// No record says the path of a DoH server's URI template.
     NoPath,
     /// An SVCB record of the resolver that is asked has a target that no designated resolver can have.

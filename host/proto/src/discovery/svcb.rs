@@ -13,7 +13,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use thiserror::Error;
 
-use super::{DomainName, Template, TemplateError, name};
+use super::{DomainName, Template, TemplateError, ech, name};
 use crate::judgement::Transport;
 
 /// The keys that are understood (RFC 9460 section 14.3.2, RFC 9461 section 5).
@@ -216,6 +216,13 @@ impl Params {
         self
     }
 
+    /// With these configurations for an encrypted ClientHello.
+    #[must_use]
+    pub fn with_ech(mut self, list: &[u8]) -> Self {
+        self.0.insert(key::ECH, list.to_vec());
+        self
+    }
+
     /// The value of a key, as it came.
     #[must_use]
     pub fn get(&self, key: u16) -> Option<&[u8]> {
@@ -263,6 +270,13 @@ impl Params {
         .collect()
     }
 
+    /// The configurations for an encrypted ClientHello, where this build can use one of them (RFC 9848 section 3).
+    #[must_use]
+    pub fn ech(&self) -> Option<&[u8]> {
+        let list = self.get(key::ECH)?;
+        ech::public_name(list).map(|_| list)
+    }
+
     /// The ways to speak DNS that these parameters offer, in the server's order. A way that cannot be used is told beside
     /// them, so that one bad protocol does not hide a good one.
     ///
@@ -275,7 +289,8 @@ impl Params {
             if !self.0.contains_key(&wanted) {
                 return Err(Unusable::MissingKey { key: wanted });
             }
-            if wanted > key::DOHPATH {
+            let is_unusable = wanted == key::ECH && self.ech().is_none();
+            if wanted > key::DOHPATH || is_unusable {
                 return Err(Unusable::UnknownKey { key: wanted });
             }
         }
@@ -355,7 +370,7 @@ fn problem(key: u16, value: &[u8]) -> Option<&'static str> {
         key::PORT => (value.len() != 2).then_some("is no port"),
         key::IPV4HINT => is_no_list(value, 4).then_some("is no list of IPv4 addresses"),
         key::IPV6HINT => is_no_list(value, 16).then_some("is no list of IPv6 addresses"),
-        key::ECH => value.is_empty().then_some("is empty"),
+        key::ECH => (!ech::is_list(value)).then_some("is no list of ECH configurations"),
         key::DOHPATH => core::str::from_utf8(value)
             .is_err()
             .then_some("is no UTF-8"),

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     certificate,
+    discovery::ech,
     privacy_token::{
         PrivacyToken,
         limits::{TOKEN_OCTETS, URL_OCTETS},
@@ -245,6 +246,24 @@ impl Request {
             w.list(&self.pins, Pin::write);
             w.option(self.resolver_info.as_deref(), Writer::octets);
         }
+        if let Some(ech) = self
+            .server
+            .as_ref()
+            .and_then(|server| server.ech.as_deref())
+        {
+            w.text("ech");
+            w.octets(ech);
+        }
+        if self
+            .candidates
+            .iter()
+            .any(|candidate| candidate.ech.is_some())
+        {
+            w.text("candidates ech");
+            w.list(&self.candidates, |w, candidate| {
+                w.option(candidate.ech.as_deref(), Writer::octets);
+            });
+        }
         if let Some(token) = &self.privacy_token {
             w.text("privacy-token");
             w.text(&token.url);
@@ -341,6 +360,14 @@ impl Request {
             .chain(self.server.iter().map(|server| &server.path));
         for path in paths.flatten() {
             at_most("octets of a path", path.len(), limits::NAME_OCTETS)?;
+        }
+        let configurations = self
+            .candidates
+            .iter()
+            .map(|candidate| &candidate.ech)
+            .chain(self.server.iter().map(|server| &server.ech));
+        for ech in configurations.flatten() {
+            at_most("octets of ECH configurations", ech.len(), ech::OCTETS)?;
         }
         let pins = self.candidates.iter().map(|candidate| candidate.pins.len());
         for pins in pins.chain([self.pins.len()]) {
@@ -467,6 +494,10 @@ pub struct Server {
     /// [`Request::peer`] as its host and this port (RFC 9461 section 5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Configurations with which the ClientHello is encrypted (RFC 9849), of which one can be used. The peer is not spoken to in
+    /// any other way then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ech: Option<Der>,
 }
 
 /// What a peer presented in its handshake.
@@ -666,6 +697,9 @@ pub struct Candidate {
     /// DoH: the path of its URI template ([`Server::path`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Configurations with which the ClientHello is encrypted ([`Server::ech`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ech: Option<Der>,
     /// What it must answer to where that is not the domain that discovery began at: the name that a DNR option gave, the
     /// address of the resolver that designated it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -693,6 +727,7 @@ impl Candidate {
             address: self.address,
             port: self.port,
             path: self.path.clone(),
+            ech: self.ech.clone(),
         }
     }
 

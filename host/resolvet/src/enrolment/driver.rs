@@ -327,6 +327,7 @@ impl Driver {
                     server: Some(Server {
                         transport: Transport::Https,
                         path: None,
+                        ech: None,
                         address: address.ip(),
                         port: address.port(),
                     }),

@@ -91,6 +91,14 @@ pub(crate) enum ConnectError {
         /// How.
         reason: String,
     },
+    /// The peer does not read what was encrypted for it, and gave nothing else to encrypt with.
+    #[error(
+        "{address} refused the encrypted ClientHello, and the name is not sent in clear text (RFC 9849 6.1.6)"
+    )]
+    EchRefused {
+        /// Who.
+        address: SocketAddr,
+    },
     /// The peer speaks another protocol on this connection.
     #[error("{address} chose the protocol {came}: expected {expected}")]
     Alpn {

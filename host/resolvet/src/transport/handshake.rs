@@ -56,34 +56,55 @@ pub(super) async fn over_tcp(
         }
     };
     let began = Instant::now();
-    let stream = timeout(within, TcpStream::connect(address))
-        .await
-        .map_err(late("TCP"))?
-        .map_err(|source| ConnectError::Tcp { address, source })?;
-    // Queries are small and each is wanted at once; what waits is gathered by whoever writes.
-    stream
-        .set_nodelay(true)
-        .map_err(|source| ConnectError::Tcp { address, source })?;
-    let tcp = began.elapsed();
+    let mut ech = target.server.ech.clone();
+    let mut may_retry = ech.is_some();
+    let mut spent = 0;
+    loop {
+        let stream = timeout(within, TcpStream::connect(address))
+            .await
+            .map_err(late("TCP"))?
+            .map_err(|source| ConnectError::Tcp { address, source })?;
+        // Queries are small and each is wanted at once; what waits is gathered by whoever writes.
+        stream
+            .set_nodelay(true)
+            .map_err(|source| ConnectError::Tcp { address, source })?;
+        let tcp = began.elapsed();
+        let (judge, context) = (target.judge.clone(), Arc::clone(&target.context));
+        let (config, verdicts) =
+            tls::encrypted_config(judge, context, &[protocol.alpn], ech.as_ref()).map_err(
+                |error| ConnectError::Handshake {
+                    handshake: TLS,
+                    address,
+                    reason: error.to_string(),
+                },
+            )?;
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream);
+        let finished = timeout(within, connecting).await.map_err(late(TLS))?;
+        let refused = finished.as_ref().err().and_then(cause);
+        if let Some(configurations) = refused.and_then(tls::retry_configurations) {
+            // RFC 9849 section 6.1.6: once more with what the public name's server gave, and never without encryption.
+            match configurations.filter(|_| may_retry) {
+                Some(configurations) => {
+                    (ech, may_retry) = (Some(configurations), false);
+                    spent += 2;
+                    continue;
+                }
+                None => return Err(ConnectError::EchRefused { address }),
+            }
+        }
+        let finished = finished.map_err(|error| failure(address, protocol, &error));
+        let (stream, judged) = concluded(TLS, address, finished, &verdicts)?;
+        let cost = Cost {
+            tcp,
+            tls: began.elapsed().saturating_sub(tcp),
+            round_trips: round_trips(&stream).saturating_add(spent),
+        };
+        return Ok((stream, judged, cost));
+    }
+}
 
-    let (config, verdicts) = tls::client_config(target.judge, target.context, &[protocol.alpn])
-        .map_err(|error| ConnectError::Handshake {
-            handshake: TLS,
-            address,
-            reason: error.to_string(),
-        })?;
-    let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
-    let finished = timeout(within, connecting)
-        .await
-        .map_err(late(TLS))?
-        .map_err(|error| failure(address, protocol, &error));
-    let (stream, judged) = concluded(TLS, address, finished, &verdicts)?;
-    let cost = Cost {
-        tcp,
-        tls: began.elapsed().saturating_sub(tcp),
-        round_trips: round_trips(&stream),
-    };
-    Ok((stream, judged, cost))
+fn cause(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// A verdict counts once the handshake is complete, and a handshake counts only with a verdict that accepts. A refusal is
@@ -123,11 +144,8 @@ pub(super) fn is_no_proof(error: &rustls::Error) -> bool {
 
 /// Tells a proof of possession that failed from a peer that went away and from everything else.
 fn failure(address: SocketAddr, protocol: Protocol, error: &io::Error) -> ConnectError {
-    let cause = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let (handshake, reason) = (TLS, error.to_string());
-    match cause {
+    match cause(error) {
         Some(cause) if is_no_proof(cause) => ConnectError::ProofOfPossession { handshake, address },
         Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
             protocol.missing(address, None)

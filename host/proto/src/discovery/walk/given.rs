@@ -98,6 +98,7 @@ impl<'a> Walk<'a> {
         for offer in offers {
             let host = Host {
                 path: offer.path,
+                ech: service.params.ech(),
                 identity: identity.clone(),
                 ..Host::new(name, offer.transport, offer.port, Source::Dnr)
             };

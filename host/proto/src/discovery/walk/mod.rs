@@ -27,7 +27,7 @@ use super::{
     resolution::{Resolution, Slot},
 };
 use crate::judgement::{
-    Candidate, DnsRecord, Pin, ReferenceId, Source, Transport, limits::SOURCES,
+    Candidate, Der, DnsRecord, Pin, ReferenceId, Source, Transport, limits::SOURCES,
 };
 
 /// What a walk has seen.
@@ -85,6 +85,8 @@ struct Host<'a> {
     transport: Transport,
     port: u16,
     path: Option<Template>,
+    /// Configurations for an encrypted ClientHello.
+    ech: Option<&'a [u8]>,
     source: Source,
     identity: Option<ReferenceId>,
     pins: &'a [Pin],
@@ -103,6 +105,7 @@ impl<'a> Host<'a> {
             transport,
             port,
             path: None,
+            ech: None,
             source,
             identity: None,
             pins: &[],
@@ -252,6 +255,7 @@ impl<'a> Walk<'a> {
             source: host.source.clone(),
             also: Vec::new(),
             path: host.path.as_ref().map(|path| path.as_str().into()),
+            ech: host.ech.map(Der::from),
             identity: host.identity.clone(),
             pins: host.pins.to_vec(),
             ranks: trail.ranks.clone(),
@@ -260,8 +264,8 @@ impl<'a> Walk<'a> {
         });
     }
 
-    /// The way that counts first says what the server must answer to; a later one adds itself, what it rests on, and a path
-    /// that was not known.
+    /// The way that counts first says what the server must answer to; a later one adds itself, what it rests on, and a path and
+    /// configurations that were not known.
     fn found_again(&mut self, position: usize, host: &Host<'_>, trail: &Trail) {
         let Some(known) = self.candidates.get_mut(position) else {
             return;
@@ -277,6 +281,9 @@ impl<'a> Walk<'a> {
         }
         if known.path.is_none() {
             known.path = host.path.as_ref().map(|path| path.as_str().into());
+        }
+        if known.ech.is_none() {
+            known.ech = host.ech.map(Der::from);
         }
         if !is_new {
             let message = format!("{} port {} was found before", known.address, host.port);

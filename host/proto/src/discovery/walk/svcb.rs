@@ -8,7 +8,7 @@ use super::{
         limits::{ALIASES, TARGETS},
         record::{Data, Record},
         srv::Dice,
-        svcb::{Svcb, Unusable},
+        svcb::{Svcb, Unusable, key},
     },
     Host, Trail, Walk,
 };
@@ -158,9 +158,14 @@ impl<'a> Walk<'a> {
             }
             Err(unusable) => return self.unusable(&record.owner, &unusable),
         };
+        if svcb.params.ech().is_none() && svcb.params.get(key::ECH).is_some() {
+            let message = "it offers to encrypt the ClientHello in ways that are not known here: its name is sent in clear text";
+            self.note(NoteCode::UnknownEch, &record.owner, message, "RFC 9849 6.1");
+        }
         for offer in offers {
             let host = Host {
                 path: offer.path,
+                ech: svcb.params.ech(),
                 identity: way.identity.clone(),
                 hints: svcb.params.hints(),
                 ..Host::new(name, offer.transport, offer.port, way.source.clone())

@@ -81,6 +81,22 @@ fn dnr() {
 }
 
 #[test]
+fn configurations_of_encrypted_hellos() {
+    use resolvet_proto::discovery::ech;
+
+    bolero::check!().for_each(|input: &[u8]| {
+        let length = u16::try_from(input.len()).unwrap_or(u16::MAX);
+        let list = [&length.to_be_bytes()[..], input].concat();
+        for octets in [input, &list] {
+            if let Some(name) = ech::public_name(octets) {
+                assert!(ech::is_list(octets) || octets.len() > ech::OCTETS);
+                assert!(DomainName::parse(&name).is_ok());
+            }
+        }
+    });
+}
+
+#[test]
 fn resolver_information() {
     bolero::check!().for_each(|input: &[u8]| {
         if let Ok(keys) = resinfo::keys(input) {

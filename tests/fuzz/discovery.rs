@@ -2,12 +2,16 @@
 
 use resolvet_proto::{
     discovery::{
-        Answer, DomainName, Kind, Naptr, Plan, Question, Resolution, Srv, Timestamp, limits, srv,
+        Answer, DomainName, Kind, Naptr, Plan, Question, Resolution, Srv, Timestamp, ValidatedSet,
+        Validation, limits, srv,
     },
-    judgement::{Der, Digest, Judgement, Outcome, Presented, Ranking, Request, Stage, Verdict},
+    judgement::{
+        Der, Digest, Dnssec, Judgement, Outcome, Presented, Ranking, Request, Stage, Transport,
+        Verdict,
+    },
     session::{
-        Action, Config, ConnectionFailure, ConnectionFailureKind, Event, LookupFailure, Response,
-        Session, Transcript,
+        Action, Config, ConnectionFailure, ConnectionFailureKind, Event, Fetched, LookupFailure,
+        Response, Session, TokenSource, Transcript,
     },
 };
 
@@ -41,6 +45,9 @@ fn message() {
             Kind::Srv,
             Kind::Svcb,
             Kind::Resinfo,
+            Kind::Tlsa,
+            Kind::Txt,
+            Kind::Ptr,
             Kind::A,
             Kind::Aaaa,
         ] {
@@ -57,7 +64,13 @@ fn message() {
                             .iter()
                             .all(|record| record.rtype == kind.number())
                     );
-                    let mut resolution = Resolution::new(Plan::s_naptr(question.name.clone()), 1);
+                    let plan = Plan {
+                        methods: Plan::METHODS.into(),
+                        tlsa: true,
+                        associated_templates: true,
+                        ..Plan::s_naptr(question.name.clone())
+                    };
+                    let mut resolution = Resolution::new(plan, 1);
                     resolution.questions();
                     resolution.answered(&question, answer, START);
                     assert!(resolution.questions().len() < limits::LOOKUPS);
@@ -99,8 +112,21 @@ fn srv() {
 #[test]
 fn session() {
     bolero::check!().for_each(|input: &[u8]| {
+        // What the first octet asks for: more ways to go and more to ask for.
+        let (wanted, input) = input.split_first().unwrap_or((&0, &[]));
         let config = Config {
             generation: 1,
+            tlsa: wanted & 1 != 0,
+            associated_templates: wanted & 2 != 0,
+            resolver_info: wanted & 4 != 0,
+            privacy_token: match wanted & 8 {
+                0 => Vec::new(),
+                _ => vec![
+                    TokenSource::ResolverInfo,
+                    TokenSource::Extension("1.3.6.1.4.1.32473.1.1".into()),
+                ],
+            },
+            transports: vec![Transport::Dot, Transport::Doh, Transport::Dtls],
             ..Config::new("example.net", 1)
         };
         let mut driver = Driver {
@@ -220,6 +246,23 @@ impl Driver {
                     judgement,
                 });
             }
+            Action::Inform {
+                attempt,
+                authenticated,
+            } => {
+                let name = authenticated.name().as_str();
+                let response = answer(name, 261, choice, octets);
+                self.event(Event::Informed { attempt, response });
+            }
+            Action::Fetch { attempt, .. } => {
+                let fetched = match choice % 8 {
+                    3 => Fetched::Failed {
+                        detail: String::new(),
+                    },
+                    _ => Fetched::Octets(octets.into()),
+                };
+                self.event(Event::Fetched { attempt, fetched });
+            }
             Action::Assess { attempt, request } => {
                 let judgement = self.judged(Stage::Privacy, &request, generation, outcome);
                 self.event(Event::Assessed { attempt, judgement });
@@ -261,6 +304,8 @@ fn answer(name: &str, rtype: u16, choice: u8, octets: &[u8]) -> Response {
         64 => Kind::Svcb,
         52 => Kind::Tlsa,
         16 => Kind::Txt,
+        12 => Kind::Ptr,
+        261 => Kind::Resinfo,
         1 => Kind::A,
         _ => Kind::Aaaa,
     };
@@ -274,11 +319,18 @@ fn answer(name: &str, rtype: u16, choice: u8, octets: &[u8]) -> Response {
     if choice % 8 == 5 {
         return Response::Message(response(&question, octets).into());
     }
+    if choice % 8 == 6 {
+        return Response::Validated {
+            message: response(&question, octets).into(),
+            validation: validation(name, rtype, octets),
+        };
+    }
     let data: &[u8] = match kind {
         Kind::Naptr => b"\0\x01\0\x01\x01A\x0eDPRIVE:dns.tls\0\x01a\xc0\x0c",
         Kind::Ptr => b"\x01a\xc0\x0c",
         Kind::Srv => b"\0\0\0\0\x03\x55\x01a\xc0\x0c",
-        Kind::Svcb | Kind::Resinfo => b"\0\x01\x01a\0\0\x01\0\x04\x03dot",
+        Kind::Svcb => b"\0\x01\x01a\0\0\x01\0\x07\x03dot\x02h2",
+        Kind::Resinfo => b"\x1btemp-pat=https://a.example/p",
         Kind::A => &[192, 0, 2, 1],
         Kind::Aaaa => &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
         Kind::Tlsa => &[3, 1, 0, 7],
@@ -288,7 +340,38 @@ fn answer(name: &str, rtype: u16, choice: u8, octets: &[u8]) -> Response {
     record.extend_from_slice(&rtype.to_be_bytes());
     record.extend_from_slice(&[0, 1, 0, 0, 1, 0, 0, data.len() as u8]);
     record.extend_from_slice(data);
-    Response::Message(response(&question, &record).into())
+    let message: Der = response(&question, &record).into();
+    match choice % 8 {
+        7 => Response::Validated {
+            message,
+            validation: validation(name, rtype, octets),
+        },
+        _ => Response::Message(message),
+    }
+}
+
+/// What a validator could say of such a message: of the set that was asked for, of none, and of nothing's absence.
+fn validation(name: &str, rtype: u16, octets: &[u8]) -> Validation {
+    let state = |octet: Option<&u8>| match octet.map_or(0, |octet| octet % 5) {
+        0 => Dnssec::Secure,
+        1 => Dnssec::Insecure,
+        2 => Dnssec::Indeterminate,
+        3 => Dnssec::Bogus,
+        _ => Dnssec::from("a word of later"),
+    };
+    let set = ValidatedSet {
+        owner: name.into(),
+        rtype,
+        dnssec: state(octets.first()),
+        ttl: octets.get(1).map(|octet| u32::from(*octet)),
+    };
+    Validation {
+        sets: match octets.get(2) {
+            Some(7) => Vec::new(),
+            _ => vec![set],
+        },
+        absence: state(octets.get(3)),
+    }
 }
 
 fn judgement<A>(

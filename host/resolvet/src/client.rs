@@ -1,11 +1,14 @@
 //! What attaches to networks.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use resolvet_proto::{
     doh::Method,
     judgement::{Clock, Judgement, ReferenceId, Request, Server, Transport, Verdict},
-    session::{self, Session},
+    session::{self, Avoided, Session},
 };
 
 use crate::{
@@ -56,6 +59,8 @@ pub struct Client {
     pub(crate) validator: Option<Validator>,
     pub(crate) limits: Limits,
     pub(crate) refused: RefusedAddresses,
+    /// Servers that failed over datagrams, for the next attachment.
+    pub(crate) avoided: Arc<Mutex<Vec<Avoided>>>,
     transports: Vec<Transport>,
     method: Method,
 }
@@ -93,6 +98,7 @@ impl Client {
             validator: None,
             limits: Limits::default(),
             refused: RefusedAddresses::default(),
+            avoided: Arc::default(),
             transports: Self::transports(),
             method: Method::default(),
         }
@@ -165,6 +171,9 @@ impl Client {
         if config.clock == Clock::Synchronized {
             config.clock = clock::known();
         }
+        let avoided = self.avoided.lock().unwrap_or_else(PoisonError::into_inner);
+        config.avoided.extend(avoided.iter().cloned());
+        drop(avoided);
         config.resolver.get_or_insert(self.recursive.address().ip());
         let trace = Trace::new(&config);
         let session = Session::new(config)?;

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
@@ -178,6 +178,11 @@ impl Driver {
         self.session.handle(event, clock::now());
         while let Some(action) = self.session.next_action() {
             self.perform(action);
+        }
+        let avoided = &self.client.avoided;
+        let mut avoided = avoided.lock().unwrap_or_else(PoisonError::into_inner);
+        if *avoided != self.session.avoided() {
+            *avoided = self.session.avoided().to_vec();
         }
     }
 

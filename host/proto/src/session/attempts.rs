@@ -3,9 +3,9 @@
 use alloc::{format, sync::Arc};
 
 use super::{
-    ConnectionFailure, ConnectionFailureKind, Failure, FailureKind, Session, Step, Timestamp,
-    WithdrawReason,
-    limits::{AVOIDED, QUIC_AVOIDED, REPETITIONS},
+    Avoided, ConnectionFailure, ConnectionFailureKind, Failure, FailureKind, Session, Step,
+    Timestamp, WithdrawReason,
+    limits::{AVOIDED, DTLS_AVOIDED, QUIC_AVOIDED, REPETITIONS},
     machine::{Peer, Worst},
     race::{Progress, Runner},
 };
@@ -100,7 +100,7 @@ impl Session {
         self.drop_out(attempt, now);
     }
 
-    /// Remembers a server that does not speak DNS over QUIC (RFC 9250 section 5.2).
+    /// Remembers a server that does not speak DNS over QUIC (RFC 9250 section 5.2) or over DTLS (RFC 8094 section 3.1).
     fn avoid(&mut self, peer: &Peer, kind: ConnectionFailureKind, now: Timestamp) {
         let counts = !matches!(
             kind,
@@ -108,20 +108,42 @@ impl Session {
                 | ConnectionFailureKind::Refusal
                 | ConnectionFailureKind::TooLarge
         );
-        if counts && peer.server.transport == Transport::Doq {
-            self.avoided.retain(|_, until| !until.is_reached(now));
-            if self.avoided.len() < AVOIDED {
-                let server = (peer.server.address, peer.server.port);
-                let until = now.after_seconds(QUIC_AVOIDED);
-                self.avoided.insert(server, until);
-            }
+        let Server {
+            transport,
+            address,
+            port,
+            ..
+        } = &peer.server;
+        let seconds = match transport {
+            Transport::Doq => QUIC_AVOIDED,
+            Transport::Dtls => DTLS_AVOIDED,
+            _ => return,
+        };
+        self.avoided
+            .retain(|avoided| !avoided.until.is_reached(now));
+        if counts && self.avoided.len() < AVOIDED {
+            self.avoided.push(Avoided {
+                transport: transport.clone(),
+                address: *address,
+                port: *port,
+                until: now.after_seconds(seconds),
+            });
         }
     }
 
-    /// Whether a server is one that failed over QUIC.
-    pub(super) fn avoids(&self, server: &Server, now: Timestamp) -> bool {
-        let until = self.avoided.get(&(server.address, server.port));
-        server.transport == Transport::Doq && until.is_some_and(|until| !until.is_reached(now))
+    /// Why a server is not tried now, when it failed over this transport a short while ago.
+    pub(super) fn avoids(&self, server: &Server, now: Timestamp) -> Option<&'static str> {
+        let is_avoided = self.avoided.iter().any(|avoided| {
+            avoided.transport == server.transport
+                && avoided.address == server.address
+                && avoided.port == server.port
+                && !avoided.until.is_reached(now)
+        });
+        match server.transport {
+            _ if !is_avoided => None,
+            Transport::Dtls => Some("it failed over DTLS less than 15 minutes ago (RFC 8094 3.1)"),
+            _ => Some("it failed over QUIC less than an hour ago (RFC 9250 5.2)"),
+        }
     }
 
     fn connecting(&mut self, attempt: u32) -> Option<Peer> {

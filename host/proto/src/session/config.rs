@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::limits::{self, LONGEST_DELAY, SHORTEST_DELAY};
 use crate::{
-    discovery::{ConfiguredError, ConfiguredServer, Plan, dnr::NetworkOption},
+    discovery::{ConfiguredError, ConfiguredServer, Plan, Timestamp, dnr::NetworkOption},
     judgement::{
         AnchorSet, Clock, Conveyed, Der, NetworkIdentity, RequestError, Source, Transport,
         UsageProfile,
@@ -90,6 +90,9 @@ pub struct Config {
     /// that was vetted waits for those that are ranked before it.
     #[serde(default = "attempt_delay")]
     pub attempt_delay: u64,
+    /// Servers that are not tried over a transport for a while, as sessions before found out ([`super::Session::avoided`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub avoided: Vec<Avoided>,
     /// How many sessions for this domain failed just before; a longer row waits longer ([`super::Failure::retry_after`]).
     #[serde(default)]
     pub previous_failures: u32,
@@ -104,6 +107,21 @@ pub enum TokenSource {
     ResolverInfo,
     /// The URL of the policy in the privacy extension of its certificate, under this object identifier, dotted.
     Extension(String),
+}
+
+/// A server that could not be connected to over a transport without connections of its own (RFC 8094 section 3.1, RFC 9250 section
+/// 5.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Avoided {
+    /// The transport.
+    pub transport: Transport,
+    /// The server's address.
+    pub address: IpAddr,
+    /// Its port.
+    pub port: u16,
+    /// Until when it is not tried.
+    pub until: Timestamp,
 }
 
 /// What may be attempted at once, at most [`limits::ABREAST`] attempts. The order of the selectors stays: it says which attempt
@@ -166,6 +184,7 @@ impl Config {
             attempts: ATTEMPTS,
             at_once: AtOnce::default(),
             attempt_delay: limits::ATTEMPT_DELAY,
+            avoided: Vec::new(),
             previous_failures: 0,
         }
     }

@@ -46,5 +46,9 @@ pub const LONGEST_SERVER_FAILURE: u64 = 300;
 pub const SHORTEST_UNWILLING: u64 = 300;
 /// How long, seconds, a server that could not be connected to over QUIC is not tried again over it (RFC 9250 section 5.2).
 pub const QUIC_AVOIDED: u64 = 3_600;
+/// How long, seconds, a server that could not be connected to over DTLS is not tried again over it: what RFC 8094 section 3.1 demands
+/// at least. The day that it recommends is for whoever tries port 853 of any resolver; here records have said that it is spoken,
+/// and a server that was started again should not be missed for a day.
+pub const DTLS_AVOIDED: u64 = 900;
 /// How many such servers are remembered.
 pub const AVOIDED: usize = 64;

@@ -84,8 +84,8 @@ pub struct Session {
     pub(super) next_attempt: u32,
     /// In which ways lookups failed.
     pub(super) troubles: BTreeSet<Trouble>,
-    /// Servers that failed over QUIC, and until when they are not tried over it.
-    pub(super) avoided: BTreeMap<(IpAddr, u16), Timestamp>,
+    /// Servers that failed over datagrams, and until when they are not tried over them.
+    pub(super) avoided: Vec<Avoided>,
     /// Whether the lookup of the domain itself brought any message.
     pub(super) heard: bool,
     pub(super) discovered: Discovered,
@@ -216,7 +216,7 @@ impl Session {
             next_query: 0,
             next_attempt: 0,
             troubles: BTreeSet::new(),
-            avoided: BTreeMap::new(),
+            avoided: config.avoided.clone(),
             heard: false,
             discovered: Discovered::default(),
             queue: VecDeque::new(),
@@ -346,6 +346,13 @@ impl Session {
     #[must_use]
     pub const fn discovered(&self) -> &Discovered {
         &self.discovered
+    }
+
+    /// Servers that failed over QUIC or DTLS, and until when they are not tried over it: what the next session should begin with
+    /// ([`Config::avoided`]).
+    #[must_use]
+    pub fn avoided(&self) -> &[Avoided] {
+        &self.avoided
     }
 
     /// The judgement context that an attempt at this candidate of [`Session::discovered`] would have now; `None` beyond

@@ -43,7 +43,7 @@ mod tests;
 
 pub use crate::discovery::Timestamp;
 pub use action::{Action, WithdrawReason};
-pub use config::{ATTEMPTS, AtOnce, Config, ConfigError, TokenSource};
+pub use config::{ATTEMPTS, AtOnce, Avoided, Config, ConfigError, TokenSource};
 pub use event::{
     ConnectionFailure, ConnectionFailureKind, Event, Fetched, LookupFailure, Response,
 };

@@ -225,10 +225,8 @@ impl Session {
         } else if self.attempts_left == 0 {
             let attempts = self.config.attempts.min(ATTEMPTS);
             Some(format!("{attempts} servers were tried, no more are"))
-        } else if self.avoids(&server, now) {
-            Some("it failed over QUIC less than an hour ago (RFC 9250 5.2)".into())
         } else {
-            None
+            self.avoids(&server, now).map(Into::into)
         };
         if let Some(reason) = pass_over {
             self.passed_over.get_or_insert_with(|| reason.clone());

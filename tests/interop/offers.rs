@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use resolvet::offers::{self, Source};
+use resolvet::offers::{self, Offers, Source};
 use resolvet_proto::discovery::{
     DomainName,
-    dnr::{Designation, Service, read, write_dhcp_v4, write_dhcp_v6},
+    dnr::{
+        Carrier, Designation, NetworkOption, Service, read, write_dhcp_v4, write_dhcp_v6,
+        write_router_advertisement,
+    },
     svcb::Params,
 };
 
@@ -23,6 +26,27 @@ fn designation(name: &str, address: &str) -> Designation {
             params: Params::new().with_alpn(&["dot"]),
         }),
     }
+}
+
+/// What a router is told to send: for ten minutes, for an hour, or never again.
+fn router(name: &str, address: &str, lifetime: u32) -> Vec<u8> {
+    write_router_advertisement(&Designation {
+        lifetime: Some(lifetime),
+        ..designation(name, address)
+    })
+    .unwrap()
+}
+
+fn first_router() -> Vec<u8> {
+    [
+        router("router.test", "2001:db8::54", 600),
+        router("other.test", "2001:db8::55", 3_600),
+    ]
+    .concat()
+}
+
+fn second_router() -> Vec<u8> {
+    router("another.test", "2001:db8::56", 3_600)
 }
 
 /// What dnsmasq is told to send: it does not know the options.
@@ -103,4 +127,73 @@ async fn inside() {
 
     let error = offers::ask("nowhere", WITHIN).await.unwrap_err();
     assert_eq!(error.to_string(), "interface `nowhere` has no address");
+}
+
+/// Scapy's packets, since no router of Debian's sends the option (radvd 2.19, dnsmasq 2.90).
+#[test]
+fn a_router_is_solicited_and_asked_again() {
+    let python = program("python3", "python3").unwrap();
+    let hex =
+        |octets: Vec<u8>| -> String { octets.iter().map(|octet| format!("{octet:02x}")).collect() };
+    let folder = tempfile::tempdir().unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/interop/router.py");
+    let servers = format!(
+        "{} {script} {SERVER} {} $FOLDER/second {} > $FOLDER/server.log 2>&1 &",
+        python.display(),
+        hex(first_router()),
+        hex(second_router()),
+    );
+    run(folder.path(), &servers, "offers::solicited").unwrap();
+}
+
+/// The designations of options, each with its lifetime.
+fn designated(options: &[NetworkOption]) -> Vec<(String, Option<u32>)> {
+    assert!(
+        options
+            .iter()
+            .all(|option| option.carrier == Carrier::RouterAdvertisement)
+    );
+    let designations = options.iter().flat_map(|option| {
+        let (designations, discarded) = read(option);
+        assert!(discarded.is_empty(), "{discarded:?}");
+        designations
+    });
+    let named = |it: Designation| (it.name.without_dot().to_owned(), it.lifetime);
+    designations.map(named).collect()
+}
+
+#[tokio::test]
+#[ignore = "runs inside of a network namespace, started by the test above"]
+async fn solicited() {
+    let asked = offers::ask(CLIENT, WITHIN).await.unwrap();
+    let mut said = designated(&asked.options());
+    said.sort();
+    let both = [("other.test", 3_600), ("router.test", 600)];
+    assert_eq!(
+        said,
+        both.map(|(name, seconds)| (name.to_owned(), Some(seconds)))
+    );
+    assert_eq!(asked.ask_again(), Duration::from_secs(300));
+
+    // Another address is how another network looks: it is asked at once.
+    let mut offers = Offers::after(CLIENT, &asked);
+    let folder = std::env::var_os("FOLDER").unwrap();
+    std::fs::write(std::path::Path::new(&folder).join("second"), "").unwrap();
+    let ip = |arguments: &str| {
+        let status = std::process::Command::new(program("ip", "iproute2").unwrap())
+            .args(arguments.split(' '))
+            .status();
+        assert!(status.unwrap().success(), "{arguments}");
+    };
+    ip("address add 192.0.2.3/24 dev client");
+    let options = offers.next(WITHIN).await.unwrap().unwrap();
+    assert_eq!(
+        designated(&options),
+        [("another.test".to_owned(), Some(3_600))]
+    );
+
+    // What was said is not said any more where there is no network.
+    ip("link set client down");
+    ip("address flush dev client");
+    assert_eq!(offers.next(WITHIN).await.unwrap(), Some(Vec::new()));
 }

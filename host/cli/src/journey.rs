@@ -13,7 +13,7 @@ use resolvet::{
     Attachment, Client, DnssecAnchors, DnssecAnchorsError, Limits, Policies, Recursive,
     RefusedAddresses, anchors,
     enrolment::{Enroller, Enrolment, NetworkName, Renewal, Step, in_words, reattach},
-    offers,
+    offers::{self, Asked, Offers},
     stub::{Evidence, Origin},
 };
 use resolvet_proto::{
@@ -39,7 +39,7 @@ use crate::{
 /// How long one lookup of discovery may take, retransmissions included.
 pub(crate) const LOOKUP: Duration = Duration::from_secs(5);
 /// How long the network is asked on an interface.
-const ASK: Duration = Duration::from_secs(5);
+pub(crate) const ASK: Duration = Duration::from_secs(5);
 /// What stands for the domain where the network's own resolver is looked for (RFC 9462 section 4).
 const DESIGNATED: &str = "resolver.arpa";
 /// Where a system says which resolver to use.
@@ -343,7 +343,7 @@ fn find_by(session: &mut session::Config, network: &Network) -> anyhow::Result<(
 }
 
 /// What the network says of encrypted resolvers on this interface.
-async fn designations(interface: &str, output: &Output) -> anyhow::Result<Vec<NetworkOption>> {
+async fn designations(interface: &str, output: &Output) -> anyhow::Result<Asked> {
     output.progress(&format!(
         "asking on {interface} which resolvers are designated"
     ));
@@ -351,8 +351,15 @@ async fn designations(interface: &str, output: &Output) -> anyhow::Result<Vec<Ne
     for (_, failure) in &asked.failures {
         output.remark(&failure.to_string());
     }
-    let said = asked.answers.into_iter();
-    Ok(said.flat_map(|(_, said)| said.options).collect())
+    Ok(asked)
+}
+
+/// What the network says on an interface, and what is written down beside it.
+pub(crate) struct Designating {
+    /// What is asked again.
+    pub(crate) offers: Offers,
+    /// Options that the configuration has.
+    pub(crate) configured: Vec<NetworkOption>,
 }
 
 impl Prepared {
@@ -366,10 +373,18 @@ impl Prepared {
     }
 
     /// What a stub attaches by. What the network says of encrypted resolvers is asked for now.
-    pub(crate) async fn for_stub(mut self, output: &Output) -> anyhow::Result<(Client, Origin)> {
+    pub(crate) async fn for_stub(
+        mut self,
+        output: &Output,
+    ) -> anyhow::Result<(Client, Origin, Option<Designating>)> {
+        let mut designating = None;
         if let Some(interface) = &self.interface {
-            let options = designations(interface, output).await?;
-            self.session.network_options.extend(options);
+            let asked = designations(interface, output).await?;
+            designating = Some(Designating {
+                offers: Offers::after(interface, &asked),
+                configured: self.session.network_options.clone(),
+            });
+            self.session.network_options.extend(asked.options());
         }
         let session = Box::new(self.session);
         let origin = match self.enrolled {
@@ -384,15 +399,15 @@ impl Prepared {
                 }
             }
         };
-        Ok((self.client, origin))
+        Ok((self.client, origin, designating))
     }
 
     /// Attaches, until a server is vetted or the session has failed, and says to which domain. With an enrolment that does
     /// not hold any more, the EST server is asked first.
     pub(crate) async fn attach(mut self, output: &Output) -> anyhow::Result<(Attachment, String)> {
         if let Some(interface) = &self.interface {
-            let options = designations(interface, output).await?;
-            self.session.network_options.extend(options);
+            let asked = designations(interface, output).await?;
+            self.session.network_options.extend(asked.options());
         }
         let domain = self.session.authentication_domain_name.clone();
         let domain = domain.unwrap_or_else(|| DESIGNATED.to_owned());

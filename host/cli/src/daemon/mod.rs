@@ -5,6 +5,7 @@ mod book;
 mod changing;
 mod control;
 mod counting;
+mod designated;
 mod kept;
 mod life;
 mod lifting;
@@ -39,7 +40,7 @@ use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{Mutex, watch as channel},
-    task::JoinHandle,
+    task::{AbortHandle, JoinHandle},
     time::interval,
 };
 
@@ -101,6 +102,8 @@ struct Daemon {
     delivered: std::sync::Mutex<Vec<DeliveryStatus>>,
     /// Folders whose change means a reload.
     folders: channel::Sender<BTreeSet<PathBuf>>,
+    /// Asks the network again which resolvers it designates.
+    designating: std::sync::Mutex<Option<AbortHandle>>,
     since: u64,
     began: Instant,
     output: Output,
@@ -187,7 +190,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     let prepared = wish.prepare(policies.clone())?;
     not_itself(prepared.resolver, &listen)?;
     loading.prepared(&prepared);
-    let (client, origin) = prepared.for_stub(&output).await?;
+    let (client, origin, designating) = prepared.for_stub(&output).await?;
     let upstream = Upstream::begin(client, origin);
     let stub = Stub::bind(&listen, limits(&settings), upstream).await?;
     let control = control_socket(
@@ -222,12 +225,14 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
         terms: std::sync::Mutex::new(terms),
         delivered: std::sync::Mutex::default(),
         folders: channel::channel(folders).0,
+        designating: std::sync::Mutex::default(),
         since: now(),
         began: Instant::now(),
         output,
     });
     daemon.try_beside(tried, false);
     daemon.note(&*daemon.loading.lock().await);
+    daemon.designated_by(designating);
     let by_itself = tokio::spawn(automatic::run(Arc::clone(&daemon)));
     let controlling = tokio::spawn(listener.serve(Arc::clone(&daemon)));
     let watching = settings
@@ -264,6 +269,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     controlling.abort();
     by_itself.abort();
     polling.abort();
+    daemon.designated_by(None);
     if let Some(watching) = watching {
         watching.abort();
     }

@@ -16,6 +16,7 @@ use super::{
     Daemon, addresses,
     book::By,
     changing::{Asked, Terms},
+    designated,
     loading::{Ask, Loading, Sets},
     not_itself,
     protocol::{NetworkChange, ReloadReport, VERSION},
@@ -25,7 +26,7 @@ use super::{
 use crate::{
     args::DaemonArguments,
     config::Config,
-    journey::{Prepared, Wish},
+    journey::{Designating, Prepared, Wish},
 };
 
 /// What was loaded and waits for its moment.
@@ -69,7 +70,7 @@ impl Daemon {
         let described = prepared.described();
         let profile = prepared.profile.clone();
         let for_stub = prepared.for_stub(&self.output).await;
-        let (client, origin) = match for_stub.or_refuse(Reason::Network) {
+        let (client, origin, designating) = match for_stub.or_refuse(Reason::Network) {
             Ok(for_stub) => for_stub,
             Err(refusal) => {
                 self.refused(&mut loading, asked, &refusal);
@@ -97,6 +98,7 @@ impl Daemon {
             }
             Some(NetworkChange::Replaced) | None => {
                 self.order(self.stub.upstream().replace(client, origin).await);
+                self.designated_by(designating);
                 NetworkChange::Replaced
             }
         };
@@ -115,8 +117,21 @@ impl Daemon {
         })
     }
 
+    /// Asks the network so from now on, and in no other way.
+    pub(super) fn designated_by(self: &Arc<Self>, designating: Option<Designating>) {
+        let begin = |designating| tokio::spawn(designated::run(Arc::clone(self), designating));
+        let task = designating.map(|designating| begin(designating).abort_handle());
+        let mut current = self
+            .designating
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = std::mem::replace(&mut *current, task) {
+            before.abort();
+        }
+    }
+
     /// An attachment that has ended cannot be given orders: the daemon ends too then.
-    fn order(&self, result: Result<(), resolvet::AttachError>) {
+    pub(super) fn order(&self, result: Result<(), resolvet::AttachError>) {
         if let Err(error) = result {
             self.output.log(&format!("the attachment: {error}"));
         }

@@ -7,8 +7,6 @@ use alloc::{
     vec::Vec,
 };
 
-use core::net::IpAddr;
-
 use serde::Serialize;
 
 use super::{

@@ -4,6 +4,7 @@
 //!
 //! Whoever is on the link may answer: everything that comes is a proposal.
 
+mod again;
 mod exchange;
 
 use std::{
@@ -21,6 +22,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use tokio::{net::UdpSocket, time::Instant};
 
+pub use again::Offers;
 use exchange::{Exchange, exchange};
 
 /// The ports of servers and clients (RFC 2131 section 4.1, RFC 8415 section 7.2).

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use resolvet_proto::{
+    discovery::dnr::NetworkOption,
     judgement::{AnchorSet, Conveyed, Der},
     session,
     stub::Word,
@@ -92,6 +93,7 @@ impl Present {
 enum Order {
     Replace(Client, Origin),
     Judge(Evidence),
+    NetworkOptions(Vec<NetworkOption>),
 }
 
 /// An attachment that is kept: begun again after a failure, when policies are swapped meanwhile, and when it is told so.
@@ -153,6 +155,15 @@ impl Upstream {
     /// It was ended.
     pub async fn judge_by(&self, evidence: Evidence) -> Result<(), AttachError> {
         self.order(Order::Judge(evidence)).await
+    }
+
+    /// Says what DHCP and router advertisements say of encrypted resolvers now ([`Attachment::network_options`]), to what is attached
+    /// and to whatever is attached later.
+    ///
+    /// # Errors
+    /// It was ended.
+    pub async fn network_options(&self, options: Vec<NetworkOption>) -> Result<(), AttachError> {
+        self.order(Order::NetworkOptions(options)).await
     }
 
     async fn order(&self, order: Order) -> Result<(), AttachError> {
@@ -244,6 +255,10 @@ impl Keeper {
                 replaced = replaced => match replaced {
                     Ok(present) => {
                         attachment = present.attachment;
+                        let options = self.session().network_options.clone();
+                        if attachment.network_options(options).await.is_err() {
+                            return true;
+                        }
                         self.show(&attachment, &held);
                     }
                     Err(_) => return true,
@@ -256,6 +271,12 @@ impl Keeper {
                     Some(Order::Judge(evidence)) if matches!(held, Held::Attachment(_)) => {
                         self.take(Order::Judge(evidence.clone()));
                         if attachment.judge_by(evidence).await.is_err() {
+                            return true;
+                        }
+                    }
+                    Some(Order::NetworkOptions(options)) => {
+                        self.session().network_options.clone_from(&options);
+                        if attachment.network_options(options).await.is_err() {
                             return true;
                         }
                     }
@@ -313,15 +334,22 @@ impl Keeper {
                 conveyed,
                 crls,
             }) => {
-                let (Origin::Configured(config)
-                | Origin::Enrolled {
-                    session: config, ..
-                }) = &mut self.origin;
+                let config = self.session();
                 config.anchors = anchors;
                 config.conveyed = conveyed;
                 config.crls = crls;
             }
+            Order::NetworkOptions(options) => self.session().network_options = options,
         }
+    }
+
+    /// What sessions begin with.
+    fn session(&mut self) -> &mut session::Config {
+        let (Origin::Configured(config)
+        | Origin::Enrolled {
+            session: config, ..
+        }) = &mut self.origin;
+        config
     }
 
     fn show(&self, attachment: &Attachment, held: &Held) {

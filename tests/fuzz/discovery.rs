@@ -68,6 +68,7 @@ fn message() {
                         methods: Plan::METHODS.into(),
                         tlsa: true,
                         associated_templates: true,
+                        legacy_resolver_info: true,
                         ..Plan::s_naptr(question.name.clone())
                     };
                     let mut resolution = Resolution::new(plan, 1);
@@ -118,6 +119,7 @@ fn session() {
             generation: 1,
             tlsa: wanted & 1 != 0,
             associated_templates: wanted & 2 != 0,
+            legacy_resolver_info: wanted & 16 != 0,
             resolver_info: wanted & 4 != 0,
             privacy_token: match wanted & 8 {
                 0 => Vec::new(),

@@ -88,6 +88,7 @@ pub(crate) struct Network {
     pub(crate) transports: Vec<Transport>,
     pub(crate) doh_method: DohMethod,
     pub(crate) associated_templates: bool,
+    pub(crate) legacy_resolver_info: bool,
 }
 
 /// How DNS over HTTPS sends queries.

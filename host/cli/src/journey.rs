@@ -339,6 +339,7 @@ fn find_by(session: &mut session::Config, network: &Network) -> anyhow::Result<(
     }
     session.resolver_info = network.resolver_info.unwrap_or(session.resolver_info);
     session.associated_templates = network.associated_templates;
+    session.legacy_resolver_info = network.legacy_resolver_info;
     Ok(())
 }
 

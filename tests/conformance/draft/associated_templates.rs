@@ -33,6 +33,86 @@ fn plan(associated_templates: bool) -> Plan {
     }
 }
 
+/// A zone with this at the name of a resolver's inventory.
+fn inventory(rdata: &[&[u8]]) -> Zone {
+    rdata.iter().fold(zone(&[]), |zone, rdata| {
+        zone.raw("resolver-info.arpa.", 261, rdata)
+    })
+}
+
+fn legacy(mut zone: Zone) -> (Option<String>, Vec<NoteCode>) {
+    let discovered = zone.resolve(Plan {
+        legacy_resolver_info: true,
+        ..plan(false)
+    });
+    let path = discovered.candidates[0].path.clone();
+    (path, notes(&discovered, "resolver-info.arpa."))
+}
+
+/// draft-sah-resinfo-doh-00 section 3: one object with `inventory`, and in `doh` the templates.
+#[test]
+fn a_record_in_json_says_the_path() {
+    let json = format!(
+        r#"{{"inventory":["doh","temp-x"],"doh":{{"templates":["https://other.example.net/q{{?dns}}","{TEMPLATE}"],"domain-to-match":["a"]}},"temp-x":[1]}}"#
+    );
+    let strings: Vec<u8> = json
+        .as_bytes()
+        .chunks(100)
+        .flat_map(|part| [&[part.len() as u8], part].concat())
+        .collect();
+    for rdata in [json.as_bytes(), &strings] {
+        assert_eq!(
+            legacy(inventory(&[rdata])),
+            (Some("/old{?dns}".into()), vec![])
+        );
+    }
+    let mut silent = inventory(&[json.as_bytes()]);
+    assert_eq!(silent.resolve(plan(true)).candidates[0].path, None);
+    let asked = |name: &String| name.contains("resolver-info.arpa");
+    assert!(!silent.asked.iter().any(asked), "{:?}", silent.asked);
+}
+
+#[test]
+fn a_record_in_json_that_says_nothing() {
+    let none = [
+        r#"{"inventory":[]}"#,
+        r#"{"inventory":["doh"],"doh":{"templates":[]}}"#,
+    ];
+    for json in none {
+        assert_eq!(
+            legacy(inventory(&[json.as_bytes()])),
+            (None, vec![]),
+            "{json}"
+        );
+    }
+    let deep = format!(
+        r#"{{"inventory":[],"x":{}{}}}"#,
+        "[".repeat(40),
+        "]".repeat(40)
+    );
+    let malformed: [&[u8]; 7] = [
+        b"{}",
+        b"",
+        b"\x08qnamemin",
+        b"{\"inventory\":[]",
+        b"{\"inventory\":[],\"doh\":{\"templates\":[\"http://a\"]}}",
+        b"{\"inventory\":[\"\xff\"]}",
+        deep.as_bytes(),
+    ];
+    for rdata in malformed {
+        let expected = (None, vec![NoteCode::MalformedRecord]);
+        assert_eq!(
+            legacy(inventory(&[rdata])),
+            expected,
+            "{}",
+            rdata.escape_ascii()
+        );
+    }
+    let object: &[u8] = b"{\"inventory\":[]}";
+    let twice = legacy(inventory(&[object, b"{\"inventory\":[1]}"]));
+    assert_eq!(twice, (None, vec![NoteCode::MalformedRecord]));
+}
+
 fn path(zone: Zone, associated_templates: bool) -> Option<String> {
     let discovered = { zone }.resolve(plan(associated_templates));
     discovered.candidates[0].path.clone()

@@ -37,6 +37,8 @@ pub struct Plan {
     /// Whether the path of a DoH server that no SVCB record says is asked for by the way that the draft names
     /// (draft-ietf-doh-resolver-associated-doh-03).
     pub associated_templates: bool,
+    /// Whether it is asked for by a RESINFO record in JSON, too (draft-sah-resinfo-doh-00): a form from before RFC 9606.
+    pub legacy_resolver_info: bool,
 }
 
 impl Plan {
@@ -76,6 +78,7 @@ impl Plan {
             },
             tlsa: false,
             associated_templates: false,
+            legacy_resolver_info: false,
         }
     }
 

@@ -366,8 +366,8 @@ pub(super) fn read_data(
     Some((data, rdata))
 }
 
-/// The strings of a TXT record, one after another; there is at least one.
-fn strings(octets: &[u8]) -> Option<Vec<u8>> {
+/// Character-strings (RFC 1035 section 3.3), one after another; there is at least one.
+pub(in crate::discovery) fn strings(octets: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::with_capacity(octets.len());
     let mut rest = octets;
     loop {

@@ -80,6 +80,9 @@ pub struct Config {
     /// (draft-ietf-doh-resolver-associated-doh-03).
     #[serde(default)]
     pub associated_templates: bool,
+    /// Whether it is asked for by a RESINFO record in JSON, too (draft-sah-resinfo-doh-00): a form from before RFC 9606.
+    #[serde(default)]
+    pub legacy_resolver_info: bool,
     /// How many servers a round of attempts tries, at most [`ATTEMPTS`].
     pub attempts: u32,
     /// What may be attempted at once.
@@ -181,6 +184,7 @@ impl Config {
             privacy_token: Vec::new(),
             tlsa: false,
             associated_templates: false,
+            legacy_resolver_info: false,
             attempts: ATTEMPTS,
             at_once: AtOnce::default(),
             attempt_delay: limits::ATTEMPT_DELAY,

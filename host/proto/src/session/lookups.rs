@@ -112,6 +112,7 @@ impl Session {
             end: now.after_seconds(u64::from(LONGEST_LIFETIME)),
             tlsa: self.config.tlsa,
             associated_templates: self.config.associated_templates,
+            legacy_resolver_info: self.config.legacy_resolver_info,
         }
     }
 

@@ -132,7 +132,12 @@ async fn inside() {
 /// Scapy's packets, since no router of Debian's sends the option (radvd 2.19, dnsmasq 2.90).
 #[test]
 fn a_router_is_solicited_and_asked_again() {
-    let python = program("python3", "python3").unwrap();
+    // Scapy is Debian's, so it is for Debian's Python.
+    let python = std::path::Path::new("/usr/bin/python3");
+    assert!(
+        python.is_file(),
+        "install Debian's packages `python3` and `python3-scapy`"
+    );
     let hex =
         |octets: Vec<u8>| -> String { octets.iter().map(|octet| format!("{octet:02x}")).collect() };
     let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ use alloc::{
 use serde::Serialize;
 
 use super::{
-    Action, Config, ConfigError, Entry, Event, Failure, FailureKind, Step, Timestamp,
+    Action, Avoided, Config, ConfigError, Entry, Event, Failure, FailureKind, Step, Timestamp,
     WithdrawReason,
     config::check_delay,
     limits::{CLOCK_STEP_MILLISECONDS, PATIENCE_MILLISECONDS},
@@ -205,6 +205,7 @@ impl Session {
             is_fallback: false,
             designation_refused: None,
             generation: config.generation,
+            avoided: config.avoided.clone(),
             config,
             domain,
             phase: Phase::New,
@@ -214,7 +215,6 @@ impl Session {
             next_query: 0,
             next_attempt: 0,
             troubles: BTreeSet::new(),
-            avoided: config.avoided.clone(),
             heard: false,
             discovered: Discovered::default(),
             queue: VecDeque::new(),

@@ -9,8 +9,8 @@ use resolvet::{Client, Probe};
 use resolvet_proto::{
     discovery::DiscoveryNote,
     judgement::{
-        Answer, Candidate, Decision, DecisionId, DnsRecord, Dnssec, Finding, Judgement, Outcome,
-        ReferenceId, Role, Server, Severity, Source, Transport, Verdict,
+        Answer, Candidate, Decision, DecisionId, Der, DnsRecord, Dnssec, Finding, Judgement,
+        Outcome, ReferenceId, Role, Server, Severity, Source, Transport, Verdict,
     },
     session::{Entry, Failure, Step, WithdrawReason},
 };

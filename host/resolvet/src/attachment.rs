@@ -11,7 +11,7 @@ use std::{
 
 use hickory_proto::{op::Message, rr::RecordType, serialize::binary::DecodeError};
 use resolvet_proto::{
-    discovery::dnr::NetworkOption,
+    discovery::{Kind, dnr::NetworkOption},
     judgement::{Request, Server, Transport},
     message::{is_truncated, pad},
     session::{Authenticated, Entry, Failure, LookupFailure, Response, Vetted},
@@ -22,7 +22,8 @@ use tokio::{
 };
 
 use crate::{
-    clock,
+    Recursive, clock,
+    dnssec::Validator,
     error::{AttachError, QueryError},
     message,
     stub::Evidence,

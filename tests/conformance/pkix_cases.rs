@@ -67,6 +67,7 @@ fn opportunistic(transport: Transport) -> impl FnOnce(&mut Request) {
     move |request| {
         request.usage_profile = UsageProfile::Opportunistic;
         request.server = Some(Server {
+            ech: None,
             transport,
             path: None,
             address: [192, 0, 2, 1].into(),

@@ -41,6 +41,7 @@ fn place(lab: &Lab, transport: &Transport) -> Server {
     let is_http = matches!(transport, Transport::Doh | Transport::Doh3);
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     Server {
+        ech: None,
         transport: transport.clone(),
         address: address.ip(),
         port: address.port(),

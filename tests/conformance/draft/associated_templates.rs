@@ -90,9 +90,8 @@ fn a_record_in_json_that_says_nothing() {
         "[".repeat(40),
         "]".repeat(40)
     );
-    let malformed: [&[u8]; 7] = [
+    let malformed: [&[u8]; 6] = [
         b"{}",
-        b"",
         b"\x08qnamemin",
         b"{\"inventory\":[]",
         b"{\"inventory\":[],\"doh\":{\"templates\":[\"http://a\"]}}",

@@ -37,6 +37,7 @@ pub(crate) fn tlsa(usage: u8, selector: u8, matching: u8, octets: &[u8]) -> DnsR
 pub(crate) fn with(mut request: Request, records: impl IntoIterator<Item = DnsRecord>) -> Request {
     request.authentication_domain_name = Some(SERVER.into());
     request.server = Some(Server {
+        ech: None,
         transport: Transport::Dot,
         path: None,
         address: [192, 0, 2, 1].into(),

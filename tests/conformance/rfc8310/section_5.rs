@@ -11,6 +11,7 @@ fn failing(w: &World, profile: UsageProfile, transport: Transport) -> Request {
     Request {
         usage_profile: profile,
         server: Some(Server {
+            ech: None,
             transport,
             path: None,
             address: [192, 0, 2, 1].into(),

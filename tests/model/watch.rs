@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, fmt};
 
 use hickory_proto::op::Message;
 use resolvet_proto::{
-    judgement::{Der, Digest, Judgement, Presented, Server, Source, Stage, UsageProfile, Verdict},
+    judgement::{
+        Der, Digest, Judgement, Presented, Request, Server, Source, Stage, UsageProfile, Verdict,
+    },
     session::{
         Action, Config, Event, FailureKind, Response, State, Step, Timestamp, Vetted, limits,
     },
@@ -224,9 +226,26 @@ impl Watch {
     ) -> Result<(), (Rule, String)> {
         let broken = |rule, why: &str| Err((rule, format!("attempt {}: {why}", vetted.attempt())));
         let digest = vetted.request().digest();
-        let accepted = |stage, generation| self.accepted.contains(&(stage, digest, generation));
+        // What was validated in the handshake: what the server and others say about it came later.
+        let shown = Request {
+            resolver_info: None,
+            privacy_token: None,
+            ..(**vetted.request()).clone()
+        };
+        let shown = shown.digest();
+        let of = |stage, digest, generation| self.accepted.contains(&(stage, digest, generation));
+        let accepted = |stage, generation| match stage {
+            Stage::Validation => of(stage, digest, generation) || of(stage, shown, generation),
+            _ => of(stage, digest, generation),
+        };
         let (validation, privacy) = (vetted.validation(), vetted.privacy());
-        let authority = self.authority.contains(&digest);
+        // What was said of the whole last counts before what was said in the handshake.
+        let is_unauthorized = self.unauthorized.contains(&digest)
+            || (self.unauthorized.contains(&shown) && !self.authority.contains(&digest));
+        let authority = !is_unauthorized
+            && [digest, shown]
+                .iter()
+                .any(|digest| self.authority.contains(digest));
         let is_strict = vetted.request().usage_profile != UsageProfile::Opportunistic;
         if self.resumed.contains(&vetted.attempt()) {
             return broken(Rule::Resumed, "it presented nothing");
@@ -237,7 +256,7 @@ impl Watch {
         if !self.proved.contains(&vetted.attempt()) {
             return broken(Rule::Proof, "no handshake was complete");
         }
-        if is_strict && self.unauthorized.contains(&digest) {
+        if is_strict && is_unauthorized {
             return broken(Rule::Strict, "no authority accepted it under strict");
         }
         if !accepted(Stage::Validation, validation.generation) {

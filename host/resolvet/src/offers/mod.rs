@@ -75,12 +75,17 @@ pub struct Asked {
 
 impl Asked {
     /// The options that designate encrypted resolvers: what a session takes
-    /// ([`resolvet_proto::session::Config::network_options`]).
+    /// ([`resolvet_proto::session::Config::network_options`]). What is said twice counts once: a router answers others on the link,
+    /// too.
     #[must_use]
     pub fn options(&self) -> Vec<NetworkOption> {
-        let answers = self.answers.iter();
-        let options = answers.flat_map(|(_, said)| &said.options);
-        options.cloned().collect()
+        let mut options: Vec<NetworkOption> = Vec::new();
+        for option in self.answers.iter().flat_map(|(_, said)| &said.options) {
+            if !options.contains(option) {
+                options.push(option.clone());
+            }
+        }
+        options
     }
 }
 

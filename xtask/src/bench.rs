@@ -34,6 +34,18 @@ pub(crate) fn all(arguments: &Arguments) -> Result<()> {
     );
     if let Some(filter) = &arguments.filter {
         command.args(["--", filter]);
+        return run(command);
     }
-    run(command)
+    run(command)?;
+    let hundred = [
+        "run",
+        "--release",
+        "--locked",
+        "--package",
+        "resolvet-engine",
+    ];
+    run(cargo(
+        &root,
+        &[hundred.as_slice(), &["--example", "hundred"]].concat(),
+    ))
 }

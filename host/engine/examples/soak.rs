@@ -2,8 +2,9 @@
 //!
 //! `cargo xtask soak` runs it. Two threads judge a real certification path without pause; first nothing is swapped, then a set
 //! every so many milliseconds. The sets of odd generations accept and those of even ones refuse, by two rules each, so a
-//! judgement that is missing, of another generation's mind, or of two minds is seen. It ends with the two medians and with what
-//! the process's memory did.
+//! judgement that is missing, of another generation's mind, or of two minds is seen. Every tenth set has its policy loaded anew
+//! from the cache of compiled code, and the old code goes. It ends with the two medians, and fails when the process's memory
+//! grew with the swaps.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -42,8 +43,13 @@ const THREADS: usize = 2;
 /// How a duration is counted: classes of so many nanoseconds, the last for all that is longer.
 const CLASS: u128 = 200;
 const CLASSES: usize = 100_000;
-/// Part of the run after which memory is looked at first: caches and pools have their size by then.
+/// Part of the run after which memory is looked at: caches and pools have their size by then. As much of its end is compared.
 const WARM: u32 = 10;
+/// Each so many swaps the policy is loaded anew.
+const LOADED: u64 = 10;
+/// What memory may vary by, whatever is swapped: octets, and a part of it.
+const VARIES: u64 = 4 << 20;
+const VARIES_PART: u64 = 20;
 
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
@@ -59,6 +65,19 @@ fn main() -> ExitCode {
     still.tell("without a swap");
     let swapped = soak.run(length, Some(every));
     swapped.tell(&format!("a swap every {} ms", every.as_millis()));
+    let (warm, end) = swapped.warm_and_end();
+    assert!(
+        end <= warm + warm / VARIES_PART + VARIES,
+        "memory grew by {} kB over {} swaps",
+        (end - warm) / 1_000,
+        swapped.swaps
+    );
+    let loads = soak.engine.cache_statistics();
+    assert_eq!(
+        (loads.misses, loads.refusals),
+        (1, 0),
+        "compiled once, then loaded"
+    );
     println!(
         "median with swaps to median without: {:.3}",
         swapped.median().as_secs_f64() / still.median().as_secs_f64()
@@ -68,10 +87,13 @@ fn main() -> ExitCode {
 
 struct Soak {
     engine: Engine,
+    file: Vec<u8>,
     policy: Policy,
     request: Arc<Request>,
     settings: Map<String, Value>,
     judge: Judge,
+    /// Its folder vanishes with the run.
+    _cache: tempfile::TempDir,
 }
 
 /// What a run brought.
@@ -79,8 +101,8 @@ struct Run {
     judgements: u64,
     swaps: u64,
     classes: Vec<u64>,
-    /// Resident memory when it was warm and at its end, octets.
-    memory: (u64, u64),
+    /// Resident memory once it was warm, octets, a look after each swap.
+    memory: Vec<u64>,
     /// How long making and swapping a set took at most.
     longest_swap: Duration,
 }
@@ -91,9 +113,12 @@ impl Soak {
         options.compiler = Compiler::this_program(vec![COMPILE.into()]).unwrap();
         // Two that evaluate, and one that checks the settings of the next set.
         options.evaluators = THREADS + 1;
+        let cache = tempfile::tempdir().unwrap();
+        options.cache = Some(cache.path().join("cache"));
         let engine = Engine::new(options).unwrap();
         let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/policies");
-        let policy = engine.admit(&read(&policies.join("pkix.wasm"))).unwrap();
+        let file = read(&policies.join("pkix.wasm"));
+        let policy = engine.admit(&file).unwrap();
         let case = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../policies/pkix/cases/accepts-a-good-path.json");
         let case: Value = serde_json::from_slice(&read(&case)).unwrap();
@@ -102,7 +127,9 @@ impl Soak {
         let soak = Self {
             judge: Judge::new(&engine, set(&engine, &policy, &settings, 1)),
             engine,
+            file,
             policy,
+            _cache: cache,
             request: Arc::new(request),
             settings,
         };
@@ -117,19 +144,23 @@ impl Soak {
                 .map(|_| scope.spawn(|| self.evaluate(&stop)))
                 .collect();
             let began = Instant::now();
-            let (mut swaps, mut longest_swap, mut warm) = (0, Duration::ZERO, None);
+            let (mut swaps, mut longest_swap, mut memory) = (0_u64, Duration::ZERO, Vec::new());
+            let mut policy = self.policy.clone();
             while began.elapsed() < length {
                 thread::sleep(every.unwrap_or(Duration::from_millis(100)));
                 if every.is_some() {
                     let moment = Instant::now();
+                    if swaps.is_multiple_of(LOADED) {
+                        policy = self.engine.admit(&self.file).unwrap();
+                    }
                     let next = self.judge.generation() + 1;
-                    let made = set(&self.engine, &self.policy, &self.settings, next);
+                    let made = set(&self.engine, &policy, &self.settings, next);
                     assert_eq!(self.judge.swap(made), next);
                     longest_swap = longest_swap.max(moment.elapsed());
                     swaps += 1;
                 }
-                if warm.is_none() && began.elapsed() > length / WARM {
-                    warm = Some(resident());
+                if began.elapsed() > length / WARM {
+                    memory.push(resident());
                 }
             }
             stop.store(true, Ordering::SeqCst);
@@ -142,7 +173,7 @@ impl Soak {
                 judgements: classes.iter().sum(),
                 swaps,
                 classes,
-                memory: (warm.unwrap_or_default(), resident()),
+                memory,
                 longest_swap,
             }
         })
@@ -212,9 +243,25 @@ impl Run {
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 
+    /// Resident memory once it was warm and at its end: medians, so that a moment does not decide.
+    fn warm_and_end(&self) -> (u64, u64) {
+        let part = (self.memory.len() / usize::try_from(WARM).unwrap()).max(1);
+        let median = |looks: &[u64]| {
+            let mut looks = looks.to_vec();
+            looks.sort_unstable();
+            looks.get(looks.len() / 2).copied().unwrap_or_default()
+        };
+        let part = part.min(self.memory.len());
+        let (first, last) = (
+            &self.memory[..part],
+            &self.memory[self.memory.len() - part..],
+        );
+        (median(first), median(last))
+    }
+
     fn tell(&self, what: &str) {
         let micro = |duration: Duration| duration.as_secs_f64() * 1e6;
-        let (warm, end) = self.memory;
+        let (warm, end) = self.warm_and_end();
         println!(
             "{what}: {} judgements whole, none lost, none of two sets; median {:.1} µs, 99 in 100 below {:.1} µs; \
              {} swaps, a set made and swapped in at most {:.1} ms; resident memory {} kB when warm, {} kB at the end",

@@ -1,7 +1,7 @@
 //! The configuration file: what a journey begins with and which policies judge.
 
 use std::{
-    fs,
+    fmt, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use ipnet::IpNet;
 use resolvet::{
     decisions::{Detail, LogOptions, Redaction},
-    registry::Reference,
+    registry::{Reference, ReferenceError},
 };
 use resolvet_engine::{Limits, provenance::VerificationKey};
 use resolvet_proto::{
@@ -302,9 +302,9 @@ pub(crate) struct Rule {
     /// Where a registry has the component.
     #[serde(default)]
     pub(crate) registry: Option<Reference>,
-    /// The component's file of another version, which the daemon tries beside this one.
+    /// Another version, which the daemon tries beside this one.
     #[serde(default)]
-    pub(crate) shadow: Option<PathBuf>,
+    pub(crate) shadow: Option<Place>,
     #[serde(default)]
     pub(crate) stages: Option<Vec<Stage>>,
     #[serde(default)]
@@ -321,6 +321,63 @@ pub(crate) struct Rule {
     /// What it may import. Absent: what `[policies]` says, for a file.
     #[serde(default)]
     pub(crate) sees: Option<Vec<String>>,
+}
+
+/// Where a component is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) enum Place {
+    File(PathBuf),
+    Registry(Reference),
+}
+
+impl Place {
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Registry(_) => None,
+        }
+    }
+
+    fn file_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Registry(_) => None,
+        }
+    }
+
+    pub(crate) const fn registry(&self) -> Option<&Reference> {
+        match self {
+            Self::File(_) => None,
+            Self::Registry(reference) => Some(reference),
+        }
+    }
+}
+
+impl TryFrom<String> for Place {
+    type Error = ReferenceError;
+
+    fn try_from(text: String) -> Result<Self, ReferenceError> {
+        match Reference::is_meant(&text) {
+            true => text.parse().map(Self::Registry),
+            false => Ok(Self::File(text.into())),
+        }
+    }
+}
+
+impl From<Place> for String {
+    fn from(place: Place) -> Self {
+        place.to_string()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => file.display().fmt(f),
+            Self::Registry(reference) => reference.fmt(f),
+        }
+    }
 }
 
 impl Default for Config {
@@ -396,7 +453,10 @@ impl Config {
         self.rules
             .iter_mut()
             .flatten()
-            .flat_map(|rule| rule.file.as_mut().into_iter().chain(&mut rule.shadow))
+            .flat_map(|rule| {
+                let shadow = rule.shadow.as_mut().and_then(Place::file_mut);
+                rule.file.as_mut().into_iter().chain(shadow)
+            })
             .for_each(join);
         let network = &mut self.network;
         let anchors = [

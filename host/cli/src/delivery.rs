@@ -15,7 +15,11 @@ use resolvet::registry::{
 };
 use resolvet_engine::provenance::Source;
 
-use crate::{config, daemon::state_folder, output::Output};
+use crate::{
+    config::{self, Place},
+    daemon::state_folder,
+    output::Output,
+};
 
 /// How often registries are asked whether an address has another artefact, when nothing else is said.
 const POLL: Duration = Duration::from_secs(300);
@@ -68,7 +72,7 @@ pub(crate) struct Delivery {
     wanted: BTreeSet<Reference>,
     /// What somebody pulled already for the next set.
     offered: BTreeMap<Reference, Artefact>,
-    /// What the last set is made of.
+    /// What the last set is made of; it may have been refused since.
     taken: BTreeMap<Reference, Artefact>,
     /// What the active set is made of.
     active: BTreeMap<Reference, Artefact>,
@@ -98,7 +102,11 @@ impl Delivery {
     /// Knows what this configuration wants, and whom to ask.
     pub(crate) fn configure(&mut self, config: &config::Config, output: &Output) {
         let rules = config.rules.iter().flatten();
-        self.wanted = rules.filter_map(|rule| rule.registry.clone()).collect();
+        let places = rules.flat_map(|rule| {
+            let shadow = rule.shadow.as_ref().and_then(Place::registry);
+            [rule.registry.as_ref(), shadow]
+        });
+        self.wanted = places.flatten().cloned().collect();
         if self.registry.is_none() || self.config != config.registry {
             self.config.clone_from(&config.registry);
             self.registry = Some(Arc::new(Registry::new(config.registry.options())));
@@ -120,9 +128,11 @@ impl Delivery {
         reference: &Reference,
         output: &Output,
     ) -> anyhow::Result<Source> {
-        let artefact = match self.offered.remove(reference) {
-            Some(offered) => offered,
-            None => self.pull(reference, output)?,
+        // An address is one artefact in a set, however often it stands there.
+        let artefact = match (self.taken.get(reference), self.offered.remove(reference)) {
+            (Some(taken), _) => taken.clone(),
+            (None, Some(offered)) => offered,
+            (None, None) => self.pull(reference, output)?,
         };
         let source = artefact.source(reference.to_string());
         self.taken.insert(reference.clone(), artefact);
@@ -171,10 +181,13 @@ impl Delivery {
         })
     }
 
-    /// The component that this address means, as far as it is known without asking.
-    pub(crate) fn component(&self, reference: &Reference) -> Option<Vec<u8>> {
-        let near = [&self.offered, &self.active];
-        let near = near.iter().find_map(|artefacts| artefacts.get(reference));
+    /// The component that this address means: in the set that is being loaded, or, when there is none, as far as it is known without
+    /// asking.
+    pub(crate) fn component(&self, reference: &Reference, is_loading: bool) -> Option<Vec<u8>> {
+        let taken = Some(&self.taken).filter(|_| is_loading);
+        let near = [taken, Some(&self.offered), Some(&self.active)];
+        let mut near = near.into_iter().flatten();
+        let near = near.find_map(|artefacts| artefacts.get(reference));
         let kept = || self.cache.as_ref()?.get(reference).ok().flatten();
         let artefact = near.cloned().or_else(kept)?;
         Some(artefact.component().to_vec())

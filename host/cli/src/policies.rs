@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     commands::cases,
-    config::{self, Config},
+    config::{self, Config, Place},
     delivery::{Delivery, Watched},
     exit::{NotAdmitted, Refused, UsageError},
     lives::{Life, Lives, Step},
@@ -210,10 +210,12 @@ impl Loader {
     }
 
     /// Names what this configuration says about policies and the components that it names, as they are now. Nothing is checked.
+    /// `is_loading`: between [`Self::rules`] and [`Self::keep`], where registries have been asked.
     pub(crate) fn configured(
         &mut self,
         config: &Config,
         profile: &UsageProfile,
+        is_loading: bool,
         output: &Output,
     ) -> anyhow::Result<Digest> {
         self.delivery.configure(config, output);
@@ -221,9 +223,16 @@ impl Loader {
         let components = config.rules.iter().flatten().map(|rule| {
             let own = rule.name.as_deref().and_then(carried).map(Digest::of);
             let own = own.or_else(|| rule.file.as_deref().and_then(digest));
-            let delivered = || self.delivery.component(rule.registry.as_ref()?);
-            let own = own.or_else(|| delivered().map(|octets| Digest::of(&octets)));
-            (own, rule.shadow.as_deref().and_then(digest))
+            let delivered = |reference| {
+                let octets = self.delivery.component(reference, is_loading)?;
+                Some(Digest::of(&octets))
+            };
+            let own = own.or_else(|| rule.registry.as_ref().and_then(delivered));
+            let shadow = rule.shadow.as_ref().and_then(|shadow| match shadow {
+                Place::File(file) => digest(file),
+                Place::Registry(reference) => delivered(reference),
+            });
+            (own, shadow)
         });
         let components: Vec<_> = components.collect();
         let built_in: Vec<Digest> = match config.rules {
@@ -259,8 +268,9 @@ impl Loader {
         if let Some(folder) = &config.policies.folder {
             for file in component_files(folder)? {
                 let sees = config.policies.sees.as_ref();
-                let octets = self.read(&config.policies, &file, sees)?;
-                let policy = self.admit(&file.display().to_string(), &octets, output)?;
+                let place = Place::File(file);
+                let octets = self.read(&config.policies, &place, sees, output)?;
+                let policy = self.admit(&place.to_string(), &octets, output)?;
                 rules.push(Rule::new(policy));
             }
         }
@@ -284,10 +294,10 @@ impl Loader {
         let mut rules = rules.to_vec();
         let mut is_any = false;
         for (rule, configured) in rules.iter_mut().zip(configured) {
-            let Some(file) = &configured.shadow else {
+            let Some(shadow) = &configured.shadow else {
                 continue;
             };
-            let source = self.source(file)?;
+            let source = self.found(shadow, output)?;
             if Digest::of(&source.octets) == rule.policy.digest() {
                 continue;
             }
@@ -297,7 +307,9 @@ impl Loader {
                 .reached
                 .check(&self.engine, &config.policies, &source, sees)?;
             self.verified(&checked);
-            self.files.push((file.to_owned(), source.octets.clone()));
+            if let Some(file) = shadow.file() {
+                self.files.push((file.to_owned(), source.octets.clone()));
+            }
             rule.policy = self.admit_for(configured, &source.name, &source.octets, output)?;
         }
         self.lives.rest();
@@ -321,17 +333,23 @@ impl Loader {
                 (None, Some(file)) => source(file)?.octets,
                 (None, None) => {
                     let reference = rule.registry.as_ref();
-                    let delivered = reference.and_then(|one| self.delivery.component(one));
+                    let delivered = reference.and_then(|one| self.delivery.component(one, false));
                     delivered.unwrap_or_default()
                 }
             };
-            let tried = source(shadow)?;
+            let tried = match shadow {
+                Place::File(file) => source(file)?.octets,
+                Place::Registry(reference) => {
+                    let delivered = self.delivery.component(reference, false);
+                    delivered.unwrap_or_default()
+                }
+            };
             let describe = |name: &str, octets: &[u8]| {
                 let described = self.engine.describe(octets);
                 described.map_err(|error| refused(name, &error.into()))
             };
             let own = describe("of the rule", &own)?;
-            let tried = describe(&tried.name, &tried.octets)?;
+            let tried = describe(&shadow.to_string(), &tried)?;
             let names = [&own.manifest.name, &tried.manifest.name];
             let promoted = Promoted {
                 policy: own.manifest.name.clone(),
@@ -371,19 +389,37 @@ impl Loader {
         life.take(Step::Verified);
     }
 
+    /// The component at this place, as the first step of its life.
+    fn found(&mut self, place: &Place, output: &Output) -> anyhow::Result<Source> {
+        match place {
+            Place::File(file) => Ok(self.source(file)?),
+            Place::Registry(reference) => self.delivered(reference, output),
+        }
+    }
+
+    /// Which component is at this place. Nothing of its life begins by that.
+    fn digest(&mut self, place: &Place, output: &Output) -> anyhow::Result<Digest> {
+        let source = match place {
+            Place::File(file) => source(file)?,
+            Place::Registry(reference) => self.delivery.source(reference, output)?,
+        };
+        Ok(Digest::of(&source.octets))
+    }
+
     /// The shadow of a rule, where it was promoted: then its component is the rule's, whose own this is.
     fn promoted<'a>(
         &mut self,
         rule: &'a config::Rule,
-        own: impl FnOnce() -> Result<Digest, NotAdmitted>,
-    ) -> Result<Option<&'a Path>, NotAdmitted> {
-        let Some(shadow) = rule.shadow.as_deref() else {
+        own: impl FnOnce(&mut Self) -> anyhow::Result<Digest>,
+        output: &Output,
+    ) -> anyhow::Result<Option<&'a Place>> {
+        let Some(shadow) = &rule.shadow else {
             return Ok(None);
         };
         if self.promoted.is_empty() {
             return Ok(None);
         }
-        let (own, tried) = (own()?, Digest::of(&source(shadow)?.octets));
+        let (own, tried) = (own(self)?, self.digest(shadow, output)?);
         let mut promoted = self.promoted.iter();
         let found = promoted.find(|promoted| promoted.file == own && promoted.shadow == tried);
         self.stood.extend(found.cloned());
@@ -412,16 +448,19 @@ impl Loader {
         self.delivery.offer(pulled);
     }
 
-    /// A component from a file, if it meets the terms.
+    /// A component from its place, if it meets the terms.
     fn read(
         &mut self,
         config: &config::Policies,
-        file: &Path,
+        place: &Place,
         sees: Option<&Vec<String>>,
+        output: &Output,
     ) -> anyhow::Result<Vec<u8>> {
-        let source = self.source(file)?;
+        let source = self.found(place, output)?;
         let octets = self.take(config, source, sees)?;
-        self.files.push((file.to_owned(), octets.clone()));
+        if let Some(file) = place.file() {
+            self.files.push((file.to_owned(), octets.clone()));
+        }
         Ok(octets)
     }
 
@@ -586,38 +625,29 @@ fn configured_rule(
                     return Err(refused(name, &error).into());
                 }
             }
-            match loader.promoted(rule, || Ok(Digest::of(octets)))? {
+            match loader.promoted(rule, |_| Ok(Digest::of(octets)), output)? {
                 None => (name.clone(), Cow::Borrowed(octets)),
                 Some(shadow) => {
                     let sees = rule.sees.as_ref().or(config.sees.as_ref());
-                    let octets = loader.read(config, shadow, sees)?;
-                    (shadow.display().to_string(), Cow::Owned(octets))
+                    let octets = loader.read(config, shadow, sees, output)?;
+                    (shadow.to_string(), Cow::Owned(octets))
                 }
             }
         }
-        (None, Some(file)) => {
-            let own = || Ok(Digest::of(&source(file)?.octets));
-            let file = loader.promoted(rule, own)?.unwrap_or(file);
-            let sees = rule.sees.as_ref().or(config.sees.as_ref());
-            let octets = loader.read(config, file, sees)?;
-            (file.display().to_string(), Cow::Owned(octets))
-        }
-        (None, None) => {
-            let reference = rule.registry.as_ref().ok_or_else(|| {
-                UsageError("a `[[policy]]` has one of `name`, `file` and `registry`".into())
-            })?;
-            let sees = rule.sees.as_ref().or(config.sees.as_ref());
-            let source = loader.delivered(reference, output)?;
-            match loader.promoted(rule, || Ok(Digest::of(&source.octets)))? {
-                None => {
-                    let octets = loader.take(config, source, sees)?;
-                    (reference.to_string(), Cow::Owned(octets))
+        (None, own) => {
+            let own = match (own, &rule.registry) {
+                (Some(file), _) => Place::File(file.clone()),
+                (None, Some(reference)) => Place::Registry(reference.clone()),
+                (None, None) => {
+                    let text = "a `[[policy]]` has one of `name`, `file` and `registry`";
+                    return Err(UsageError(text.into()).into());
                 }
-                Some(shadow) => {
-                    let octets = loader.read(config, shadow, sees)?;
-                    (shadow.display().to_string(), Cow::Owned(octets))
-                }
-            }
+            };
+            let sees = rule.sees.as_ref().or(config.sees.as_ref());
+            let digest = |loader: &mut Loader| loader.digest(&own, output);
+            let place = loader.promoted(rule, digest, output)?.unwrap_or(&own);
+            let octets = loader.read(config, place, sees, output)?;
+            (place.to_string(), Cow::Owned(octets))
         }
     };
     let policy = loader.admit_for(rule, &name, &octets, output)?;

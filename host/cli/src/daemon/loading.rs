@@ -129,10 +129,11 @@ impl Loading {
 
     /// The first set: the configured one or what stands instead, or, when that is refused, the last complete one with the reason.
     pub(super) fn begin(&mut self, wish: &Wish, output: &Output) -> anyhow::Result<First> {
-        self.configured = Some(
-            self.loader
-                .configured(&wish.config, &wish.profile, output)?,
-        );
+        self.configured =
+            Some(
+                self.loader
+                    .configured(&wish.config, &wish.profile, false, output)?,
+            );
         let error = match self.sets(wish, Ask::AsItStands, output) {
             Ok(sets) => {
                 let generation = self.number(&sets)?;
@@ -177,7 +178,7 @@ impl Loading {
                 source: Source::Kept,
                 configured: self
                     .loader
-                    .configured(&wish.config, &wish.profile, output)?,
+                    .configured(&wish.config, &wish.profile, false, output)?,
                 promoted: self.book.promoted.clone(),
                 standing: self.book.standing.clone(),
                 again: None,
@@ -207,7 +208,7 @@ impl Loading {
     ) -> anyhow::Result<Sets> {
         let configured = self
             .loader
-            .configured(&wish.config, &wish.profile, output)?;
+            .configured(&wish.config, &wish.profile, false, output)?;
         let standing = self.book.standing.clone();
         let stands =
             standing.filter(|standing| ask == Ask::AsItStands && standing.configured == configured);
@@ -241,6 +242,10 @@ impl Loading {
         let tried = tried.map(|tried| self.loader.set(&wish.profile, tried));
         let tried = tried.transpose()?;
         self.loader.run_cases(output)?;
+        // Registries have been asked since: what they gave is what is configured.
+        let configured = self
+            .loader
+            .configured(&wish.config, &wish.profile, true, output)?;
         Ok(Sets {
             set,
             tried,
@@ -443,7 +448,8 @@ impl Loading {
 
     /// Names the policies that this wish has configured, as they are now.
     pub(super) fn configured(&mut self, wish: &Wish, output: &Output) -> anyhow::Result<Digest> {
-        self.loader.configured(&wish.config, &wish.profile, output)
+        self.loader
+            .configured(&wish.config, &wish.profile, false, output)
     }
 
     /// Has the next set ask the registries.

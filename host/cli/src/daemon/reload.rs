@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     args::DaemonArguments,
-    config::Config,
+    config::{Config, Place},
     journey::{Designating, Prepared, Wish},
 };
 
@@ -228,7 +228,10 @@ pub(super) fn folders(arguments: &DaemonArguments, config: &Config) -> BTreeSet<
                 .rules
                 .iter()
                 .flatten()
-                .flat_map(|rule| [rule.file.as_deref(), rule.shadow.as_deref()])
+                .flat_map(|rule| {
+                    let shadow = rule.shadow.as_ref().and_then(Place::file);
+                    [rule.file.as_deref(), shadow]
+                })
                 .flatten(),
         );
     let folder = |file: &Path| match file.parent() {

@@ -401,3 +401,32 @@ fn what_was_rolled_back_stays_so_until_the_tag_moves_again() {
     let history = document(&history).to_string();
     assert!(history.contains("\"by\":\"registry\""), "{history}");
 }
+
+#[test]
+fn a_shadow_is_delivered_tried_and_promoted() {
+    let registry = Registry::start();
+    let fleet = Fleet::new(registry.authority());
+    fleet.ship("preference.wasm", 0, 1);
+    let next = fleet.address().replace("stable", "next");
+    fleet.component("fixtures/company-rule.wasm", 0);
+    fleet.sign("ours", 1);
+    fleet.policy(&["push", "rule.wasm", &next, "--plain-http"]);
+    let path = fleet.home.path("resolvet.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text}shadow = \"{next}\"\n")).unwrap();
+    let daemon = fleet.home.start();
+    daemon.ask_until(ResponseCode::NoError);
+    let status = daemon.status();
+    let tried = &status["policies"]["shadow"]["policies"][0];
+    assert_eq!(tried["policy"], "company-rule", "{status:#}");
+    let promoted = daemon.resolvet(&["policy", "promote"]);
+    assert!(promoted.status.success(), "{promoted:?}");
+    daemon.ask_until(ResponseCode::ServFail);
+    // It stays so, also without a registry.
+    drop((daemon, registry));
+    let daemon = fleet.home.start();
+    let status = daemon.status();
+    assert_eq!(status["policies"]["source"], "configuration", "{status:#}");
+    assert_eq!(status["policies"]["rules"][1]["policy"], "company-rule");
+    daemon.ask_until(ResponseCode::ServFail);
+}

@@ -127,7 +127,9 @@ impl Settings {
                 self.token_signers.len()
             ));
         }
-        for Signer { name, key, .. } in self.token_signers.iter().filter(|it| it.key().is_none()) {
+        if let Some(Signer { name, key, .. }) =
+            self.token_signers.iter().find(|it| it.key().is_none())
+        {
             return Err(format!(
                 "`token-signers`: expected for `{name}` the base64 of a public key's DER (SubjectPublicKeyInfo), presented `{key}`"
             ));

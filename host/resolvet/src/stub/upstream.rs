@@ -91,7 +91,7 @@ impl Present {
 }
 
 enum Order {
-    Replace(Client, Origin),
+    Replace(Box<Client>, Origin),
     Judge(Evidence),
     NetworkOptions(Vec<NetworkOption>),
 }
@@ -146,7 +146,7 @@ impl Upstream {
     /// # Errors
     /// It was ended.
     pub async fn replace(&self, client: Client, origin: Origin) -> Result<(), AttachError> {
-        self.order(Order::Replace(client, origin)).await
+        self.order(Order::Replace(client.into(), origin)).await
     }
 
     /// Has what is vetted judged again by other evidence, and begins again with it where nothing is.
@@ -326,7 +326,7 @@ impl Keeper {
         self.failures = 0;
         match order {
             Order::Replace(client, origin) => {
-                self.client = client;
+                self.client = *client;
                 self.origin = origin;
             }
             Order::Judge(Evidence {

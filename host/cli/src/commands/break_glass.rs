@@ -1,21 +1,15 @@
 //! `resolvet break-glass`: restrictions are lifted for a time.
 
-use anyhow::bail;
-
-use super::span;
+use super::{show, span};
 use crate::{
     args::BreakGlass,
-    daemon::{
-        control_socket,
-        protocol::{Answer, Command, LiftStatus, ask},
-    },
+    daemon::protocol::{Answer, Command, LiftReport, LiftStatus},
     dates::date_time,
     exit::Exit,
     output::Output,
 };
 
 pub(super) fn run(wanted: BreakGlass, output: &Output) -> anyhow::Result<Exit> {
-    let socket = control_socket(wanted.control.control.as_deref(), None);
     let command = match (wanted.reason, wanted.seconds) {
         (Some(reason), Some(seconds)) => Command::Lift {
             policies: wanted.policy,
@@ -24,19 +18,19 @@ pub(super) fn run(wanted: BreakGlass, output: &Output) -> anyhow::Result<Exit> {
         },
         _ => Command::EndLift,
     };
-    let Answer::Lifted(report) = ask(&socket, command)? else {
-        bail!("the daemon answered something else");
+    let report = |answer| match answer {
+        Answer::Lifted(report) => Some(report),
+        _ => None,
     };
-    if output.is_json() {
-        output.document(&report)?;
-        return Ok(Exit::Done);
-    }
+    show(&wanted.control, command, report, print, output)
+}
+
+fn print(report: &LiftReport, output: &Output) -> anyhow::Result<()> {
     let generation = report.generation;
     output.line(&match &report.lift {
         Some(lifted) => format!("{}; generation {generation}", in_words(lifted)),
         None => format!("all policies bind again; generation {generation}"),
-    })?;
-    Ok(Exit::Done)
+    })
 }
 
 /// What is lifted, in a sentence.

@@ -19,7 +19,17 @@ pub(crate) use network::by;
 pub(crate) use policy::cases;
 use status::span;
 
-use crate::{args::Command, exit::Exit, output::Output};
+use serde::Serialize;
+
+use crate::{
+    args::{Command, Control},
+    daemon::{
+        control_socket,
+        protocol::{self, Answer, ask},
+    },
+    exit::Exit,
+    output::Output,
+};
 
 /// Runs a command to its end.
 pub(crate) fn run(command: Command, output: &Output) -> anyhow::Result<Exit> {
@@ -50,6 +60,24 @@ pub(crate) fn run(command: Command, output: &Output) -> anyhow::Result<Exit> {
         // `main` has taken it before anything else.
         Command::CompilePolicy => Ok(Exit::Usage),
     }
+}
+
+/// Asks the daemon, and shows its report: as a document, or as `print` has it.
+fn show<T: Serialize>(
+    control: &Control,
+    command: protocol::Command,
+    report: impl FnOnce(Answer) -> Option<T>,
+    print: impl FnOnce(&T, &Output) -> anyhow::Result<()>,
+    output: &Output,
+) -> anyhow::Result<Exit> {
+    let socket = control_socket(control.control.as_deref(), None);
+    let report = ask(&socket, command, report)?;
+    if output.is_json() {
+        output.document(&report)?;
+    } else {
+        print(&report, output)?;
+    }
+    Ok(Exit::Done)
 }
 
 fn block_on(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {

@@ -1,33 +1,24 @@
 //! `resolvet status`: what the daemon says about itself.
 
-use anyhow::bail;
 use comfy_table::Cell;
 use resolvet_proto::judgement::Digest;
 use serde::Serialize;
 
-use super::break_glass::in_words;
+use super::{break_glass::in_words, show};
 use crate::{
     args::Control,
-    daemon::{
-        control_socket,
-        protocol::{Answer, Command, DeliveryStatus, RuleStatus, StatusReport, ask},
-    },
+    daemon::protocol::{Answer, Command, DeliveryStatus, RuleStatus, StatusReport},
     dates::now,
     exit::Exit,
     output::{Output, Tone, cell},
 };
 
 pub(super) fn run(control: &Control, output: &Output) -> anyhow::Result<Exit> {
-    let socket = control_socket(control.control.as_deref(), None);
-    let Answer::Status(report) = ask(&socket, Command::Status)? else {
-        bail!("the daemon answered something else");
+    let report = |answer| match answer {
+        Answer::Status(report) => Some(*report),
+        _ => None,
     };
-    if output.is_json() {
-        output.document(&report)?;
-    } else {
-        print(&report, output)?;
-    }
-    Ok(Exit::Done)
+    show(control, Command::Status, report, print, output)
 }
 
 fn print(report: &StatusReport, output: &Output) -> anyhow::Result<()> {

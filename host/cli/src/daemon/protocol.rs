@@ -348,8 +348,12 @@ pub(crate) enum NetworkChange {
     Replaced,
 }
 
-/// Asks the daemon.
-pub(crate) fn ask(socket: &Path, command: Command) -> anyhow::Result<Answer> {
+/// Asks the daemon. `report` takes the expected one out of an answer.
+pub(crate) fn ask<T>(
+    socket: &Path,
+    command: Command,
+    report: impl FnOnce(Answer) -> Option<T>,
+) -> anyhow::Result<T> {
     let unreachable = || {
         let socket = socket.display();
         format!(
@@ -373,6 +377,6 @@ pub(crate) fn ask(socket: &Path, command: Command) -> anyhow::Result<Answer> {
         .context("the daemon's answer has another form: is it of another version?")?;
     match answer {
         Answer::Refused { code, reason } => Err(NotDone { code, reason }.into()),
-        answer => Ok(answer),
+        answer => report(answer).context("the daemon answered something else"),
     }
 }

@@ -1,31 +1,23 @@
 //! `resolvet policy history`: what happened to the daemon's policy set.
 
-use anyhow::bail;
 use comfy_table::Cell;
 use resolvet::Use;
 
 use crate::{
     args::Control,
-    daemon::{
-        control_socket,
-        protocol::{Answer, Came, Command, Entry, HistoryReport, ask},
-    },
+    commands::show,
+    daemon::protocol::{Answer, Came, Command, Entry, HistoryReport},
     dates::date_time,
     exit::Exit,
     output::{Output, Tone, cell},
 };
 
 pub(super) fn run(control: &Control, output: &Output) -> anyhow::Result<Exit> {
-    let socket = control_socket(control.control.as_deref(), None);
-    let Answer::PolicyHistory(report) = ask(&socket, Command::PolicyHistory)? else {
-        bail!("the daemon answered something else");
+    let report = |answer| match answer {
+        Answer::PolicyHistory(report) => Some(report),
+        _ => None,
     };
-    if output.is_json() {
-        output.document(&report)?;
-    } else {
-        print(&report, output)?;
-    }
-    Ok(Exit::Done)
+    show(control, Command::PolicyHistory, report, print, output)
 }
 
 fn print(report: &HistoryReport, output: &Output) -> anyhow::Result<()> {

@@ -1,29 +1,21 @@
 //! `resolvet policy reload`: what the daemon says it did.
 
-use anyhow::bail;
 use resolvet::{Difference, Use};
 
 use crate::{
     args::Control,
-    daemon::{
-        control_socket,
-        protocol::{Answer, Command, NetworkChange, ReloadReport, ask},
-    },
+    commands::show,
+    daemon::protocol::{Answer, Command, NetworkChange, ReloadReport},
     exit::Exit,
     output::{Output, Tone, tinted},
 };
 
 pub(super) fn run(control: &Control, output: &Output) -> anyhow::Result<Exit> {
-    let socket = control_socket(control.control.as_deref(), None);
-    let Answer::Reload(report) = ask(&socket, Command::Reload)? else {
-        bail!("the daemon answered something else");
+    let report = |answer| match answer {
+        Answer::Reload(report) => Some(report),
+        _ => None,
     };
-    if output.is_json() {
-        output.document(&report)?;
-    } else {
-        print(&report, output)?;
-    }
-    Ok(Exit::Done)
+    show(control, Command::Reload, report, print, output)
 }
 
 fn print(report: &ReloadReport, output: &Output) -> anyhow::Result<()> {

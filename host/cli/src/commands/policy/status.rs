@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::bail;
 use comfy_table::Cell;
 use resolvet_engine::{Counts, PolicyTrial, Trial};
 
 use super::history::{named, what};
 use crate::{
     args::Control,
-    commands::{break_glass::in_words, span},
-    daemon::{
-        control_socket,
-        protocol::{Answer, Command, LifeReport, PolicyLife, ask},
-    },
+    commands::{break_glass::in_words, show, span},
+    daemon::protocol::{Answer, Command, LifeReport, PolicyLife},
     dates::{date_time, now},
     exit::Exit,
     lives::{Step, Taken},
@@ -21,16 +17,11 @@ use crate::{
 };
 
 pub(super) fn run(control: &Control, output: &Output) -> anyhow::Result<Exit> {
-    let socket = control_socket(control.control.as_deref(), None);
-    let Answer::PolicyStatus(report) = ask(&socket, Command::PolicyStatus)? else {
-        bail!("the daemon answered something else");
+    let report = |answer| match answer {
+        Answer::PolicyStatus(report) => Some(*report),
+        _ => None,
     };
-    if output.is_json() {
-        output.document(&report)?;
-    } else {
-        print(&report, output)?;
-    }
-    Ok(Exit::Done)
+    show(control, Command::PolicyStatus, report, print, output)
 }
 
 fn print(report: &LifeReport, output: &Output) -> anyhow::Result<()> {

@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use anyhow::bail;
 use comfy_table::Cell;
 use resolvet::metrics::{Histogram, MeasuredPolicy};
 use serde::Serialize;
@@ -153,10 +152,10 @@ async fn live(socket: PathBuf, interval: Duration) -> anyhow::Result<Exit> {
 }
 
 fn look(socket: &Path) -> anyhow::Result<MeasuredReport> {
-    match ask(socket, Command::Measured)? {
-        Answer::Measured(report) => Ok(*report),
-        _ => bail!("the daemon answered something else"),
-    }
+    ask(socket, Command::Measured, |answer| match answer {
+        Answer::Measured(report) => Some(*report),
+        _ => None,
+    })
 }
 
 /// What happened from one look to the next. A daemon that was started anew in between begins at nothing.

@@ -1,4 +1,4 @@
-//! Reading a policy's file, and only if nobody else could have changed it; replacing a file as a whole.
+//! Reading a policy's file, and only if nobody else could have changed it; replacing a file as a whole, one at a time.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -100,6 +100,21 @@ pub fn replace_file(path: &Path, octets: &[u8]) -> io::Result<()> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Makes a file of mode 0600, unless it is there, and waits until nobody else has it locked. It is unlocked when it is dropped.
+///
+/// # Errors
+/// As the system says.
+pub fn lock_file(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    file.lock()?;
+    Ok(file)
 }
 
 /// What differs when a file was written to.

@@ -4,9 +4,9 @@
 //! the folder synced, so that after a crash there is the old mark or the new one.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File},
     io::{self, ErrorKind, Read as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -14,7 +14,7 @@ use resolvet_proto::judgement::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::{MarksError, ProvenanceError, short};
-use crate::replace_file;
+use crate::{lock_file, replace_file};
 
 /// Version of a mark's form.
 const VERSION: u32 = 1;
@@ -157,15 +157,7 @@ impl Marks {
 
     fn lock(&self) -> Result<File, MarksError> {
         let path = self.folder.join(LOCK);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(at(&path))?;
-        file.lock().map_err(at(&path))?;
-        Ok(file)
+        lock_file(&path).map_err(at(&path))
     }
 
     fn put(&self, mark: &Mark) -> Result<(), MarksError> {

@@ -6,14 +6,14 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File},
     io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use resolvet_engine::{FileError, read_policy_file, replace_file};
+use resolvet_engine::{FileError, lock_file, read_policy_file, replace_file};
 use resolvet_proto::judgement::Digest;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -183,15 +183,7 @@ impl Cache {
 
     fn lock(&self) -> Result<File, CacheError> {
         let path = self.folder.join(LOCK);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(at(&path))?;
-        file.lock().map_err(at(&path))?;
-        Ok(file)
+        lock_file(&path).map_err(at(&path))
     }
 
     /// The file that names the artefact of an address.

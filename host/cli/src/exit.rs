@@ -66,7 +66,7 @@ pub(crate) struct NotAdmitted {
     /// Its name, file or address.
     pub(crate) policy: String,
     /// The reason in a word.
-    pub(crate) code: &'static str,
+    pub(crate) code: Reason,
     /// The reason in words.
     pub(crate) reason: String,
 }
@@ -119,14 +119,12 @@ impl std::error::Error for NotDone {}
 
 /// The code of a refusal, where the error is one.
 pub(crate) fn reason(error: &anyhow::Error) -> Option<Reason> {
-    let not_admitted = |refused: &NotAdmitted| refused.code.parse().unwrap_or(Reason::NotAdmitted);
-    let admission = error.downcast_ref().map(not_admitted);
+    let admission = error
+        .downcast_ref::<NotAdmitted>()
+        .map(|refused| refused.code);
     let set = || error.downcast_ref::<Refused>().map(|refused| refused.code);
     let daemon = || error.downcast_ref::<NotDone>().map(|refused| refused.code);
-    let delivery = || {
-        let delivery = error.downcast_ref::<RegistryError>();
-        delivery.and_then(|refused| refused.code().parse().ok())
-    };
+    let delivery = || error.downcast_ref().map(RegistryError::reason);
     admission.or_else(set).or_else(daemon).or_else(delivery)
 }
 

@@ -708,7 +708,7 @@ fn carried(name: &str) -> Option<&'static [u8]> {
 pub(crate) fn source(file: &Path) -> Result<Source, NotAdmitted> {
     Source::read(file).map_err(|error| NotAdmitted {
         policy: file.display().to_string(),
-        code: Reason::FileUnusable.as_str(),
+        code: Reason::FileUnusable,
         reason: error.to_string(),
     })
 }
@@ -717,7 +717,7 @@ pub(crate) fn source(file: &Path) -> Result<Source, NotAdmitted> {
 pub(crate) fn refused(policy: &str, error: &ProvenanceError) -> NotAdmitted {
     NotAdmitted {
         policy: policy.into(),
-        code: error.code(),
+        code: error.reason(),
         reason: error.to_string(),
     }
 }

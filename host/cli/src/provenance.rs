@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use resolvet_engine::{
-    Engine,
+    Engine, Reason,
     provenance::{
         Approval, Mark, Marks, ProvenanceError, Signatories, Source, Terms, VerificationKey,
     },
@@ -96,7 +96,7 @@ pub(crate) fn signatories(config: &config::Policies, policy: &str) -> anyhow::Re
     if config.keys.is_empty() {
         return Err(NotAdmitted {
             policy: policy.into(),
-            code: "no-keys",
+            code: Reason::NoKeys,
             reason: "a policy from a file must be signed, and no key is configured that counts: name one with \
                      --policy-key or `policies.keys` (`resolvet policy keygen` makes one, `resolvet policy sign` signs), \
                      or take it as it is with --unsigned-policies or `policies.signature-required = false`"

@@ -71,7 +71,7 @@ pub use manifest::{MANIFEST_SECTION, MANIFEST_VERSION, Manifest};
 pub use observer::{Answered, Judged, Observer};
 pub use options::{Compiler, Options};
 pub use policy::Policy;
-pub use reason::{Reason, UnknownReason};
+pub use reason::Reason;
 pub use replay::{Change, PolicyChange, ReplayError, Replayed, Replayer};
 pub use set::{PolicySet, Rule};
 pub use shadow::{Counts, Departure, PolicyTrial, RecordedQuestions, RecordedTrial, Shadow, Trial};

@@ -3,17 +3,19 @@
 //! People search for them and programs compare them, so a word is never given another meaning. Some are said by the programs
 //! alone, which know files and operators: they stand here all the same, so that one table explains every refusal.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident $word:literal,)+) => {
         /// Why something about policies was refused.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
         #[non_exhaustive]
         pub enum Reason {
-            $($(#[doc = $doc])+ $name,)+
+            $($(#[doc = $doc])+ #[serde(rename = $word)] $name,)+
         }
 
         impl Reason {
@@ -112,8 +114,6 @@ reasons! {
     ArtefactPinned "artefact-pinned",
     /// A file cannot be read, or others may write it.
     FileUnusable "file-unusable",
-    /// It was not taken, for a reason without a word of its own.
-    NotAdmitted "not-admitted",
     /// A policy does not accept its settings.
     SettingsRefused "settings-refused",
     /// A policy failed while it read its settings.
@@ -172,35 +172,6 @@ impl fmt::Display for Reason {
     }
 }
 
-impl FromStr for Reason {
-    type Err = UnknownReason;
-
-    fn from_str(word: &str) -> Result<Self, UnknownReason> {
-        let mut all = Self::ALL.iter().copied();
-        all.find(|reason| reason.as_str() == word)
-            .ok_or(UnknownReason)
-    }
-}
-
-/// A word that is no [`Reason`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected the code of a reason, such as `signature-missing`")]
-pub struct UnknownReason;
-
-impl Serialize for Reason {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Reason {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,8 +189,9 @@ mod tests {
                     .all(|octet| octet.is_ascii_lowercase() || octet == b'-')
             );
             let text = serde_json::to_string(reason).unwrap();
+            assert_eq!(text, format!("\"{word}\""));
             assert_eq!(serde_json::from_str::<Reason>(&text).unwrap(), *reason);
         }
-        assert!("no such".parse::<Reason>().is_err());
+        assert!(serde_json::from_str::<Reason>("\"no such\"").is_err());
     }
 }

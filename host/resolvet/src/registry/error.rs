@@ -3,6 +3,7 @@
 use std::{io, net::IpAddr, path::PathBuf, time::Duration};
 
 use hyper::StatusCode;
+use resolvet_engine::Reason;
 use resolvet_proto::judgement::Digest;
 use thiserror::Error;
 
@@ -148,23 +149,29 @@ fn told(message: &str) -> String {
 }
 
 impl RegistryError {
+    /// The reason.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Resolve { .. } | Self::Connect { .. } | Self::Http { .. } => {
+                Reason::RegistryUnreachable
+            }
+            Self::Late { .. } => Reason::RegistryLate,
+            Self::Status { .. } => Reason::RegistryRefuses,
+            Self::Access { .. } | Self::Credentials { .. } => Reason::RegistryAccess,
+            Self::Refused { .. } | Self::Location { .. } => Reason::RegistryAddress,
+            Self::TooLarge { .. } | Self::Length { .. } => Reason::ArtefactSize,
+            Self::Digest { .. } => Reason::ArtefactDigest,
+            Self::Manifest(_) => Reason::ArtefactUnreadable,
+            Self::Pinned => Reason::ArtefactPinned,
+            Self::Anchors(_) | Self::File { .. } => Reason::RegistryConfiguration,
+        }
+    }
+
     /// The reason in a word that stays: people and programs search for it.
     #[must_use]
     pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Resolve { .. } | Self::Connect { .. } | Self::Http { .. } => {
-                "registry-unreachable"
-            }
-            Self::Late { .. } => "registry-late",
-            Self::Status { .. } => "registry-refuses",
-            Self::Access { .. } | Self::Credentials { .. } => "registry-access",
-            Self::Refused { .. } | Self::Location { .. } => "registry-address",
-            Self::TooLarge { .. } | Self::Length { .. } => "artefact-size",
-            Self::Digest { .. } => "artefact-digest",
-            Self::Manifest(_) => "artefact-unreadable",
-            Self::Pinned => "artefact-pinned",
-            Self::Anchors(_) | Self::File { .. } => "registry-configuration",
-        }
+        self.reason().as_str()
     }
 
     /// Whether nobody spoke who could be believed: then what was had before is as good as it was. Anything else is an answer, and

@@ -1,6 +1,7 @@
 //! `resolvet policy push FILE oci://…`.
 
 use resolvet::registry::{About, Artefact, Reference, Registry};
+use resolvet_engine::Reason;
 use resolvet_proto::judgement::Digest;
 use serde::Serialize;
 
@@ -47,7 +48,7 @@ pub(super) fn run(arguments: PushArguments, output: &Output) -> anyhow::Result<E
     if source.signatures.is_empty() && !unsigned {
         return Err(NotAdmitted {
             policy: source.name,
-            code: "signature-missing",
+            code: Reason::SignatureMissing,
             reason: "there is no signature beside it, and hosts take no policy without one: sign it with `resolvet policy \
                      sign`, or push it as it is with --unsigned"
                 .into(),

@@ -11,22 +11,19 @@
     reason = "a tool of developers may fail loudly and prints what it measured"
 )]
 
+mod shared;
+
 use std::{
-    env, fs,
-    path::Path,
+    env,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use resolvet_engine::{
-    Compiler, Engine, Judge, Options, Policy, PolicySet, Rule, compile_from_stdin,
-};
-use resolvet_proto::judgement::{Outcome, Request, UsageProfile};
-use serde_json::Value;
+use resolvet_engine::{Engine, Judge, Policy, PolicySet, Rule, compile_from_stdin};
+use resolvet_proto::judgement::{Outcome, UsageProfile};
+use shared::{COMPILE, component, good_path, options, resident};
 
-/// The argument with which this program compiles.
-const COMPILE: &str = "compile-from-stdin";
 /// How many policies, unless the argument says otherwise.
 const MANY: usize = 100;
 /// The name of the rule, and the beginning of the others, which are as long.
@@ -40,19 +37,13 @@ fn main() -> ExitCode {
         return compile_from_stdin();
     }
     let many = argument.map_or(MANY, |number| number.parse().unwrap());
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let rule = read(&root.join("target/policies/fixtures/company-rule.wasm"));
+    let rule = component("fixtures/company-rule.wasm");
     let files: Vec<Vec<u8>> = (0..many).map(|number| named(&rule, number)).collect();
-    let case = read(&root.join("policies/pkix/cases/accepts-a-good-path.json"));
-    let case: Value = serde_json::from_slice(&case).unwrap();
-    let mut request: Request = serde_json::from_value(case["request"].clone()).unwrap();
+    let (mut request, _) = good_path();
     request.usage_profile = UsageProfile::Opportunistic;
     let request = Arc::new(request);
 
-    let folder = tempfile::tempdir().unwrap();
-    let mut options = Options::default();
-    options.compiler = Compiler::this_program(vec![COMPILE.into()]).unwrap();
-    options.cache = Some(folder.path().join("cache"));
+    let (options, _folder) = options();
     let admitted = |engine: &Engine| {
         let began = Instant::now();
         let policies = files.iter().map(|file| engine.admit(file).unwrap());
@@ -102,18 +93,4 @@ fn named(rule: &[u8], number: usize) -> Vec<u8> {
     let mut named = rule.to_vec();
     named[at..at + NAME.len()].copy_from_slice(name.as_bytes());
     named
-}
-
-/// Octets of this process in memory.
-fn resident() -> u64 {
-    let text = fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * 4_096
-}
-
-fn read(path: &Path) -> Vec<u8> {
-    fs::read(path).unwrap_or_else(|error| {
-        let path = path.display();
-        panic!("{path}: {error}: `cargo xtask policies` makes it")
-    })
 }

@@ -14,9 +14,10 @@
     reason = "a tool of developers may fail loudly and prints what it measured"
 )]
 
+mod shared;
+
 use std::{
-    env, fs,
-    path::Path,
+    env,
     process::ExitCode,
     sync::{
         Arc,
@@ -26,16 +27,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use resolvet_engine::{
-    Compiler, Engine, Judge, Options, Policy, PolicySet, Rule, compile_from_stdin,
-};
+use resolvet_engine::{Engine, Judge, Policy, PolicySet, Rule, compile_from_stdin};
 use resolvet_proto::judgement::{
     Decision, Judgement, Outcome, Request, Role, UsageProfile, Verdict,
 };
 use serde_json::{Map, Value, json};
+use shared::{COMPILE, component, good_path, options, resident};
 
-/// The argument with which this program compiles.
-const COMPILE: &str = "compile-from-stdin";
 /// A pin that no certificate has.
 const STRANGE_PIN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 /// Threads that evaluate.
@@ -109,21 +107,13 @@ struct Run {
 
 impl Soak {
     fn new() -> Self {
-        let mut options = Options::default();
-        options.compiler = Compiler::this_program(vec![COMPILE.into()]).unwrap();
+        let (mut options, cache) = options();
         // Two that evaluate, and one that checks the settings of the next set.
         options.evaluators = THREADS + 1;
-        let cache = tempfile::tempdir().unwrap();
-        options.cache = Some(cache.path().join("cache"));
         let engine = Engine::new(options).unwrap();
-        let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/policies");
-        let file = read(&policies.join("pkix.wasm"));
+        let file = component("pkix.wasm");
         let policy = engine.admit(&file).unwrap();
-        let case = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../policies/pkix/cases/accepts-a-good-path.json");
-        let case: Value = serde_json::from_slice(&read(&case)).unwrap();
-        let request: Request = serde_json::from_value(case["request"].clone()).unwrap();
-        let settings = case["settings"].as_object().cloned().unwrap_or_default();
+        let (request, settings) = good_path();
         let soak = Self {
             judge: Judge::new(&engine, set(&engine, &policy, &settings, 1)),
             engine,
@@ -274,18 +264,4 @@ impl Run {
             end / 1_000
         );
     }
-}
-
-/// Octets of this process in memory.
-fn resident() -> u64 {
-    let text = fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * 4_096
-}
-
-fn read(path: &Path) -> Vec<u8> {
-    fs::read(path).unwrap_or_else(|error| {
-        let path = path.display();
-        panic!("{path}: {error}: `cargo xtask policies` makes it")
-    })
 }

@@ -74,12 +74,12 @@ fn what_is_not_signed_as_it_should_be_is_refused_and_the_old_set_stays() {
     // By another key.
     fleet.component("preference.wasm", 1);
     fleet.sign("theirs", 2);
-    fleet.push();
+    fleet.push(&[]);
     refused(&daemon, "signature-unknown-key");
     // A good signature over other octets.
     fleet.sign("ours", 2);
     fleet.component("preference.wasm", 2);
-    fleet.push();
+    fleet.push(&[]);
     refused(&daemon, "signature-wrong");
     // None.
     fs::remove_file(&signature).unwrap();
@@ -146,18 +146,13 @@ fn what_was_in_use_judges_when_there_is_no_registry() {
 
 #[test]
 fn a_registry_that_misbehaves_is_refused_within_bounds_and_the_old_set_stays() {
-    let desk = Fleet::new("127.0.0.1:1".into());
-    desk.component("preference.wasm", 0);
-    desk.sign("ours", 1);
+    let desk = Fleet::desk();
+    desk.signed("preference.wasm", 0, 1);
     let good = Behaviour::good(&desk.source());
-    desk.component("preference.wasm", 1);
-    desk.sign("ours", 2);
+    desk.signed("preference.wasm", 1, 2);
     let next = Behaviour::good(&desk.source());
     let hostile = Hostile::start(good.clone());
-    let fleet = Fleet {
-        authority: hostile.authority(),
-        ..desk
-    };
+    let fleet = desk.served_by(hostile.authority());
     fleet.configure("pull-milliseconds = 1500");
     let daemon = fleet.home.start();
     daemon.ask_until(ResponseCode::NoError);
@@ -284,18 +279,13 @@ fn a_registry_that_misbehaves_is_refused_within_bounds_and_the_old_set_stays() {
 
 #[test]
 fn a_kill_in_the_middle_of_a_pull_leaves_the_last_complete_set() {
-    let desk = Fleet::new("127.0.0.1:1".into());
-    desk.component("preference.wasm", 0);
-    desk.sign("ours", 1);
+    let desk = Fleet::desk();
+    desk.signed("preference.wasm", 0, 1);
     let good = Behaviour::good(&desk.source());
-    desk.component("fixtures/company-rule.wasm", 0);
-    desk.sign("ours", 1);
+    desk.signed("fixtures/company-rule.wasm", 0, 1);
     let next = Behaviour::good(&desk.source());
     let hostile = Hostile::start(good.clone());
-    let fleet = Fleet {
-        authority: hostile.authority(),
-        ..desk
-    };
+    let fleet = desk.served_by(hostile.authority());
     fleet.configure("");
     for component in [Reply::Hang, Reply::Drip(1 << 20)] {
         let daemon = fleet.home.start();
@@ -331,15 +321,11 @@ fn a_kill_in_the_middle_of_a_pull_leaves_the_last_complete_set() {
 
 #[test]
 fn what_the_registry_has_now_stops_no_other_change() {
-    let desk = Fleet::new("127.0.0.1:1".into());
-    desk.component("preference.wasm", 0);
-    desk.sign("ours", 1);
+    let desk = Fleet::desk();
+    desk.signed("preference.wasm", 0, 1);
     let good = Behaviour::good(&desk.source());
     let hostile = Hostile::start(good.clone());
-    let fleet = Fleet {
-        authority: hostile.authority(),
-        ..desk
-    };
+    let fleet = desk.served_by(hostile.authority());
     fleet.configure("");
     let daemon = fleet.home.start();
     daemon.ask_until(ResponseCode::NoError);
@@ -408,8 +394,7 @@ fn a_shadow_is_delivered_tried_and_promoted() {
     let fleet = Fleet::new(registry.authority());
     fleet.ship("preference.wasm", 0, 1);
     let next = fleet.address().replace("stable", "next");
-    fleet.component("fixtures/company-rule.wasm", 0);
-    fleet.sign("ours", 1);
+    fleet.signed("fixtures/company-rule.wasm", 0, 1);
     fleet.policy(&["push", "rule.wasm", &next, "--plain-http"]);
     let path = fleet.home.path("resolvet.toml");
     let text = fs::read_to_string(&path).unwrap();

@@ -2,13 +2,14 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output},
 };
 
 use resolvet_engine::provenance::Source;
+use serde_json::Value;
 
-use crate::running::Home;
+use crate::running::{Home, built, document, variant};
 
 /// A desk at which policies are signed, and a home whose daemon is served from a registry.
 pub(crate) struct Fleet {
@@ -28,6 +29,16 @@ impl Fleet {
         }
         fleet.configure("");
         fleet
+    }
+
+    /// A desk whose registry is nowhere yet.
+    pub(crate) fn desk() -> Self {
+        Self::new("127.0.0.1:1".into())
+    }
+
+    /// The same, with this registry.
+    pub(crate) fn served_by(self, authority: String) -> Self {
+        Self { authority, ..self }
     }
 
     /// The configuration of a fleet's host, with further keys of the section `registry`.
@@ -76,18 +87,11 @@ impl Fleet {
     }
 
     /// A component at the desk: this one, or, with a number, another one that does the same.
-    pub(crate) fn component(&self, built: &str, number: u8) -> PathBuf {
-        let mut octets = fs::read(policies().join(built)).unwrap();
-        if number > 0 {
-            // A further section `producers`: made with the language `n` of this version.
-            let content = [
-                &b"\x09producers\x01\x08language\x01\x01n\x01"[..],
-                &[b'0' + number],
-            ]
-            .concat();
-            octets.extend([0, u8::try_from(content.len()).unwrap()]);
-            octets.extend(content);
-        }
+    pub(crate) fn component(&self, name: &str, number: u8) -> PathBuf {
+        let octets = match number {
+            0 => fs::read(built(name)).unwrap(),
+            number => variant(name, number),
+        };
         let file = self.home.path("rule.wasm");
         fs::write(&file, octets).unwrap();
         file
@@ -99,25 +103,34 @@ impl Fleet {
         self.policy(&[&sign[..], &["--revision", &revision]].concat());
     }
 
-    pub(crate) fn push(&self) {
+    /// Pushes, with further words.
+    pub(crate) fn try_push(&self, words: &[&str]) -> Output {
         let address = self.address();
-        self.policy(&["push", "rule.wasm", &address, "--plain-http"]);
+        let push = ["push", "rule.wasm", &address, "--plain-http"];
+        self.try_policy(&[&push[..], &["--format", "json"], words].concat())
+    }
+
+    /// The same, which must succeed: what is said of it.
+    pub(crate) fn push(&self, words: &[&str]) -> Value {
+        let output = self.try_push(words);
+        assert!(output.status.success(), "{output:?}");
+        document(&output)
+    }
+
+    /// A component at the desk, signed as this revision.
+    pub(crate) fn signed(&self, name: &str, number: u8, revision: u32) {
+        self.component(name, number);
+        self.sign("ours", revision);
     }
 
     /// Signs this component as this revision and pushes it.
-    pub(crate) fn ship(&self, built: &str, number: u8, revision: u32) {
-        self.component(built, number);
-        self.sign("ours", revision);
-        self.push();
+    pub(crate) fn ship(&self, name: &str, number: u8, revision: u32) {
+        self.signed(name, number, revision);
+        self.push(&[]);
     }
 
     /// What lies at the desk, as a registry gives it.
     pub(crate) fn source(&self) -> Source {
         Source::read(&self.home.path("rule.wasm")).unwrap()
     }
-}
-
-fn policies() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    target.join("policies")
 }

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use hickory_proto::op::ResponseCode;
 use serde_json::Value;
 
-use crate::running::{DEFAULTS, Home, STRICTER, built, variant};
+use crate::running::{DEFAULTS, Home, STRICTER, built, shipped_case, variant};
 
 /// A pair of keys: the file of the secret one, and the public one.
 pub(crate) fn keys(folder: &Path) -> (String, String) {
@@ -52,14 +52,7 @@ fn every_step_is_told_and_every_refusal_has_its_code() {
     sign(&rule, &secret, 5);
     let cases = home.path("policies/rule.cases");
     fs::create_dir(&cases).unwrap();
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/preference/cases");
-    let shipped = fs::read_dir(shipped)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let case = shipped
-        .filter(|path| path.extension().is_some_and(|e| e == "json"))
-        .min();
-    fs::copy(case.unwrap(), cases.join("case.json")).unwrap();
+    fs::copy(shipped_case(), cases.join("case.json")).unwrap();
     let daemon = home.start();
     daemon.ask_until(ResponseCode::NoError);
     let report = daemon.policy(&["status"]);

@@ -137,14 +137,8 @@ fn a_version_without_differences_is_promoted_by_itself_and_no_other() {
         digest,
         "{report:#}"
     );
-    let history = daemon.policy(&["history"]);
-    let last = history["entries"]
-        .as_array()
-        .unwrap()
-        .last()
-        .unwrap()
-        .clone();
-    assert_eq!(last["by"], "automatic-promotion", "{history:#}");
+    let last = daemon.last_entry();
+    assert_eq!(last["by"], "automatic-promotion", "{last:#}");
 }
 
 #[test]

@@ -16,22 +16,13 @@ use crate::{
 fn what_is_pushed_is_pulled_with_its_signature() {
     let registry = Registry::start();
     let fleet = Fleet::new(registry.authority());
-    fleet.component("fixtures/company-rule.wasm", 0);
-    fleet.sign("ours", 7);
+    fleet.signed("fixtures/company-rule.wasm", 0, 7);
     let address = fleet.address();
-    let push = [
-        "push",
-        "rule.wasm",
-        &address,
-        "--plain-http",
-        "--format",
-        "json",
-    ];
-    let pushed = document(&fleet.policy(&push));
+    let pushed = fleet.push(&[]);
     let pinned = pushed["pinned"].as_str().unwrap();
     assert!(pinned.contains("/policies/rule@sha256:"), "{pushed:#}");
     assert_eq!(
-        document(&fleet.policy(&push)),
+        fleet.push(&[]),
         pushed,
         "the same again is the same artefact"
     );
@@ -94,18 +85,9 @@ fn what_is_pushed_is_pulled_with_its_signature() {
 fn credentials_are_those_of_dockers_configuration() {
     let registry = Registry::guarded();
     let fleet = Fleet::new(registry.authority());
-    fleet.component("preference.wasm", 0);
-    fleet.sign("ours", 1);
+    fleet.signed("preference.wasm", 0, 1);
     let address = fleet.address();
-    let push = [
-        "push",
-        "rule.wasm",
-        &address,
-        "--plain-http",
-        "--format",
-        "json",
-    ];
-    let refused = fleet.try_policy(&push);
+    let refused = fleet.try_push(&[]);
     assert_eq!(document(&refused)["code"], "registry-access", "{refused:?}");
     // `fleet:correct horse`
     let auths = format!(
@@ -114,7 +96,7 @@ fn credentials_are_those_of_dockers_configuration() {
     );
     fs::write(fleet.home.path("docker.json"), auths).unwrap();
     let known = ["--credentials", "docker.json"];
-    fleet.policy(&[&push[..], &known].concat());
+    fleet.push(&known);
     fleet.policy(&[&["pull", &address, "--plain-http"][..], &known].concat());
     // The daemon has them from its configuration.
     fleet.configure("credentials = \"docker.json\"");
@@ -126,9 +108,8 @@ fn credentials_are_those_of_dockers_configuration() {
 
 #[test]
 fn a_token_is_fetched_for_the_repository_alone_and_told_to_nobody_else() {
-    let desk = Fleet::new("127.0.0.1:1".into());
-    desk.component("preference.wasm", 0);
-    desk.sign("ours", 1);
+    let desk = Fleet::desk();
+    desk.signed("preference.wasm", 0, 1);
     let good = Behaviour::good(&desk.source());
     let elsewhere = Hostile::start(good.clone());
     let hostile = Hostile::start(good);
@@ -141,7 +122,7 @@ fn a_token_is_fetched_for_the_repository_alone_and_told_to_nobody_else() {
         let place = format!("http://{}/blobs/x", elsewhere.authority());
         behaviour.component = Reply::redirect(&place);
     });
-    let fleet = Fleet { authority, ..desk };
+    let fleet = desk.served_by(authority);
     let plain = format!(
         "version = \"v1\"\n[registry]\nplain-http = [\"{}\", \"{}\"]\n",
         fleet.authority,
@@ -163,15 +144,11 @@ fn a_token_is_fetched_for_the_repository_alone_and_told_to_nobody_else() {
 
 #[test]
 fn a_registry_is_believed_by_its_certificate() {
-    let fleet = Fleet::new("127.0.0.1:1".into());
-    let authority = fleet.home.lab.authority();
+    let desk = Fleet::desk();
+    let authority = desk.home.lab.authority();
     let registry = Registry::over_tls(&authority.issue(&Leaf::good("localhost")).unwrap());
-    let fleet = Fleet {
-        authority: registry.authority(),
-        ..fleet
-    };
-    fleet.component("preference.wasm", 0);
-    fleet.sign("ours", 1);
+    let fleet = desk.served_by(registry.authority());
+    fleet.signed("preference.wasm", 0, 1);
     let address = fleet.address();
     for (anchors, exit) in [("anchors.pem", 0), ("rogue.pem", 1)] {
         let text = format!("version = \"v1\"\n[registry]\ntrust-anchors = \"{anchors}\"\n");
@@ -190,18 +167,9 @@ fn a_registry_is_believed_by_its_certificate() {
 fn what_others_copied_has_its_signature_still() {
     let (registry, mirror) = (Registry::start(), Registry::start());
     let fleet = Fleet::new(registry.authority());
-    fleet.component("preference.wasm", 0);
-    fleet.sign("ours", 3);
+    fleet.signed("preference.wasm", 0, 3);
     let address = fleet.address();
-    let push = [
-        "push",
-        "rule.wasm",
-        &address,
-        "--plain-http",
-        "--format",
-        "json",
-    ];
-    let pushed = document(&fleet.policy(&push));
+    let pushed = fleet.push(&[]);
     let copied = format!("oci://{}/mirror/rule:copied", mirror.authority());
     let skopeo = Command::new("skopeo")
         .args(["copy", "--src-tls-verify=false", "--dest-tls-verify=false"])

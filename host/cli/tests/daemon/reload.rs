@@ -1,11 +1,11 @@
 //! Configuration and policies that change while the daemon runs.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use hickory_proto::op::ResponseCode;
 use serde_json::Value;
 
-use crate::running::{DEFAULTS, Daemon, Home, STRICTER, built, document};
+use crate::running::{DEFAULTS, Daemon, Home, STRICTER, built, document, shipped_case};
 
 fn reload(daemon: &Daemon) -> Value {
     let output = daemon.resolvet(&["policy", "reload", "--format", "json"]);
@@ -107,15 +107,8 @@ fn a_policy_whose_own_cases_do_not_hold_is_refused() {
     let daemon = home.start();
     let cases = home.path("policies/rule.cases");
     fs::create_dir(&cases).unwrap();
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/preference/cases");
-    let shipped = fs::read_dir(shipped)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let case = shipped
-        .filter(|path| path.extension().is_some_and(|e| e == "json"))
-        .min()
-        .unwrap();
-    let mut value: Value = serde_json::from_slice(&fs::read(case).unwrap()).unwrap();
+    let case = fs::read(shipped_case()).unwrap();
+    let mut value: Value = serde_json::from_slice(&case).unwrap();
     let held = value.to_string();
     value["expect"]["findings"] = serde_json::json!(["another"]);
     fs::write(cases.join("case.json"), value.to_string()).unwrap();

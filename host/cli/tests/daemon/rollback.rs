@@ -109,16 +109,10 @@ fn a_generation_that_fails_makes_way_for_the_one_before() {
     assert_eq!(life["rolled-back"]["by"], "automatic-return");
     assert_eq!(life["rolled-back"]["policies"][0]["policy"], "trap");
     daemon.ask_until(ResponseCode::NoError);
-    let history = daemon.policy(&["history"]);
-    let last = history["entries"]
-        .as_array()
-        .unwrap()
-        .last()
-        .unwrap()
-        .clone();
+    let last = daemon.last_entry();
     assert!(
         last["reason"].as_str().unwrap().contains("policy `trap`"),
-        "{history:#}"
+        "{last:#}"
     );
     // The file is still there, and is not tried again until it is another.
     daemon.signal("HUP");

@@ -209,6 +209,13 @@ impl Daemon {
         }
     }
 
+    /// What `resolvet policy history` tells last.
+    pub(crate) fn last_entry(&self) -> Value {
+        let history = self.policy(&["history"]);
+        let last = history["entries"].as_array().unwrap().last();
+        last.unwrap_or_else(|| panic!("{history:#}")).clone()
+    }
+
     pub(crate) fn process(&self) -> u32 {
         self.child.id()
     }
@@ -294,6 +301,15 @@ impl Drop for Daemon {
 pub(crate) fn built(name: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     target.join("policies").join(name)
+}
+
+/// A case that ships with the policy `preference`.
+pub(crate) fn shipped_case() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/preference/cases");
+    let files = fs::read_dir(folder).unwrap();
+    let files = files.map(|entry| entry.unwrap().path());
+    let cases = files.filter(|path| path.extension().is_some_and(|e| e == "json"));
+    cases.min().unwrap()
 }
 
 /// The same policy as another component: a section that says nothing is added.

@@ -87,7 +87,6 @@ pub(crate) struct Watched {
     pub(crate) addresses: Vec<(Reference, Option<Artefact>)>,
     /// Addresses whose registry could not be reached when the set was loaded, and why.
     pub(crate) out_of_reach: BTreeMap<Reference, String>,
-    pub(crate) interval: Option<Duration>,
 }
 
 impl Delivery {
@@ -181,16 +180,15 @@ impl Delivery {
         })
     }
 
-    /// The component that this address means: in the set that is being loaded, or, when there is none, as far as it is known without
+    /// The artefact that this address means: in the set that is being loaded, or, when there is none, as far as it is known without
     /// asking.
-    pub(crate) fn component(&self, reference: &Reference, is_loading: bool) -> Option<Vec<u8>> {
+    pub(crate) fn artefact(&self, reference: &Reference, is_loading: bool) -> Option<Artefact> {
         let taken = Some(&self.taken).filter(|_| is_loading);
         let near = [taken, Some(&self.offered), Some(&self.active)];
         let mut near = near.into_iter().flatten();
         let near = near.find_map(|artefacts| artefacts.get(reference));
         let kept = || self.cache.as_ref()?.get(reference).ok().flatten();
-        let artefact = near.cloned().or_else(kept)?;
-        Some(artefact.component().to_vec())
+        near.cloned().or_else(kept)
     }
 
     /// Says that the last set became the active one.
@@ -204,6 +202,12 @@ impl Delivery {
         }
     }
 
+    /// How often to ask for something newer; `None` when there is nothing to ask.
+    pub(crate) fn interval(&self) -> Option<Duration> {
+        let is_any = self.registry.is_some() && self.wanted.iter().any(Reference::may_move);
+        self.config.poll().filter(|_| is_any)
+    }
+
     /// Whom to ask for something newer.
     pub(crate) fn watched(&self, output: &Output) -> Option<Watched> {
         let registry = Arc::clone(self.registry.as_ref()?);
@@ -213,7 +217,6 @@ impl Delivery {
             registry,
             addresses: addresses.collect(),
             out_of_reach: self.out_of_reach.clone(),
-            interval: self.config.poll(),
         })
     }
 

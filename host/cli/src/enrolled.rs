@@ -1,13 +1,10 @@
 //! Enrolments that the user has: where they are kept, and which one a journey uses.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use resolvet::enrolment::{Enrolment, NetworkName, Store};
 
-use crate::exit::UsageError;
+use crate::{exit::UsageError, folders::absolute};
 
 /// An enrolment and where it is kept.
 #[derive(Debug)]
@@ -19,11 +16,6 @@ pub(crate) struct Enrolled {
 
 /// The store's folder: the one that was named, or the user's own.
 pub(crate) fn folder(named: Option<&Path>) -> Result<PathBuf, UsageError> {
-    let absolute = |name| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
     named
         .map(Path::to_owned)
         .or_else(|| absolute("XDG_DATA_HOME").map(|data| data.join("resolvet/networks")))

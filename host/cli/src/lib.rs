@@ -11,6 +11,7 @@ mod dates;
 mod delivery;
 mod enrolled;
 mod exit;
+mod folders;
 mod journey;
 mod keys;
 mod lives;

@@ -25,8 +25,6 @@ pub(crate) enum Step {
     Active,
     /// Its answers count, and too many faults would bring the generation before back.
     Watched,
-    /// It was active, and the generation before took its place again.
-    RolledBack,
 }
 
 impl Step {
@@ -40,7 +38,6 @@ impl Step {
             Self::Shadowed => "shadowed",
             Self::Active => "active",
             Self::Watched => "watched",
-            Self::RolledBack => "rolled-back",
         }
     }
 }
@@ -102,9 +99,9 @@ impl Lives {
         self.taking = None;
     }
 
-    /// Which component failed, and at which step.
-    pub(crate) fn failed_at(&self) -> Option<(String, Step)> {
-        self.taking.clone()
+    /// Which component failed, and at which step. It is told once.
+    pub(crate) fn failed_at(&mut self) -> Option<(String, Step)> {
+        self.taking.take()
     }
 
     /// The life of this component.

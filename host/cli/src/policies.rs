@@ -3,9 +3,10 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -24,6 +25,7 @@ use crate::{
     config::{self, Config, Place},
     delivery::{Delivery, Watched},
     exit::{NotAdmitted, Refused, UsageError},
+    folders::absolute,
     lives::{Life, Lives, Step},
     output::Output,
     provenance::Reached,
@@ -57,11 +59,6 @@ pub(crate) fn engine(config: &config::Policies) -> anyhow::Result<Engine> {
 
 /// Where compiled policies are kept: the user's cache.
 fn cache_folder() -> Option<PathBuf> {
-    let absolute = |name| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
         .map(|cache| cache.join("resolvet"))
@@ -224,8 +221,8 @@ impl Loader {
             let own = rule.name.as_deref().and_then(carried).map(Digest::of);
             let own = own.or_else(|| rule.file.as_deref().and_then(digest));
             let delivered = |reference| {
-                let octets = self.delivery.component(reference, is_loading)?;
-                Some(Digest::of(&octets))
+                let artefact = self.delivery.artefact(reference, is_loading)?;
+                Some(artefact.component_digest())
             };
             let own = own.or_else(|| rule.registry.as_ref().and_then(delivered));
             let shadow = rule.shadow.as_ref().and_then(|shadow| match shadow {
@@ -323,6 +320,10 @@ impl Loader {
         config: &Config,
         policy: Option<&str>,
     ) -> Result<Vec<Promoted>, NotAdmitted> {
+        let delivered = |reference| {
+            let artefact = self.delivery.artefact(reference, false);
+            artefact.map_or_else(Vec::new, |artefact| artefact.component().to_vec())
+        };
         let mut shadows = Vec::new();
         for rule in config.rules.iter().flatten() {
             let Some(shadow) = &rule.shadow else {
@@ -331,25 +332,14 @@ impl Loader {
             let own = match (&rule.name, &rule.file) {
                 (Some(name), _) => carried(name).unwrap_or_default().into(),
                 (None, Some(file)) => source(file)?.octets,
-                (None, None) => {
-                    let reference = rule.registry.as_ref();
-                    let delivered = reference.and_then(|one| self.delivery.component(one, false));
-                    delivered.unwrap_or_default()
-                }
+                (None, None) => rule.registry.as_ref().map_or_else(Vec::new, delivered),
             };
             let tried = match shadow {
                 Place::File(file) => source(file)?.octets,
-                Place::Registry(reference) => {
-                    let delivered = self.delivery.component(reference, false);
-                    delivered.unwrap_or_default()
-                }
+                Place::Registry(reference) => delivered(reference),
             };
-            let describe = |name: &str, octets: &[u8]| {
-                let described = self.engine.describe(octets);
-                described.map_err(|error| refused(name, &error.into()))
-            };
-            let own = describe("of the rule", &own)?;
-            let tried = describe(&shadow.to_string(), &tried)?;
+            let own = describe(&self.engine, "of the rule", &own)?;
+            let tried = describe(&self.engine, &shadow.to_string(), &tried)?;
             let names = [&own.manifest.name, &tried.manifest.name];
             let promoted = Promoted {
                 policy: own.manifest.name.clone(),
@@ -365,24 +355,6 @@ impl Loader {
         Ok(shadows)
     }
 
-    /// The component of a policy's file, as the first step of its life.
-    fn source(&mut self, file: &Path) -> Result<Source, NotAdmitted> {
-        self.lives.taking(&file.display().to_string(), Step::Staged);
-        let source = source(file)?;
-        self.lives.of(Digest::of(&source.octets)).take(Step::Staged);
-        self.lives.taking(&source.name, Step::Verified);
-        Ok(source)
-    }
-
-    /// The component that a registry has, as the first step of its life.
-    fn delivered(&mut self, reference: &Reference, output: &Output) -> anyhow::Result<Source> {
-        self.lives.taking(&reference.to_string(), Step::Staged);
-        let source = self.delivery.source(reference, output)?;
-        self.lives.of(Digest::of(&source.octets)).take(Step::Staged);
-        self.lives.taking(&source.name, Step::Verified);
-        Ok(source)
-    }
-
     fn verified(&mut self, approval: &Approval) {
         let life = self.lives.of(approval.description.digest);
         life.revision = approval.signed.as_ref().map(|(signed, _)| signed.revision);
@@ -391,19 +363,24 @@ impl Loader {
 
     /// The component at this place, as the first step of its life.
     fn found(&mut self, place: &Place, output: &Output) -> anyhow::Result<Source> {
+        self.lives.taking(&place.to_string(), Step::Staged);
+        let source = self.at(place, output)?;
+        self.lives.of(Digest::of(&source.octets)).take(Step::Staged);
+        self.lives.taking(&source.name, Step::Verified);
+        Ok(source)
+    }
+
+    /// The component at this place. Nothing of its life begins by that.
+    fn at(&mut self, place: &Place, output: &Output) -> anyhow::Result<Source> {
         match place {
-            Place::File(file) => Ok(self.source(file)?),
-            Place::Registry(reference) => self.delivered(reference, output),
+            Place::File(file) => Ok(source(file)?),
+            Place::Registry(reference) => self.delivery.source(reference, output),
         }
     }
 
-    /// Which component is at this place. Nothing of its life begins by that.
+    /// Which component is at this place.
     fn digest(&mut self, place: &Place, output: &Output) -> anyhow::Result<Digest> {
-        let source = match place {
-            Place::File(file) => source(file)?,
-            Place::Registry(reference) => self.delivery.source(reference, output)?,
-        };
-        Ok(Digest::of(&source.octets))
+        Ok(Digest::of(&self.at(place, output)?.octets))
     }
 
     /// The shadow of a rule, where it was promoted: then its component is the rule's, whose own this is.
@@ -431,6 +408,11 @@ impl Loader {
         self.reached.keep()?;
         self.delivery.keep(output);
         Ok(())
+    }
+
+    /// How often registries are asked; `None` when there is nothing to ask.
+    pub(crate) fn interval(&self) -> Option<Duration> {
+        self.delivery.interval()
     }
 
     /// What registries may have anew.
@@ -567,16 +549,25 @@ impl Loader {
         Ok(())
     }
 
+    /// Which component failed last, and at which step, if nobody has asked.
+    pub(crate) fn failed_at(&mut self) -> Option<(String, Step)> {
+        self.lives.failed_at()
+    }
+
+    /// Says that no single component is worked on.
+    pub(crate) fn rest(&mut self) {
+        self.lives.rest();
+    }
+
     /// The component with this digest, among those that were admitted.
     pub(crate) fn octets(&self, digest: &Digest) -> Option<Arc<[u8]>> {
-        let mut of_digest = self.admitted.iter().filter(|((own, _), _)| own == digest);
-        of_digest
-            .next()
-            .map(|(_, admitted)| Arc::clone(&admitted.octets))
+        let mut from = self.admitted.range((*digest, None)..);
+        let found = from.next().filter(|((own, _), _)| own == digest);
+        found.map(|(_, admitted)| Arc::clone(&admitted.octets))
     }
 
     /// Forgets what none of these sets uses.
-    pub(crate) fn retain(&mut self, sets: &[&PolicySet]) {
+    pub(crate) fn retain(&mut self, sets: &[Arc<PolicySet>]) {
         let is_used = |policy: &Policy| {
             sets.iter().flat_map(|set| set.rules()).any(|rule| {
                 let used = &rule.policy;
@@ -619,8 +610,7 @@ fn configured_rule(
                 ))
             })?;
             if let Some(sees) = &rule.sees {
-                let described = loader.engine.describe(octets);
-                let described = described.map_err(|error| refused(name, &error.into()))?;
+                let described = describe(&loader.engine, name, octets)?;
                 if let Some(error) = not_granted(sees, &described.imports) {
                     return Err(refused(name, &error).into());
                 }
@@ -680,12 +670,20 @@ pub(crate) fn named(engine: &Engine, policy: &str, output: &Output) -> anyhow::R
 /// What a policy says about itself, by the name of one that the program carries, or by a file; nothing of it is compiled.
 pub(crate) fn described(engine: &Engine, policy: &str) -> anyhow::Result<Description> {
     if let Some(octets) = carried(policy) {
-        let described = engine.describe(octets);
-        return Ok(described.map_err(|error| refused(policy, &error.into()))?);
+        return Ok(describe(engine, policy, octets)?);
     }
     let source = source(Path::new(policy))?;
-    let described = engine.describe(&source.octets);
-    Ok(described.map_err(|error| refused(&source.name, &error.into()))?)
+    Ok(describe(engine, &source.name, &source.octets)?)
+}
+
+/// What the component of this name says about itself; nothing of it is compiled.
+pub(crate) fn describe(
+    engine: &Engine,
+    name: &str,
+    octets: &[u8],
+) -> Result<Description, NotAdmitted> {
+    let described = engine.describe(octets);
+    described.map_err(|error| refused(name, &error.into()))
 }
 
 fn names() -> String {

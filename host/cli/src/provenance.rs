@@ -1,7 +1,7 @@
 //! Whose signatures policies from files need, and what is kept of the revisions that were active.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -16,6 +16,7 @@ use resolvet_engine::{
 use crate::{
     config, dates,
     exit::{NotAdmitted, UsageError},
+    folders::absolute,
     policies::refused,
 };
 
@@ -129,11 +130,6 @@ fn public_key(text: &str) -> anyhow::Result<VerificationKey> {
 
 /// Where revisions are kept: the user's state.
 fn state_folder() -> Option<PathBuf> {
-    let absolute = |name| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
     absolute("XDG_STATE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
         .map(|state| state.join("resolvet/policies"))

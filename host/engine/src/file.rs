@@ -23,7 +23,7 @@ const STICKY: u32 = 0o1000;
 /// # Errors
 /// Names the file or folder and what is wrong with it.
 pub fn read_policy_file(path: &Path) -> Result<Vec<u8>, FileError> {
-    read_guarded(path, AdmissionLimits::default().file_octets)
+    read_guarded_file(path, AdmissionLimits::default().file_octets)
 }
 
 /// Where a file really is, when nobody but root and this process's user could have put or changed it: the rules of
@@ -45,8 +45,11 @@ pub fn guarded_path(path: &Path) -> Result<PathBuf, FileError> {
     Ok(path)
 }
 
-/// As [`read_policy_file`] with a limit of its own.
-pub(crate) fn read_guarded(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+/// As [`read_policy_file`] with a limit of its own, octets.
+///
+/// # Errors
+/// As there.
+pub fn read_guarded_file(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
     let path = guarded_path(path)?;
     let mut file = File::open(&path).map_err(at(&path))?;
     // What counts is the file that was opened, not the one that had its name a moment ago.
@@ -211,9 +214,9 @@ mod tests {
         let path = folder.path().join("policy.wasm");
         fs::write(&path, b"abcd").unwrap();
         mode(&path, 0o644);
-        assert_eq!(read_guarded(&path, 4).unwrap(), b"abcd");
+        assert_eq!(read_guarded_file(&path, 4).unwrap(), b"abcd");
         assert!(matches!(
-            read_guarded(&path, 3),
+            read_guarded_file(&path, 3),
             Err(FileError::TooLarge { limit: 3, .. })
         ));
     }

@@ -17,7 +17,7 @@ use anyhow::Context as _;
 
 pub(crate) use network::by;
 pub(crate) use policy::cases;
-use status::span;
+use status::{short, span};
 
 use serde::Serialize;
 

@@ -163,7 +163,7 @@ fn rule(rule: &RuleStatus) -> Vec<Cell> {
 }
 
 /// A digest as far as a person compares it.
-fn short(digest: &Digest) -> String {
+pub(super) fn short(digest: &Digest) -> String {
     digest.to_string().chars().take(12).collect()
 }
 

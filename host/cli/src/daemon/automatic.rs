@@ -8,7 +8,7 @@ use tokio::time::interval;
 use super::{Daemon, book::By, changing::Asked};
 use crate::config::Promotion;
 
-/// How often is looked whether a version was tried long enough.
+/// How often is looked whether a version was tried long enough, and whether what is lifted has come to its end.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Goes on until the daemon ends. What was done or refused stands in log and history.
@@ -21,12 +21,12 @@ pub(super) async fn run(daemon: Arc<Daemon>) {
                 let _told = daemon.return_from(generation, why).await;
             }
             _ = looking.tick() => {
-                if daemon.is_lift_over() {
-                    let _told = daemon.end_lift(None).await;
+                let promotion = daemon.terms().promotion;
+                if promotion.judgements.is_none() {
+                    continue;
                 }
                 let Some(tried) = daemon.shadow.set() else { continue };
                 let was_refused = refused.as_ref().is_some_and(|set| Arc::ptr_eq(set, &tried));
-                let promotion = daemon.terms().promotion;
                 let trial = daemon.shadow.trial();
                 if was_refused || !trial.is_some_and(|trial| is_due(&promotion, &trial)) {
                     continue;
@@ -36,6 +36,18 @@ pub(super) async fn run(daemon: Arc<Daemon>) {
                 // Once is enough: what prevents it is mended by a person, who reloads.
                 refused = promoted.is_err().then_some(tried);
             }
+        }
+    }
+}
+
+/// Ends what is lifted when its time is over, until the daemon ends. Nothing else is waited for here: whatever keeps a change from
+/// being loaded must not keep restrictions from binding again.
+pub(super) async fn run_lifts(daemon: Arc<Daemon>) {
+    let mut looking = interval(LOOK);
+    loop {
+        looking.tick().await;
+        if daemon.is_lift_over() {
+            let _told = daemon.end_lift(None).await;
         }
     }
 }

@@ -2,13 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    iter,
     sync::{Arc, MutexGuard, PoisonError},
 };
 
-use resolvet::{
-    Difference,
-    decisions::{Detail, LogOptions},
-};
+use resolvet::{Difference, decisions::Detail};
 use resolvet_engine::{PolicySet, Reason};
 use resolvet_proto::judgement::Digest;
 use tokio::sync::OwnedMutexGuard;
@@ -47,23 +45,19 @@ impl Asked {
 }
 
 /// What the configuration that was loaded last says about changes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
     pub(super) promotion: config::Promotion,
     pub(super) back: config::Return,
     pub(super) break_glass: config::BreakGlass,
-    /// The log of whole decisions, where there is one.
-    log: Option<LogOptions>,
 }
 
 impl Terms {
     pub(super) fn of(config: &Config) -> Self {
-        let log = config.decisions.options();
         Self {
             promotion: config.policies.promotion,
             back: config.policies.back,
             break_glass: config.policies.break_glass,
-            log: log.filter(|log| log.record == Detail::Full),
         }
     }
 }
@@ -76,7 +70,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn of(loading: &Loading, sets: &[&PolicySet]) -> Self {
+    pub(super) fn of(loading: &Loading, sets: &[Arc<PolicySet>]) -> Self {
         let digests = sets.iter().flat_map(|set| set.rules());
         let digests = digests.map(|rule| rule.policy.digest());
         let lives = digests.filter_map(|digest| {
@@ -120,7 +114,7 @@ impl Daemon {
     /// Tells and notes what was refused.
     pub(super) fn refused(&self, loading: &mut Loading, asked: Asked, refusal: &Refusal) {
         let generation = self.policies.judge().generation();
-        let failed_at = loading.loader().lives().failed_at();
+        let failed_at = loading.failed_at();
         let Asked { by, user } = asked;
         loading.refused((by, user), generation, refusal, failed_at, &self.output);
         self.note(loading);
@@ -160,7 +154,9 @@ impl Daemon {
             reason: why.to_owned(),
             ..Entry::done(by, user, generation, difference)
         });
-        let is_lifted = is_other && self.would_lift(&lifted, &sets.set);
+        let less = lifted.as_ref().filter(|_| is_other);
+        let less = less.and_then(|lifted| lifted.less(&sets.set));
+        let is_lifted = less.is_some();
         let kept = loading.keep(&sets, generation, is_lifted, entry, &self.output);
         kept.or_refuse(Reason::StateUnusable)?;
         // From here on nothing can be refused.
@@ -168,7 +164,7 @@ impl Daemon {
             set, tried, source, ..
         } = sets;
         if is_other {
-            self.swap(&mut lifted, set);
+            self.swap(&mut lifted, set, less);
             let new = difference.added.iter().chain(&difference.updated);
             let new = new.map(|used| used.digest);
             let watched = match source {
@@ -178,21 +174,17 @@ impl Daemon {
             self.counting.watch(generation, watched, back);
         }
         // While something is lifted every restriction would look like a difference.
-        let is_lifted = match &mut *lifted {
+        let tried = match &mut *lifted {
             Some(lifted) => {
-                lifted.try_later(tried.clone());
-                true
+                lifted.try_later(tried);
+                None
             }
-            None => false,
+            None => tried,
         };
         drop(lifted);
-        self.try_beside(tried.filter(|_| !is_lifted), is_other);
-        let (active, beside) = (judge.set(), self.shadow.set());
-        let used: Vec<&PolicySet> = [Some(&*active), beside.as_deref()]
-            .into_iter()
-            .flatten()
-            .collect();
-        loading.forget_others(&used);
+        self.try_beside(tried, is_other);
+        loading.forget_others(&self.used());
+        let active = judge.set();
         let digests = active.rules().iter().map(|rule| rule.policy.digest());
         self.counting.retain(&digests.collect());
         let mut told = self.active.lock().unwrap_or_else(PoisonError::into_inner);
@@ -213,14 +205,15 @@ impl Daemon {
         Ok(generation)
     }
 
+    /// The active set, and the one that is tried beside it.
+    fn used(&self) -> Vec<Arc<PolicySet>> {
+        let active = self.policies.judge().set();
+        iter::once(active).chain(self.shadow.set()).collect()
+    }
+
     /// Remembers what a status tells.
     pub(super) fn note(&self, loading: &Loading) {
-        let (active, tried) = (self.policies.judge().set(), self.shadow.set());
-        let sets: Vec<&PolicySet> = [Some(&*active), tried.as_deref()]
-            .into_iter()
-            .flatten()
-            .collect();
-        let known = Arc::new(Known::of(loading, &sets));
+        let known = Arc::new(Known::of(loading, &self.used()));
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
@@ -238,8 +231,10 @@ impl Daemon {
         let mut told = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         told.tried_at = now();
         drop(told);
-        let Terms { promotion, log, .. } = self.terms().clone();
-        let count = promotion.recorded.unwrap_or(RECORDED);
+        let count = self.terms().promotion.recorded.unwrap_or(RECORDED);
+        // The log that is written: its section counts from the start on.
+        let log = self.first.decisions.options();
+        let log = log.filter(|log| log.record == Detail::Full);
         match (tried, log) {
             (Some(tried), Some(log)) if count > 0 => {
                 let active = self.policies.judge().set();
@@ -317,7 +312,9 @@ impl Daemon {
                 named.ok()
             });
             let profile = daemon.active().profile;
-            let sets = loading.generation(to, (asked.by, &profile), configured, &daemon.output);
+            let base = daemon.base();
+            let wanted = (asked.by, &profile);
+            let sets = loading.generation(to, wanted, &base, configured, &daemon.output);
             daemon.change(loading, sets.or_refuse(Reason::Failed)?, asked, &why)
         };
         let (_, report) = self.beside(loading, asked, roll_back).await?;

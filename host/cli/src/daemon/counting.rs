@@ -81,6 +81,13 @@ impl Counting {
         self.state().watch = watched;
     }
 
+    /// Says that the same policies are active as a generation of another number: what is watched goes on.
+    pub(super) fn goes_on_as(&self, generation: u64) {
+        if let Some(watched) = &mut self.state().watch {
+            watched.generation = generation;
+        }
+    }
+
     /// What is watched now.
     pub(super) fn watched(&self) -> Option<(WatchStatus, BTreeSet<Digest>)> {
         let state = self.state();

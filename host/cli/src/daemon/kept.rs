@@ -5,16 +5,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ffi::OsString,
-    fs::{self, File},
-    io::Read as _,
+    ffi::{OsStr, OsString},
+    fs,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, bail};
 use resolvet::{Difference, Use};
-use resolvet_engine::{Limits, Rule, guarded_path, read_policy_file, replace_file};
+use resolvet_engine::{Limits, Rule, read_guarded_file, read_policy_file, replace_file};
 use resolvet_proto::judgement::{Digest, Mode, Role, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -31,8 +30,8 @@ const VERSION: u32 = 1;
 /// The book.
 const BOOK: &str = "book.json";
 /// Octets of the book, and of a set with its settings: far more than they have.
-const BOOK_OCTETS: u64 = 16 << 20;
-const SET_OCTETS: u64 = 256 << 20;
+const BOOK_OCTETS: usize = 16 << 20;
+const SET_OCTETS: usize = 256 << 20;
 
 /// The rules of a set.
 #[derive(Serialize, Deserialize)]
@@ -68,9 +67,10 @@ pub(super) struct SavedSet {
 pub(super) struct Kept(PathBuf);
 
 impl Kept {
-    /// The folder `policies` in this one; it is made where it is missing, for this user alone.
+    /// The folder `sets` in this one; it is made where it is missing, for this user alone. Nothing else is kept there: revisions have
+    /// a folder of their own beside it.
     pub(super) fn open(state: &Path) -> anyhow::Result<Self> {
-        let folder = state.join("policies");
+        let folder = state.join("sets");
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -101,7 +101,7 @@ impl Kept {
         if !path.try_exists().with_context(unreadable)? {
             return Ok(Book::default());
         }
-        let octets = read(&path, BOOK_OCTETS).with_context(unreadable)?;
+        let octets = read_guarded_file(&path, BOOK_OCTETS).with_context(unreadable)?;
         let book: Book = serde_json::from_slice(&octets).with_context(unreadable)?;
         if book.version != book::VERSION {
             let (came, expected) = (book.version, book::VERSION);
@@ -166,9 +166,15 @@ impl Kept {
             needed.extend(named(self.set(&standing.set)));
         }
         let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
-        for entry in entries.filter(|entry| !needed.contains(&entry.file_name())) {
+        let unneeded = entries.filter(|entry| !needed.contains(&entry.file_name()));
+        for entry in unneeded.filter(|entry| is_own(&entry.path())) {
             let _removed = fs::remove_file(entry.path());
         }
+    }
+
+    /// What these rules would be called.
+    pub(super) fn name(&self, rules: &[Rule]) -> anyhow::Result<Digest> {
+        name(&rules.iter().map(saved).collect::<Vec<_>>())
     }
 
     /// How this set differs from a kept one, as far as one can say without loading that.
@@ -192,7 +198,7 @@ impl Kept {
     fn rules(&self, set: &Digest) -> anyhow::Result<Saved> {
         let path = self.set(set);
         let unreadable = || format!("the kept policy set `{}`", path.display());
-        let octets = read(&path, SET_OCTETS).with_context(unreadable)?;
+        let octets = read_guarded_file(&path, SET_OCTETS).with_context(unreadable)?;
         let saved: Saved = serde_json::from_slice(&octets).with_context(unreadable)?;
         if saved.version != VERSION {
             let came = saved.version;
@@ -242,6 +248,7 @@ impl Kept {
         for (digest, life) in saved.lives {
             loader.remember(digest, life);
         }
+        loader.rest();
         Ok(rules)
     }
 }
@@ -275,13 +282,28 @@ fn name(rules: &[SavedRule]) -> anyhow::Result<Digest> {
     Ok(Digest::of(&text))
 }
 
-/// A file that nobody else could have changed, of at most so many octets.
-fn read(path: &Path, octets: u64) -> anyhow::Result<Vec<u8>> {
-    let mut read = Vec::new();
-    let file = File::open(guarded_path(path)?)?;
-    file.take(octets.saturating_add(1)).read_to_end(&mut read)?;
-    if u64::try_from(read.len()).is_ok_and(|length| length > octets) {
-        bail!("more than {octets} octets");
+/// Whether a file's name is one that is given here: whatever else somebody keeps in the folder stays.
+fn is_own(path: &Path) -> bool {
+    let stem = path.file_stem().and_then(OsStr::to_str);
+    stem.is_some_and(|stem| stem.parse::<Digest>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_book_does_not_name_goes_and_what_others_keep_stays() {
+        let state = tempfile::tempdir().unwrap();
+        let kept = Kept::open(state.path()).unwrap();
+        let digest = Digest::of(b"no longer needed");
+        let own = [kept.component(&digest), kept.set(&digest)];
+        let others = ["pkix.json", "lock", "notes.wasm"].map(|name| kept.0.join(name));
+        for path in own.iter().chain(&others) {
+            fs::write(path, "").unwrap();
+        }
+        kept.sweep(&Book::default());
+        assert!(own.iter().all(|path| !path.exists()));
+        assert!(others.iter().all(|path| path.exists()));
     }
-    Ok(read)
 }

@@ -50,6 +50,11 @@ pub(super) struct Wanted {
 }
 
 impl Lifted {
+    /// This set less what is lifted of it; `None` when that is nothing.
+    pub(super) fn less(&self, set: &PolicySet) -> Option<PolicySet> {
+        set.lifted(self.lift.clone())
+    }
+
     /// Tries this set when it has ended.
     pub(super) fn try_later(&mut self, tried: Option<PolicySet>) {
         self.tried = tried.map(Arc::new);
@@ -109,15 +114,13 @@ impl Daemon {
         })
     }
 
-    /// Whether something of this set would be lifted.
-    pub(super) fn would_lift(&self, lifted: &Option<Lifted>, set: &PolicySet) -> bool {
-        let lift = lifted.as_ref().map(|lifted| lifted.lift.clone());
-        lift.is_some_and(|lift| set.lifted(lift).is_some())
-    }
-
-    /// Makes this set active, less what is lifted of it.
-    pub(super) fn swap(&self, lifted: &mut Option<Lifted>, set: PolicySet) {
-        let less = lifted.as_ref().and_then(|l| set.lifted(l.lift.clone()));
+    /// Makes this set active: as it is `less` what is lifted of it, where something is.
+    pub(super) fn swap(
+        &self,
+        lifted: &mut Option<Lifted>,
+        set: PolicySet,
+        less: Option<PolicySet>,
+    ) {
         match (less, &mut *lifted) {
             (Some(less), Some(lifted)) => {
                 lifted.base = Arc::new(set);
@@ -187,6 +190,7 @@ impl Daemon {
             .or_refuse(Reason::StateUnusable)?;
         // From here on nothing can be refused.
         self.policies.swap(set);
+        self.counting.goes_on_as(generation);
         let tried = self.shadow.set();
         self.shadow.try_set(None);
         let status = LiftStatus {
@@ -244,6 +248,7 @@ impl Daemon {
             };
             let difference = Difference::between(&before, &ended.base);
             let generation = self.policies.swap((*ended.base).clone());
+            self.counting.goes_on_as(generation);
             (ended, generation, difference)
         };
         let why = match user {
@@ -259,16 +264,14 @@ impl Daemon {
         };
         let loading = Arc::clone(&self.loading).lock_owned().await;
         let note = move |daemon: &Self, loading: &mut Loading| {
-            loading
-                .lift(generation, false, entry)
-                .or_refuse(Reason::StateUnusable)?;
+            let noted = loading.lift(generation, false, entry);
             // Unless another is tried since then, or another set is active.
             let is_as_before = daemon.policies.judge().generation() == generation;
             if let Some(tried) = lifted.tried.filter(|_| is_as_before) {
                 daemon.try_beside(Some((*tried).clone()), true);
             }
             daemon.note(loading);
-            Ok(())
+            noted.or_refuse(Reason::StateUnusable)
         };
         self.beside(loading, asked, note).await?;
         Ok(LiftReport {

@@ -1,6 +1,6 @@
 //! From files to a policy set: compiled, admitted, its settings checked, its own cases run.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use resolvet::{
     Difference,
@@ -21,6 +21,7 @@ use crate::{
     delivery::Watched,
     exit::NotDone,
     journey::{Described, Wish},
+    lives::Step,
     output::Output,
     policies::{Loader, Promoted},
 };
@@ -104,10 +105,8 @@ impl Loading {
         let kept = state.as_deref().map(Kept::open).transpose()?;
         let book = kept.as_ref().map(Kept::book).transpose()?;
         let book = book.unwrap_or_default();
-        let mut loader = Loader::new(config)?;
-        loader.promote(book.promoted.clone());
         Ok(Self {
-            loader,
+            loader: Loader::new(config)?,
             kept,
             book,
             configured: None,
@@ -123,17 +122,17 @@ impl Loading {
         &self.loader
     }
 
+    /// Which component failed last, and at which step, if nobody has asked.
+    pub(super) fn failed_at(&mut self) -> Option<(String, Step)> {
+        self.loader.failed_at()
+    }
+
     pub(super) const fn book(&self) -> &Book {
         &self.book
     }
 
     /// The first set: the configured one or what stands instead, or, when that is refused, the last complete one with the reason.
     pub(super) fn begin(&mut self, wish: &Wish, output: &Output) -> anyhow::Result<First> {
-        self.configured =
-            Some(
-                self.loader
-                    .configured(&wish.config, &wish.profile, false, output)?,
-            );
         let error = match self.sets(wish, Ask::AsItStands, output) {
             Ok(sets) => {
                 let generation = self.number(&sets)?;
@@ -163,7 +162,9 @@ impl Loading {
             Err(error) => error,
         };
         let refusal = Refusal::of(&error, Reason::Failed);
-        let failed_at = self.loader.lives().failed_at();
+        let configured = self.configured(wish, output)?;
+        self.configured = Some(configured);
+        let failed_at = self.failed_at();
         let (Some(kept), Some(active)) = (&self.kept, self.book.active().cloned()) else {
             return Err(error);
         };
@@ -176,9 +177,7 @@ impl Loading {
                 set,
                 tried: None,
                 source: Source::Kept,
-                configured: self
-                    .loader
-                    .configured(&wish.config, &wish.profile, false, output)?,
+                configured,
                 promoted: self.book.promoted.clone(),
                 standing: self.book.standing.clone(),
                 again: None,
@@ -194,7 +193,7 @@ impl Loading {
             return Ok(1);
         };
         // What was lifted is lifted no longer: that ends with the process.
-        let is_same = kept.save(sets.set.rules(), &self.loader)?.name == active.set;
+        let is_same = kept.name(sets.set.rules())? == active.set;
         let goes_on = is_same && !active.is_lifted;
         Ok(active.number + u64::from(!goes_on))
     }
@@ -206,9 +205,7 @@ impl Loading {
         ask: Ask<'_>,
         output: &Output,
     ) -> anyhow::Result<Sets> {
-        let configured = self
-            .loader
-            .configured(&wish.config, &wish.profile, false, output)?;
+        let configured = self.configured(wish, output)?;
         let standing = self.book.standing.clone();
         let stands =
             standing.filter(|standing| ask == Ask::AsItStands && standing.configured == configured);
@@ -224,6 +221,7 @@ impl Loading {
                 again: None,
             });
         }
+        self.loader.promote(self.book.promoted.clone());
         if let Ask::Promoted(policy) = ask {
             if self.configured != Some(configured) {
                 let text = "the configuration on disk names other policies than those that were loaded: `resolvet policy reload` first, so that what is promoted was tried";
@@ -232,8 +230,6 @@ impl Loading {
             let mut promoted = self.book.promoted.clone();
             promoted.extend(self.shadows(wish, policy)?);
             self.loader.promote(promoted);
-        } else {
-            self.loader.promote(self.book.promoted.clone());
         }
         let rules = self.loader.rules(&wish.config, output)?;
         let promoted = self.loader.stood().to_vec();
@@ -259,7 +255,6 @@ impl Loading {
 
     /// The shadows that this configuration has beside what is used now: of this policy, or all.
     fn shadows(&mut self, wish: &Wish, policy: Option<&str>) -> anyhow::Result<Vec<Promoted>> {
-        self.loader.promote(self.book.promoted.clone());
         let shadows = self.loader.shadows(&wish.config, policy)?;
         if shadows.is_empty() {
             let text = match policy {
@@ -282,6 +277,7 @@ impl Loading {
         &mut self,
         to: Option<u64>,
         (by, profile): (By, &UsageProfile),
+        base: &PolicySet,
         configured: Option<Digest>,
         output: &Output,
     ) -> anyhow::Result<Sets> {
@@ -317,8 +313,9 @@ impl Loading {
         let configured = configured.ok_or_else(|| nothing("no configuration was ever loaded"))?;
         let rules = kept.load(&found.set, &mut self.loader, output)?;
         let set = self.loader.set(profile, rules)?;
-        let difference = kept.difference(&left.set, set.rules());
-        let policies = [difference.removed, difference.updated].concat();
+        // What goes back to `set` leaves what it would be changed by.
+        let Difference { added, updated, .. } = Difference::between(&set, base);
+        let policies = [added, updated].concat();
         Ok(Sets {
             set,
             tried: None,
@@ -419,7 +416,7 @@ impl Loading {
         (by, user): (By, Option<u32>),
         generation: u64,
         refusal: &Refusal,
-        failed_at: Option<(String, crate::lives::Step)>,
+        failed_at: Option<(String, Step)>,
         output: &Output,
     ) {
         let why = (refusal.code, refusal.reason.as_str());
@@ -439,6 +436,11 @@ impl Loading {
         }
         self.book = book;
         Ok(())
+    }
+
+    /// How often registries are asked; `None` when there is nothing to ask.
+    pub(super) fn interval(&self) -> Option<Duration> {
+        self.loader.interval()
     }
 
     /// What registries may have anew.
@@ -463,7 +465,7 @@ impl Loading {
     }
 
     /// Forgets policies that none of these sets uses.
-    pub(super) fn forget_others(&mut self, sets: &[&PolicySet]) {
+    pub(super) fn forget_others(&mut self, sets: &[Arc<PolicySet>]) {
         self.loader.retain(sets);
     }
 }

@@ -234,6 +234,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     daemon.note(&*daemon.loading.lock().await);
     daemon.designated_by(designating);
     let by_itself = tokio::spawn(automatic::run(Arc::clone(&daemon)));
+    let lifts = tokio::spawn(automatic::run_lifts(Arc::clone(&daemon)));
     let controlling = tokio::spawn(listener.serve(Arc::clone(&daemon)));
     let watching = settings
         .watch
@@ -268,6 +269,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     tell(&[NotifyState::Stopping]);
     controlling.abort();
     by_itself.abort();
+    lifts.abort();
     polling.abort();
     daemon.designated_by(None);
     if let Some(watching) = watching {

@@ -1,9 +1,8 @@
 //! Where the daemon keeps things, and where it is spoken to.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+
+use crate::folders::absolute;
 
 /// The control socket: named, configured, or the place for this user.
 pub(crate) fn control_socket(named: Option<&Path>, configured: Option<&Path>) -> PathBuf {
@@ -24,9 +23,4 @@ pub(crate) fn state(named: Option<&Path>, configured: Option<&Path>) -> Option<P
         .or_else(|| absolute("STATE_DIRECTORY"))
         .or_else(|| absolute("XDG_STATE_HOME").map(|folder| folder.join("resolvet")))
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state/resolvet")))
-}
-
-fn absolute(name: &str) -> Option<PathBuf> {
-    let path = env::var_os(name).map(PathBuf::from);
-    path.filter(|path| path.is_absolute())
 }

@@ -24,7 +24,7 @@ pub(super) async fn run(daemon: Arc<Daemon>) {
     daemon.tell_at_first().await;
     let mut failures = 0;
     loop {
-        let interval = daemon.interval().await;
+        let interval = daemon.loading.lock().await.interval();
         sleep(interval.map_or(IDLE, |interval| wait(interval, failures, draw()))).await;
         if interval.is_some() {
             failures = match daemon.ask_registries().await {
@@ -53,12 +53,6 @@ fn draw() -> u8 {
 }
 
 impl Daemon {
-    /// How often registries are asked; `None` when there is nothing to ask.
-    async fn interval(&self) -> Option<Duration> {
-        let watched = self.loading.lock().await.watched(&self.output)?;
-        watched.interval.filter(|_| !watched.addresses.is_empty())
-    }
-
     /// Asks for everything that may have moved, and takes it. Says whether all went well; if not, the set stays, and the log and the
     /// status say why.
     async fn ask_registries(self: &Arc<Self>) -> bool {

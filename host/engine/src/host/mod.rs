@@ -63,7 +63,7 @@ const INTERFACES: &[Interface] = interfaces! {
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     for interface in INTERFACES {
-        let name = format!("{PACKAGE}/{}@{VERSION}", interface.name);
+        let name = interface_name(interface.name);
         (interface.link)(&mut linker.instance(&name)?)?;
     }
     Ok(linker)
@@ -71,7 +71,13 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 
 /// The interface by which a policy judges at this stage.
 pub(crate) fn exported(stage: Stage) -> String {
-    format!("{PACKAGE}/{}@{VERSION}", stage.as_str())
+    interface_name(stage.as_str())
+}
+
+/// An interface of the contract as components name it: `resolvet:policy/settings@0.1.0`.
+#[must_use]
+pub fn interface_name(interface: &str) -> String {
+    format!("{PACKAGE}/{interface}@{VERSION}")
 }
 
 /// Whether this function of this interface is offered.

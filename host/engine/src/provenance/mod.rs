@@ -21,7 +21,7 @@ pub use error::{MarksError, ProvenanceError, SignatoriesError};
 pub use key::{KeyId, VerificationKey};
 pub use marks::{Mark, Marks};
 pub use signatories::Signatories;
-pub use source::{SIGNATURE_ENDING, Source, signature_files};
+pub use source::{SIGNATURE_ENDING, SIGNATURE_OCTETS, SIGNATURES, Source, signature_files};
 pub use statement::Statement;
 
 use resolvet_proto::judgement::Digest;

@@ -7,15 +7,15 @@ use std::{
 
 use crate::{
     error::FileError,
-    file::{read_guarded, read_policy_file},
+    file::{read_guarded_file, read_policy_file},
 };
 
 /// How the file of a signature ends: `rule.wasm.minisig`, as minisign names it. More signatures are `rule.wasm.*.minisig`.
 pub const SIGNATURE_ENDING: &str = ".minisig";
-/// Signatures that are read at most.
-const SIGNATURES: usize = 16;
-/// Octets of a signature's file. minisign allows comments of 1 and 8 KiB.
-const SIGNATURE_OCTETS: usize = 10 << 10;
+/// Signatures of a component that are read at most.
+pub const SIGNATURES: usize = 16;
+/// Octets of a signature. minisign allows comments of 1 and 8 KiB.
+pub const SIGNATURE_OCTETS: usize = 10 << 10;
 
 /// A component and the signatures that came with it, from wherever.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl Source {
         let octets = read_policy_file(path)?;
         let signatures = signature_files(path)?
             .iter()
-            .map(|path| read_guarded(path, SIGNATURE_OCTETS))
+            .map(|path| read_guarded_file(path, SIGNATURE_OCTETS))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             name: path.display().to_string(),

@@ -5,7 +5,7 @@ use resolvet::Use;
 
 use crate::{
     args::Control,
-    commands::show,
+    commands::{short, show},
     daemon::protocol::{Answer, Came, Command, Entry, HistoryReport},
     dates::date_time,
     exit::Exit,
@@ -83,6 +83,6 @@ pub(super) fn what(entry: &Entry) -> String {
 
 /// A use as a person tells it from others.
 pub(super) fn named(used: &Use) -> String {
-    let digest: String = used.digest.to_string().chars().take(12).collect();
+    let digest = short(&used.digest);
     format!("{} {} ({digest})", used.policy, used.version)
 }

@@ -1,7 +1,6 @@
 //! `resolvet policy pull oci://…`.
 
 use std::{
-    ffi::OsString,
     fs,
     path::{Path, PathBuf},
 };
@@ -12,6 +11,7 @@ use resolvet_engine::provenance::{KeyId, SIGNATURE_ENDING, Statement, signature_
 use resolvet_proto::{date, judgement::Digest};
 use serde::Serialize;
 
+use super::sign::beside;
 use crate::{
     args::PullArguments,
     dates,
@@ -61,9 +61,7 @@ pub(super) fn run(arguments: PullArguments, output: &Output) -> anyhow::Result<E
         Pulled::Unchanged => bail!("{reference} is unchanged, and was never known"),
     };
     let source = artefact.source(reference.to_string());
-    let described = engine
-        .describe(&source.octets)
-        .map_err(|error| policies::refused(&source.name, &error.into()))?;
+    let described = policies::describe(&engine, &source.name, &source.octets)?;
     let verified = match policies.keys.is_empty() {
         true => None,
         false => {
@@ -129,9 +127,7 @@ fn write(file: &Path, octets: &[u8], signatures: &[Vec<u8>]) -> anyhow::Result<V
             0 => SIGNATURE_ENDING.to_owned(),
             _ => format!(".{number}{SIGNATURE_ENDING}"),
         };
-        let mut name: OsString = file.as_os_str().to_owned();
-        name.push(ending);
-        let path = PathBuf::from(name);
+        let path = beside(file, &ending);
         fs::write(&path, signature).with_context(|| cannot(&path))?;
         written.push(path);
     }

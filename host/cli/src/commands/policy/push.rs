@@ -42,9 +42,7 @@ pub(super) fn run(arguments: PushArguments, output: &Output) -> anyhow::Result<E
     let engine = policies::engine(&config::Policies::default())?;
     let source = policies::source(&file)?;
     // What could never be admitted is not delivered.
-    let described = engine
-        .describe(&source.octets)
-        .map_err(|error| policies::refused(&source.name, &error.into()))?;
+    let described = policies::describe(&engine, &source.name, &source.octets)?;
     if source.signatures.is_empty() && !unsigned {
         return Err(NotAdmitted {
             policy: source.name,

@@ -47,9 +47,7 @@ pub(super) fn run(arguments: &SignArguments, output: &Output) -> anyhow::Result<
     let engine = policies::engine(&config::Policies::default())?;
     let source = policies::source(file)?;
     // What could never be admitted is not signed.
-    let described = engine
-        .describe(&source.octets)
-        .map_err(|error| policies::refused(&source.name, &error.into()))?;
+    let described = policies::describe(&engine, &source.name, &source.octets)?;
     let first = beside(file, SIGNATURE_ENDING);
     let statement = match arguments.join {
         true => joined(&first)?,
@@ -150,7 +148,7 @@ fn id(key: &SecretKey) -> String {
     octets.map(|octet| format!("{octet:02X}")).collect()
 }
 
-fn beside(file: &Path, ending: &str) -> PathBuf {
+pub(super) fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(ending);
     name.into()

@@ -8,7 +8,7 @@ use resolvet_engine::{Counts, PolicyTrial, Trial};
 use super::history::{named, what};
 use crate::{
     args::Control,
-    commands::{break_glass::in_words, show, span},
+    commands::{break_glass::in_words, short, show, span},
     daemon::protocol::{Answer, Command, LifeReport, PolicyLife},
     dates::{date_time, now},
     exit::Exit,
@@ -122,7 +122,6 @@ fn list(codes: &BTreeMap<String, u64>) -> String {
 }
 
 fn row(life: &PolicyLife) -> Vec<Cell> {
-    let digest: String = life.digest.to_string().chars().take(12).collect();
     let tone = match life.step {
         Step::Active => Tone::Good,
         Step::Shadowed | Step::Watched => Tone::Weak,
@@ -132,7 +131,7 @@ fn row(life: &PolicyLife) -> Vec<Cell> {
     vec![
         Cell::new(&life.policy),
         Cell::new(&life.policy_version),
-        Cell::new(digest),
+        Cell::new(short(&life.digest)),
         Cell::new(
             life.revision
                 .map_or_else(|| "-".to_owned(), |revision| revision.to_string()),

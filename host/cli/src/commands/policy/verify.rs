@@ -43,9 +43,7 @@ pub(super) fn run(
     let (statement, keys) = signatories
         .verify(&source, dates::now())
         .map_err(|error| policies::refused(&source.name, &error))?;
-    let described = engine
-        .describe(&source.octets)
-        .map_err(|error| policies::refused(&source.name, &error.into()))?;
+    let described = policies::describe(&engine, &source.name, &source.octets)?;
     if output.is_json() {
         output.document(&VerifyReport {
             version: VERSION,

@@ -8,7 +8,7 @@ use std::{
 use resolvet_proto::{
     doh::Method,
     judgement::{Clock, Judgement, ReferenceId, Request, Server, Transport, Verdict},
-    session::{self, Avoided, Session},
+    session::{self, Avoided, Session, Timestamp, limits},
 };
 
 use crate::{
@@ -178,6 +178,17 @@ impl Client {
         let trace = Trace::new(&config);
         let session = Session::new(config)?;
         Ok(driver::start(self.clone(), session, trace, generations))
+    }
+
+    /// Remembers what a session found out, beside what others did.
+    pub(crate) fn avoid(&self, found: &[Avoided], now: Timestamp) {
+        let mut avoided = self.avoided.lock().unwrap_or_else(PoisonError::into_inner);
+        avoided.retain(|known| !known.until.is_reached(now));
+        for new in found {
+            if avoided.len() < limits::AVOIDED && !avoided.contains(new) {
+                avoided.push(new.clone());
+            }
+        }
     }
 
     /// Connects to the server of this judgement context ([`Attachment::context`]), has both judgements made, and closes:

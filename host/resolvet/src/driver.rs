@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, PoisonError,
+        Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
@@ -175,14 +175,14 @@ impl Driver {
     }
 
     fn handle(&mut self, event: Event) {
-        self.session.handle(event, clock::now());
+        let has_failed = matches!(event, Event::ConnectionFailed { .. });
+        let now = clock::now();
+        self.session.handle(event, now);
         while let Some(action) = self.session.next_action() {
             self.perform(action);
         }
-        let avoided = &self.client.avoided;
-        let mut avoided = avoided.lock().unwrap_or_else(PoisonError::into_inner);
-        if *avoided != self.session.avoided() {
-            *avoided = self.session.avoided().to_vec();
+        if has_failed {
+            self.client.avoid(self.session.avoided(), now);
         }
     }
 

@@ -25,6 +25,7 @@
     )
 )]
 
+mod addresses;
 pub mod anchors;
 mod attachment;
 mod client;
@@ -43,6 +44,7 @@ pub mod message;
 pub mod metrics;
 pub mod networks;
 pub mod offers;
+mod percent;
 mod policies;
 mod privacy_token;
 pub mod registry;

@@ -90,8 +90,14 @@ impl Lookups {
             // One family is enough.
             (Err(error), Err(_)) => return Err(error),
             // Unless the other one was refused.
-            (Err(error @ LookupError::Bogus { .. }), Ok(None))
-            | (Ok(None), Err(error @ LookupError::Bogus { .. })) => return Err(error),
+            (Err(error @ LookupError::Bogus { .. }), Ok(nothing))
+            | (Ok(nothing), Err(error @ LookupError::Bogus { .. }))
+                if nothing
+                    .as_ref()
+                    .is_none_or(|answer| answer.records.is_empty()) =>
+            {
+                return Err(error);
+            }
             (six, four) => [six.ok().flatten(), four.ok().flatten()],
         };
         let mut found: Vec<SocketAddr> = Vec::new();

@@ -4,6 +4,7 @@
 //! it is, so a name cannot become another one in between.
 
 use std::{
+    iter,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -22,6 +23,7 @@ use tokio::time::timeout;
 
 use crate::{
     Client, LookupError,
+    addresses::forms,
     enrolment::{ChannelError, channel::Channel, trust::Trust},
     lookups::Lookups,
 };
@@ -83,11 +85,10 @@ impl RefusedAddresses {
         Ok(self)
     }
 
-    /// Whether an address is refused. One of IPv4 within IPv6 is that of IPv4 (RFC 4291 section 2.5.5.2).
+    /// Whether an address is refused. One of IPv4 within IPv6 is that of IPv4 too (RFC 4291 section 2.5.5.2, RFC 6052, RFC 3056).
     #[must_use]
     pub fn refuses(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.0.iter().any(|range| range.contains(&address))
+        forms(address).any(|form| self.0.iter().any(|range| range.contains(&form)))
     }
 }
 
@@ -143,23 +144,13 @@ async fn fetched(client: &Client, url: &str, context: Arc<Request>) -> Result<De
         judge: client.policies.judge().clone(),
         context,
     };
-    let mut last = FetchError::NoAddress(endpoint.host().to_owned());
-    for address in addresses {
-        let within = client.limits.handshake;
-        match Channel::open(address, &endpoint, &trust, None, within).await {
-            Ok(channel) => {
-                let mut channel = channel.reading_at_most(TOKEN_OCTETS);
-                let request = HttpRequest::get(path, MEDIA_TYPE);
-                return octets(channel.exchange(&request, None).await?);
-            }
-            // Another address of the same name would be the same server.
-            Err(
-                error @ (ChannelError::Refused { .. } | ChannelError::ProofOfPossession { .. }),
-            ) => return Err(error.into()),
-            Err(error) => last = error.into(),
-        }
-    }
-    Err(last)
+    let within = client.limits.handshake;
+    let channel = Channel::first(&addresses, &endpoint, &trust, None, within).await;
+    let nobody = || FetchError::NoAddress(endpoint.host().to_owned());
+    let channel = channel.map_err(|error| error.map_or_else(nobody, FetchError::from))?;
+    let mut channel = channel.reading_at_most(TOKEN_OCTETS);
+    let request = HttpRequest::get(path, MEDIA_TYPE);
+    octets(channel.exchange(&request, None).await?)
 }
 
 /// Where the host is, without what is refused.
@@ -183,19 +174,30 @@ async fn addresses(client: &Client, endpoint: &Endpoint) -> Result<Vec<SocketAdd
             let refused = refused.iter().map(SocketAddr::ip);
             Err(FetchError::Refused(refused.collect()))
         }
-        (false, _) => Ok(usable.into_iter().take(ADDRESSES).collect()),
+        (false, _) => Ok(alternating(usable)),
     }
+}
+
+/// The first addresses of either family in turns, those of IPv6 first: one that leads nowhere leaves time for the other.
+fn alternating(usable: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let (six, four): (Vec<_>, Vec<_>) = usable.into_iter().partition(SocketAddr::is_ipv6);
+    let (mut six, mut four) = (six.into_iter(), four.into_iter());
+    iter::from_fn(|| match (six.next(), four.next()) {
+        (None, None) => None,
+        pair => Some([pair.0, pair.1]),
+    })
+    .flatten()
+    .flatten()
+    .take(ADDRESSES)
+    .collect()
 }
 
 fn octets(reply: HttpReply) -> Result<Der, FetchError> {
     if reply.status != 200 {
         return Err(FetchError::Status(reply.status));
     }
-    let mut types = reply.headers.iter();
-    let named = types.find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    let named = named.map_or("none", |(_, value)| value.as_str());
-    let essence = named.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case(MEDIA_TYPE) {
+    if reply.media_type() != MEDIA_TYPE {
+        let named = reply.header("content-type").unwrap_or("none");
         let shown = named.escape_debug().take(64).collect();
         return Err(FetchError::MediaType(shown));
     }
@@ -221,6 +223,8 @@ mod tests {
             "::1",
             "::ffff:127.0.0.1",
             "::ffff:169.254.169.254",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
             "fe80::1",
             "febf::1",
             "ff02::fb",
@@ -233,6 +237,7 @@ mod tests {
             "fd00::1",
             "2001:db8::1",
             "::ffff:192.0.2.1",
+            "64:ff9b::c000:201",
         ] {
             assert!(!refused.refuses(address.parse().unwrap()), "{address}");
         }

@@ -83,8 +83,9 @@ impl Judging {
             certificates,
             ocsp_response,
         }));
-        let mut span = self.span.lock().unwrap_or_else(PoisonError::into_inner);
-        let span = mem::replace(&mut *span, Span::none());
+        let mut held = self.span.lock().unwrap_or_else(PoisonError::into_inner);
+        let span = mem::replace(&mut *held, Span::none());
+        drop(held);
         let validate = || self.judge.validate(&request);
         let judgement = request
             .check()

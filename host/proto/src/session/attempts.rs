@@ -121,7 +121,8 @@ impl Session {
         };
         self.avoided
             .retain(|avoided| !avoided.until.is_reached(now));
-        if counts && self.avoided.len() < AVOIDED {
+        let is_new = self.avoids(&peer.server, now).is_none();
+        if counts && is_new && self.avoided.len() < AVOIDED {
             self.avoided.push(Avoided {
                 transport: transport.clone(),
                 address: *address,

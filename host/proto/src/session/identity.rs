@@ -5,7 +5,7 @@ use core::net::IpAddr;
 
 use super::{Session, Step, Timestamp, machine::Peer};
 use crate::judgement::{
-    Candidate, Conveyed, ReferenceId, Request, Source, Transport, UsageProfile,
+    Candidate, Conveyed, ReferenceId, Request, Server, Source, Transport, UsageProfile,
 };
 
 impl Session {
@@ -100,7 +100,12 @@ impl Session {
 
     /// Whether a candidate is the server that a peer was, to be authenticated by the same.
     pub(super) fn is_server_of(&self, candidate: &Candidate, peer: &Peer) -> bool {
-        candidate.server() == peer.server
+        // Keys that encrypt a ClientHello come and go; the server stays the same.
+        let server = Server {
+            ech: peer.server.ech.clone(),
+            ..candidate.server()
+        };
+        server == peer.server
             && self.reference_ids(candidate) == peer.request.reference_ids
             && candidate.pins == peer.request.pins
             && self.profile(candidate) == peer.request.usage_profile

@@ -23,7 +23,7 @@ use crate::{
     privacy_token::{PrivacyToken, RESOLVER_INFO_KEY, TokenError, limits::TOKEN_OCTETS},
 };
 
-/// Characters that are shown of a URL that is none.
+/// Characters that are shown of what comes from elsewhere: a URL that is none, a problem.
 const SHOWN: usize = 200;
 
 impl Session {
@@ -216,7 +216,7 @@ impl Session {
     ) {
         let (token, problem) = match token {
             Ok(token) => (Some(token), None),
-            Err(problem) => (None, Some(problem)),
+            Err(problem) => (None, Some(problem.chars().take(SHOWN).collect::<String>())),
         };
         self.tell(
             now,

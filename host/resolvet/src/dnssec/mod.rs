@@ -82,8 +82,7 @@ impl Validator {
         name: &str,
         rtype: u16,
     ) -> Result<(Vec<u8>, Validation), LookupError> {
-        let mut query = Query::query(lookup::parse(name)?, RecordType::from(rtype));
-        query.name.set_fqdn(true);
+        let query = question(name, rtype)?;
         let response = recursive.ask(query.clone(), Asked::Signatures).await?;
         let validation = self.validation(recursive, &query, &response).await?;
         Ok((response.into_buffer(), validation))
@@ -100,8 +99,7 @@ impl Validator {
         rtype: u16,
         message: &[u8],
     ) -> Result<Validation, LookupError> {
-        let mut query = Query::query(lookup::parse(name)?, RecordType::from(rtype));
-        query.name.set_fqdn(true);
+        let query = question(name, rtype)?;
         let response =
             DnsResponse::from_buffer(message.to_vec()).map_err(|_| LookupError::Validation {
                 name: name.to_owned(),
@@ -312,6 +310,13 @@ async fn keys(asking: &Asking, zone: &Zone) -> Option<TrustAnchors> {
         }
     }
     is_signed.then_some(anchors)
+}
+
+/// What is asked for.
+fn question(name: &str, rtype: u16) -> Result<Query, LookupError> {
+    let mut query = Query::query(lookup::parse(name)?, RecordType::from(rtype));
+    query.name.set_fqdn(true);
+    Ok(query)
 }
 
 /// Whether this key made this signature over these keys, and it holds now (RFC 4035 section 5.3.1).

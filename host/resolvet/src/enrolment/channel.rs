@@ -221,6 +221,28 @@ impl Channel {
         })
     }
 
+    /// Connects to the first of the addresses that answers. A certificate that is refused ends it: another address of the same name
+    /// would be the same server. `None`: there is no address.
+    pub(crate) async fn first(
+        addresses: &[SocketAddr],
+        endpoint: &Endpoint,
+        trust: &Trust,
+        identity: Option<&Arc<CertifiedKey>>,
+        within: Duration,
+    ) -> Result<Self, Option<ChannelError>> {
+        let mut last = None;
+        for &address in addresses {
+            match Self::open(address, endpoint, trust, identity, within).await {
+                Ok(channel) => return Ok(channel),
+                Err(
+                    error @ (ChannelError::Refused { .. } | ChannelError::ProofOfPossession { .. }),
+                ) => return Err(Some(error)),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last)
+    }
+
     /// Goes on with a handshake that proves the password itself.
     #[cfg(feature = "tls-pake")]
     async fn by_password(

@@ -10,12 +10,7 @@ use resolvet_proto::enrolment::{
 };
 use rustls::sign::CertifiedKey;
 
-use super::{
-    EnrolError, ProofError,
-    channel::{Channel, ChannelError},
-    login, random,
-    trust::Trust,
-};
+use super::{EnrolError, ProofError, channel::Channel, login, random, trust::Trust};
 use crate::clock;
 
 /// Messages of one sequence: a request without credentials, the key exchange, the proof, and as much again when an earlier
@@ -218,26 +213,18 @@ fn receive(
 async fn connect(target: &Target) -> Result<Channel, EnrolError> {
     let Target {
         endpoint,
+        addresses,
         trust,
         identity,
         within,
-        ..
     } = target;
-    let mut last = EnrolError::NoAddress {
-        host: endpoint.host().to_owned(),
-    };
-    for &address in &target.addresses {
-        match Channel::open(address, endpoint, trust, identity.as_ref(), *within).await {
-            Ok(channel) => return Ok(channel),
-            Err(
-                error @ (ChannelError::Refused { .. } | ChannelError::ProofOfPossession { .. }),
-            ) => {
-                return Err(error.into());
-            }
-            Err(error) => last = error.into(),
-        }
-    }
-    Err(last)
+    let channel = Channel::first(addresses, endpoint, trust, identity.as_ref(), *within).await;
+    channel.map_err(|error| match error {
+        Some(error) => error.into(),
+        None => EnrolError::NoAddress {
+            host: endpoint.host().to_owned(),
+        },
+    })
 }
 
 impl ProofError {

@@ -14,6 +14,7 @@ use super::{
     error::RegistryError,
     http::{Call, Http, Place},
 };
+use crate::percent;
 
 /// Octets of a token's document. Tokens have up to a few thousand.
 const TOKEN_OCTETS: usize = 64 << 10;
@@ -137,17 +138,9 @@ fn secret(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Everything but unreserved characters as octets (RFC 3986 section 2.1).
 fn encoded(text: &str) -> String {
     let mut encoded = String::new();
-    for octet in text.bytes() {
-        match octet {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(octet));
-            }
-            _ => encoded += &format!("%{octet:02X}"),
-        }
-    }
+    let _infallible = percent::encode(&mut encoded, text.as_bytes());
     encoded
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use resolvet_engine::{Description, provenance::Source};
+use resolvet_engine::{Description, interface_name, provenance::Source};
 use resolvet_proto::judgement::Digest;
 use serde::Serialize;
 
@@ -12,8 +12,6 @@ use super::{
     reference::SHA256,
 };
 
-/// The contract, as components name its interfaces: `resolvet:policy/settings@0.1.0`.
-const CONTRACT: (&str, &str) = ("resolvet:policy", "0.1.0");
 /// When every configuration was made: the same component and signatures are the same artefact, whoever pushes them, and whenever.
 const CREATED: &str = "1970-01-01T00:00:00Z";
 
@@ -63,11 +61,10 @@ impl About {
             (name, value.to_owned())
         };
         let manifest = &described.manifest;
-        let interface = |name: &str| format!("{}/{name}@{}", CONTRACT.0, CONTRACT.1);
         let mut imports: Vec<String> = described
             .imports
             .iter()
-            .map(|import| interface(import.split('.').next().unwrap_or_default()))
+            .map(|import| interface_name(import.split('.').next().unwrap_or_default()))
             .collect();
         imports.dedup();
         Self {
@@ -79,7 +76,7 @@ impl About {
             exports: described
                 .stages
                 .iter()
-                .map(|stage| interface(stage.as_str()))
+                .map(|stage| interface_name(stage.as_str()))
                 .collect(),
         }
     }
@@ -161,12 +158,6 @@ impl Artefact {
     #[must_use]
     pub fn component(&self) -> &[u8] {
         &self.component
-    }
-
-    /// The signatures, in minisign's form.
-    #[must_use]
-    pub fn signatures(&self) -> &[Vec<u8>] {
-        &self.parsed.signatures
     }
 
     /// What decides whether the component may judge, under this name.

@@ -18,7 +18,12 @@ use resolvet_proto::judgement::Digest;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{artefact::Artefact, error::RegistryError, manifest::Manifest, reference::Reference};
+use super::{
+    artefact::Artefact,
+    error::RegistryError,
+    manifest::Manifest,
+    reference::{Reference, Version},
+};
 
 /// The only version of the form so far.
 const VERSION: u32 = 1;
@@ -97,11 +102,17 @@ impl Cache {
         if named.reference != *reference {
             return Err(damaged(&path, "it is of another address"));
         }
+        if let Version::Digest(pinned) = reference.version()
+            && *pinned != named.manifest
+        {
+            return Err(damaged(&path, "it names another artefact than its address"));
+        }
         let manifest = self.blob(&named.manifest)?;
         let path = self.blob_path(&named.manifest);
         let wrong = |error: &dyn ToString| damaged(&path, &error.to_string());
         let parsed = Manifest::parse(&manifest).map_err(|error| wrong(&error))?;
-        let component = self.blob(&parsed.component)?;
+        // Whether it is the one that the manifest names is looked at below.
+        let component = read_policy_file(&self.blob_path(&parsed.component))?;
         let artefact = Artefact::of(manifest, component);
         Ok(Some(
             artefact.map_err(|error: RegistryError| wrong(&error))?,
@@ -117,6 +128,7 @@ impl Cache {
         used: impl IntoIterator<Item = (&'a Reference, &'a Artefact)>,
     ) -> Result<(), CacheError> {
         let _turn = self.lock()?;
+        let mut in_use = BTreeSet::new();
         for (reference, artefact) in used {
             self.keep(&artefact.component_digest(), artefact.component())?;
             self.keep(&artefact.digest(), artefact.manifest())?;
@@ -131,8 +143,9 @@ impl Cache {
             if !fs::read(&path).is_ok_and(|kept| kept == text) {
                 replace_file(&path, &text).map_err(at(&path))?;
             }
+            in_use.insert(path);
         }
-        self.clear();
+        self.clear(&in_use);
         Ok(())
     }
 
@@ -154,22 +167,23 @@ impl Cache {
         }
     }
 
-    /// Removes the addresses that are the oldest beyond those that are kept, and what none of the others names. What cannot be
-    /// removed now is tried again next time.
-    fn clear(&self) {
-        let mut names: Vec<(SystemTime, PathBuf)> = files(&self.folder.join(NAMES))
+    /// Removes the addresses that are the oldest beyond those that are kept, those in use last, and what none of the others names. What
+    /// cannot be removed now is tried again next time.
+    fn clear(&self, in_use: &BTreeSet<PathBuf>) {
+        let mut names: Vec<(bool, SystemTime, PathBuf)> = files(&self.folder.join(NAMES))
             .map(|path| {
                 let changed = fs::metadata(&path).and_then(|metadata| metadata.modified());
-                (changed.unwrap_or(SystemTime::UNIX_EPOCH), path)
+                let changed = changed.unwrap_or(SystemTime::UNIX_EPOCH);
+                (in_use.contains(&path), changed, path)
             })
             .collect();
         names.sort();
         let beyond = names.len().saturating_sub(ADDRESSES);
-        for (_, path) in names.drain(..beyond) {
+        for (.., path) in names.drain(..beyond) {
             let _removed = fs::remove_file(path);
         }
         let mut needed = BTreeSet::new();
-        for (_, path) in &names {
+        for (.., path) in &names {
             let Ok(named) = read_name(path) else { continue };
             needed.insert(self.blob_path(&named.manifest));
             let manifest = self.blob(&named.manifest).ok();

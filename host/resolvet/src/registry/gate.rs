@@ -1,13 +1,14 @@
 //! Addresses that are never connected to, whoever names them: what a name resolves to, where a redirect leads, where tokens are
 //! asked for.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use thiserror::Error;
 use tokio::net::lookup_host;
 
 use super::error::RegistryError;
+use crate::addresses::forms;
 
 /// Addresses of one host that are tried.
 const ADDRESSES: usize = 16;
@@ -85,29 +86,6 @@ impl Gate {
             }
         }
         Ok(())
-    }
-}
-
-/// An address, and the IPv4 address that is written inside it: mapped (RFC 4291), of NAT64 (RFC 6052), of 6to4 (RFC 3056).
-fn forms(address: IpAddr) -> impl Iterator<Item = IpAddr> {
-    let inner = match address {
-        IpAddr::V4(_) => None,
-        IpAddr::V6(outer) => inside(outer),
-    };
-    [Some(address), inner.map(IpAddr::V4)].into_iter().flatten()
-}
-
-fn inside(outer: Ipv6Addr) -> Option<Ipv4Addr> {
-    let of = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match outer.segments() {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-            Some(of(high, low))
-        }
-        [0x2002, high, low, ..] => Some(of(high, low)),
-        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use resolvet_engine::provenance::{SIGNATURE_OCTETS, SIGNATURES};
 use resolvet_proto::judgement::Digest;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -23,10 +24,6 @@ const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 const COMPONENT: &str = "application/wasm";
 /// How the annotations that are signatures begin; a number follows.
 const SIGNATURE: &str = "resolvet.policy.signature.";
-/// Signatures that are read at most, as beside a file.
-const SIGNATURES: usize = 16;
-/// Octets of a signature, as in a file.
-const SIGNATURE_OCTETS: usize = 10 << 10;
 
 /// What an artefact consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]

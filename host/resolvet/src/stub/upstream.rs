@@ -226,6 +226,10 @@ impl Keeper {
             Held::Attachment(attachment) => attachment.clone(),
             Held::Membership(membership) => membership.present().attachment,
         };
+        // A membership's own sessions began with what the network said then.
+        if matches!(held, Held::Membership(_)) && !self.tell_options(&attachment).await {
+            return true;
+        }
         self.show(&attachment, &held);
         let mut is_swapped = false;
         loop {
@@ -255,8 +259,7 @@ impl Keeper {
                 replaced = replaced => match replaced {
                     Ok(present) => {
                         attachment = present.attachment;
-                        let options = self.session().network_options.clone();
-                        if attachment.network_options(options).await.is_err() {
+                        if !self.tell_options(&attachment).await {
                             return true;
                         }
                         self.show(&attachment, &held);
@@ -275,8 +278,8 @@ impl Keeper {
                         }
                     }
                     Some(Order::NetworkOptions(options)) => {
-                        self.session().network_options.clone_from(&options);
-                        if attachment.network_options(options).await.is_err() {
+                        self.session().network_options = options;
+                        if !self.tell_options(&attachment).await {
                             return true;
                         }
                     }
@@ -288,6 +291,12 @@ impl Keeper {
                 },
             }
         }
+    }
+
+    /// Tells an attachment what the network says now; what it knows already changes nothing. False when it has ended.
+    async fn tell_options(&mut self, attachment: &Attachment) -> bool {
+        let options = self.session().network_options.clone();
+        attachment.network_options(options).await.is_ok()
     }
 
     /// Waits after a failure, unless something changes that may change the outcome.

@@ -56,10 +56,12 @@ pub(super) async fn over_tcp(
         }
     };
     let began = Instant::now();
+    let mut tcp = Duration::ZERO;
     let mut ech = target.server.ech.clone();
     let mut may_retry = ech.is_some();
     let mut spent = 0;
     loop {
+        let connecting = Instant::now();
         let stream = timeout(within, TcpStream::connect(address))
             .await
             .map_err(late("TCP"))?
@@ -68,7 +70,7 @@ pub(super) async fn over_tcp(
         stream
             .set_nodelay(true)
             .map_err(|source| ConnectError::Tcp { address, source })?;
-        let tcp = began.elapsed();
+        tcp += connecting.elapsed();
         let (judge, context) = (target.judge.clone(), Arc::clone(&target.context));
         let (config, verdicts) =
             tls::encrypted_config(judge, context, &[protocol.alpn], ech.as_ref()).map_err(

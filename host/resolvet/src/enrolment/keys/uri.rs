@@ -1,12 +1,14 @@
 //! URIs of tokens and of keys in them (RFC 7512), without a PIN.
 
 use std::{
-    fmt::{self, Write as _},
+    fmt,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use thiserror::Error;
+
+use crate::percent;
 
 const SCHEME: &str = "pkcs11:";
 /// Octets of a URI.
@@ -199,7 +201,7 @@ impl fmt::Display for TokenUri {
         for (name, value) in texts {
             if let Some(value) = value {
                 write!(f, "{separator}{name}=")?;
-                escape(f, value.as_bytes())?;
+                percent::encode(f, value.as_bytes())?;
                 separator = ";";
             }
         }
@@ -225,7 +227,7 @@ impl fmt::Display for TokenUri {
         for (name, prefix, path) in paths {
             if let Some(path) = path {
                 write!(f, "{separator}{name}={prefix}")?;
-                escape(f, path.as_os_str().as_encoded_bytes())?;
+                percent::encode(f, path.as_os_str().as_encoded_bytes())?;
                 separator = '&';
             }
         }
@@ -304,17 +306,6 @@ fn absolute(name: &'static str, path: &str) -> Result<PathBuf, TokenUriError> {
         return Ok(path);
     }
     Err(wrong(name, "the absolute path of a file"))
-}
-
-fn escape(f: &mut fmt::Formatter<'_>, octets: &[u8]) -> fmt::Result {
-    for &octet in octets {
-        if octet.is_ascii_alphanumeric() || b"-._~".contains(&octet) {
-            f.write_char(char::from(octet))?;
-        } else {
-            write!(f, "%{octet:02X}")?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -126,13 +126,17 @@ async fn browse_one(
     }
     let asking = instances.iter().map(|lookup| ask(lookups.clone(), lookup));
     let answers = at_once(asking.collect()).await;
+    let mut problem = None;
     for (lookup, answer) in instances.iter().zip(answers) {
-        if let Ok(answer) = answer {
-            browse.answered(lookup, answer);
+        match answer {
+            Ok(answer) => browse.answered(lookup, answer),
+            Err(error) => {
+                problem.get_or_insert(error.to_string());
+            }
         }
     }
-    let note = browse.notes().first();
-    let note = note.map(|note| format!(": {}", note.message));
+    let note = browse.notes().first().map(|note| note.message.clone());
+    let note = problem.or(note).map(|note| format!(": {note}"));
     let why = format!(
         "lists {listed} instances, none of which can be connected to{}",
         note.unwrap_or_default()

@@ -17,7 +17,6 @@ use std::{
 
 use aws_lc_rs::{digest, hmac, rand};
 use resolvet_proto::judgement::Digest;
-use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 
 use crate::{error::EngineError, loader::CompiledCode};
@@ -49,8 +48,7 @@ struct Counts {
 }
 
 /// What a cache of compiled code was asked since its engine was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct CacheStatistics {
     /// Components whose code was there and authentic.

@@ -4,6 +4,8 @@
 //! accepted, and what the configuration requires at privacy stays required. Below policies is the host's own floor (proof that the peer has
 //! its key, TLS 1.2 or later, no clear text, no server that discovery did not yield), which no policy decides and so nothing here can lift.
 
+use std::collections::BTreeSet;
+
 use resolvet_proto::judgement::{Mode, Role};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -66,8 +68,8 @@ impl PolicySet {
     /// # Errors
     /// A name is that of an authority or of no restriction that binds; or there is none.
     pub fn liftable(&self, names: &[String]) -> Result<Vec<String>, LiftError> {
-        let mut known: Vec<String> = self.rules().iter().filter(|r| binds(r)).map(name).collect();
-        known.dedup();
+        let known: BTreeSet<String> = self.rules().iter().filter(|r| binds(r)).map(name).collect();
+        let known = Vec::from_iter(known);
         let is_authority = |wanted: &String| {
             let mut rules = self.rules().iter();
             rules.any(|rule| rule.role == Role::Authority && name(rule) == *wanted)

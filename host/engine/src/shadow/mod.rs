@@ -110,7 +110,11 @@ impl Shadow {
         let active = Judge::beside(&self.0.engine, active);
         self.0.try_it(Some(Tried {
             judge: Judge::beside(&self.0.engine, Arc::new(set)),
-            trial: Trial::default(),
+            // From the first moment on there is something to be asked, or promotion would not wait for it.
+            trial: Trial {
+                recorded: Some(RecordedTrial::default()),
+                ..Trial::default()
+            },
             recorded: Some((active, questions)),
         }));
         // Where there is no place in the queue, the thread has work and looks before it.
@@ -166,7 +170,7 @@ impl Inner {
         };
         let tried = said(&judge, active.stage, request);
         self.count(&judge, |trial| {
-            trial.count(Origin::Live, request.digest(), active, &tried);
+            trial.count(Origin::Live, active, &tried);
         });
     }
 
@@ -178,9 +182,6 @@ impl Inner {
         let Some((judge, (active, questions))) = recorded else {
             return;
         };
-        self.count(&judge, |trial| {
-            trial.recorded = Some(RecordedTrial::default())
-        });
         let began = Instant::now();
         for (stage, request) in questions {
             if began.elapsed() > RECORDED {
@@ -189,7 +190,7 @@ impl Inner {
             let active = said(&active, stage, &request);
             let tried = said(&judge, stage, &request);
             let is_current = self.count(&judge, |trial| {
-                trial.count(Origin::Recorded, request.digest(), &active, &tried);
+                trial.count(Origin::Recorded, &active, &tried);
             });
             if !is_current {
                 return;

@@ -105,6 +105,7 @@ pub(super) enum Origin {
 #[derive(Debug, Clone)]
 pub(super) struct Said {
     pub(super) stage: Stage,
+    request: Digest,
     outcome: Outcome,
     order: Vec<u32>,
     answers: Vec<Answered>,
@@ -119,7 +120,7 @@ struct Answered {
 }
 
 impl Trial {
-    pub(super) fn count(&mut self, origin: Origin, request: Digest, active: &Said, tried: &Said) {
+    pub(super) fn count(&mut self, origin: Origin, active: &Said, tried: &Said) {
         let counts = match origin {
             Origin::Live => &mut self.live,
             Origin::Recorded => &mut self.recorded.get_or_insert_default().counts,
@@ -157,7 +158,7 @@ impl Trial {
         };
         self.differences.push_back(Departure {
             stage: active.stage,
-            request,
+            request: active.request,
             active: active.outcome,
             tried: tried.outcome,
             gone: codes(active, tried),
@@ -198,6 +199,7 @@ impl Said {
         };
         Self {
             stage: judgement.stage,
+            request: judgement.request,
             outcome: judgement.outcome,
             order,
             answers: judgement.evaluations.iter().map(answered).collect(),
@@ -230,6 +232,7 @@ mod tests {
     fn said(outcome: Outcome, policy: &str, codes: &[&str]) -> Said {
         Said {
             stage: Stage::Validation,
+            request: Digest::of(b""),
             outcome,
             order: Vec::new(),
             answers: vec![Answered {
@@ -243,9 +246,8 @@ mod tests {
     #[test]
     fn differences_are_counted_by_policy_and_finding() {
         let mut trial = Trial::default();
-        let request = Digest::of(b"");
         let active = said(Outcome::Accepted, "rule", &["a", "b"]);
-        let mut count = |origin, tried: &Said| trial.count(origin, request, &active, tried);
+        let mut count = |origin, tried: &Said| trial.count(origin, &active, tried);
         count(Origin::Live, &active.clone());
         count(Origin::Live, &said(Outcome::Accepted, "rule", &["a", "c"]));
         count(Origin::Live, &said(Outcome::Faulted, "rule", &["trap"]));
@@ -277,7 +279,7 @@ mod tests {
         let active = said(Outcome::Accepted, "rule", &[]);
         for number in 0..1_000 {
             let tried = said(Outcome::Rejected, "rule", &[&format!("code-{number}")]);
-            trial.count(Origin::Live, Digest::of(b""), &active, &tried);
+            trial.count(Origin::Live, &active, &tried);
         }
         let come = &trial.policies["rule"].come;
         assert_eq!(come.len(), CODES + 1);

@@ -1,8 +1,13 @@
 //! Zones that ldns signed, served by NSD, asked for over Unbound: what the program says of their signatures, and what it does
 //! about it.
 
+use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hickory_proto::rr::RData;
@@ -35,6 +40,8 @@ struct Signing<'a> {
     arguments: &'a [&'a str],
     /// Nothing of the signatures is served.
     stripped: bool,
+    /// More of the zone, a record a line.
+    records: &'a str,
 }
 
 /// Whose certificate a TLSA record has.
@@ -143,15 +150,18 @@ impl Network {
             let tlsa = TLSA::new(usage.0, usage.1, usage.2, certificate);
             parent.add(&owner, 60, RData::TLSA(tlsa))?;
         }
-        let parent = format!("{}{}", parent.to_master_file(), child_key.digest()?);
+        let (parent, below) = (parent.to_master_file(), child_key.digest()?);
+        let parent = format!("{parent}{below}{}", with.records);
         let child = zone(CHILD)?.to_master_file();
         let master = change(key.sign(place, PARENT, &parent, with)?);
         let child = child_key.sign(place, CHILD, &child, Signing::default())?;
         let unsigned = zone(UNSIGNED)?.to_master_file();
+        // What it says about itself it has itself.
+        let own = write(place, "own.zone", &master)?;
         let files = [(PARENT, master), (CHILD, child), (UNSIGNED, unsigned)];
         let nsd = Nsd::serve(&files.map(|(origin, file)| (format!("{origin}."), file)))?;
         Ok(Self {
-            _dot: Unbound::dot(PARENT, nsd.address(), address, &identity, &[])?,
+            _dot: Unbound::dot_with((PARENT, &own), nsd.address(), address, &identity)?,
             resolver: Unbound::recursive_for(&names, nsd.address())?,
             _nsd: nsd,
             key,
@@ -170,16 +180,24 @@ impl Network {
             "version = \"v1\"\n[network]\ntransports = [\"dot\"]\ntrust-anchors = \"{anchors}\"\n\
              discovery = [\"s-naptr\"]\n[dnssec]\n{dnssec}\n"
         );
-        let config = write(self.folder.path(), "config.toml", config)?;
-        let output = Command::new(resolvet()?)
-            .args(["--format", "json", "explain", domain, "--resolver"])
-            .arg(self.resolver.address().to_string())
-            .arg("--config")
-            .arg(config)
-            .output()?;
+        let words = ["--format", "json", "explain", domain];
+        let output = self.command(&words, &config)?.output()?;
         let document =
             serde_json::from_slice(&output.stdout).with_context(|| format!("{output:?}"))?;
         Ok((output.status.code().unwrap_or_default(), document))
+    }
+
+    /// The program with these words, this configuration and the resolver.
+    fn command(&self, words: &[&str], config: &str) -> Result<Command> {
+        let config = write(self.folder.path(), "config.toml", config)?;
+        let mut command = Command::new(resolvet()?);
+        command
+            .args(words)
+            .arg("--resolver")
+            .arg(self.resolver.address().to_string())
+            .arg("--config")
+            .arg(config);
+        Ok(command)
     }
 
     /// As [`Self::explain`], with the digest of the zone's key as the anchor.
@@ -395,6 +413,109 @@ fn a_good_certificate_is_refused_when_the_domain_vouches_for_another() -> Result
     ] {
         let (code, document) = by_tlsa(tlsa, "anchors.pem", setting)?;
         assert_eq!(code, expected, "{tlsa:?} {setting}: {document:#}");
+    }
+    Ok(())
+}
+
+/// What the server says about itself (RFC 9606), as `explain` shows it; its record changed after it was signed, or not.
+fn said_of_itself(change: impl Fn(String) -> String) -> Result<String> {
+    // `qnamemin`.
+    let with = Signing {
+        records: "example.net. 60 IN TYPE261 \\# 9 08716e616d656d696e\n",
+        ..Signing::default()
+    };
+    let network = Network::start(with, change)?;
+    write(network.folder.path(), "zone.ds", network.key.digest()?)?;
+    let config = "version = \"v1\"\n[network]\ntransports = [\"dot\"]\ntrust-anchors = \"anchors.pem\"\n\
+                  discovery = [\"s-naptr\"]\nresolver-info = true\n[dnssec]\nanchors = [\"zone.ds\"]\n";
+    let output = network.command(&["explain", PARENT], config)?.output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let said = text.lines().find(|line| line.contains(" says "));
+    Ok(said.with_context(|| text.clone())?.to_owned())
+}
+
+#[test]
+fn what_a_server_says_about_itself_is_not_believed_when_it_is_bogus() -> Result<()> {
+    let said = said_of_itself(|text| text)?;
+    assert!(said.ends_with("qnamemin"), "{said}");
+    let said = said_of_itself(|text| text.replace("716e616d656d696e", "716e616d656d6979"))?;
+    assert!(
+        said.contains("no valid signature came") && !said.contains("qname"),
+        "{said}"
+    );
+    Ok(())
+}
+
+/// Whether an enrolment turns to the EST server that the domain names, and what the program says.
+fn looks_for_est(change: impl Fn(String) -> String) -> Result<(bool, String)> {
+    let est = TcpListener::bind("127.0.0.1:0")?;
+    est.set_nonblocking(true)?;
+    let port = est.local_addr()?.port();
+    let records = format!(
+        "_est._tcp.example.net. 60 IN PTR desk._est._tcp.example.net.\n\
+         desk._est._tcp.example.net. 60 IN SRV 0 0 {port} est.example.net.\n\
+         desk._est._tcp.example.net. 60 IN TXT \"\"\n\
+         est.example.net. 60 IN A 127.0.0.1\n"
+    );
+    let with = Signing {
+        records: &records,
+        ..Signing::default()
+    };
+    let network = Network::start(with, change)?;
+    write(network.folder.path(), "zone.ds", network.key.digest()?)?;
+    let config = "version = \"v1\"\n[dnssec]\nanchors = [\"zone.ds\"]\n";
+    let words = ["bootstrap", "--trust-network", "--user", "alice"];
+    let mut command = network.command(&words, config)?;
+    let mut child = command
+        .args(["--password-fd", "0", PARENT, "--store"])
+        .arg(network.folder.path().join("store"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    child
+        .stdin
+        .take()
+        .context("piped")?
+        .write_all(b"secret\n")?;
+    let (closer, ended) = mpsc::channel::<()>();
+    // Whoever comes is counted and sent away.
+    let counting = thread::spawn(move || {
+        let mut came = false;
+        loop {
+            came |= est.accept().is_ok();
+            match ended.recv_timeout(Duration::from_millis(10)) {
+                Err(RecvTimeoutError::Timeout) => {}
+                _ => return came,
+            }
+        }
+    });
+    let output = child.wait_with_output()?;
+    drop(closer);
+    let came = counting.join().ok().context("the listener panicked")?;
+    ensure!(!output.status.success(), "{output:?}");
+    Ok((came, String::from_utf8(output.stderr)?))
+}
+
+#[test]
+fn an_est_server_that_a_bogus_answer_names_is_not_turned_to() -> Result<()> {
+    let (came, text) = looks_for_est(|text| text)?;
+    assert!(came && !text.contains("bogus"), "{text}");
+    // Somebody in between leads to a place of his own: the service, and the host's address.
+    let elsewhere = |line: &str| match line.starts_with("desk._est") {
+        true => line.replace("SRV\t0 0", "SRV\t0 1"),
+        false => line.to_owned(),
+    };
+    let address = |line: &str| match line.starts_with("est.example.net.") {
+        true => line.replace("127.0.0.1", "127.0.0.2"),
+        false => line.to_owned(),
+    };
+    for change in [&elsewhere as &dyn Fn(&str) -> String, &address] {
+        let (came, text) = looks_for_est(|text| {
+            let lines: Vec<String> = text.lines().map(change).collect();
+            lines.join("\n") + "\n"
+        })?;
+        assert!(!came && text.contains("bogus"), "{text}");
     }
     Ok(())
 }

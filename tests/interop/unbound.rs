@@ -21,13 +21,13 @@ pub(crate) struct Unbound {
 impl Unbound {
     /// A resolver in clear text, over UDP and TCP.
     pub(crate) fn recursive(zone: &str, authority: SocketAddr) -> Result<Self> {
-        Self::start(&[zone], authority, None, &[])
+        Self::start(&[zone], authority, None, "")
     }
 
     /// A resolver in clear text, to which all these zones are given by one authoritative server, whatever they say of their
     /// servers.
     pub(crate) fn recursive_for(zones: &[&str], authority: SocketAddr) -> Result<Self> {
-        Self::start(zones, authority, None, &[])
+        Self::start(zones, authority, None, "")
     }
 
     /// A DNS over TLS server at `address` with this identity, which has records of its own besides.
@@ -38,7 +38,29 @@ impl Unbound {
         identity: &Identity,
         own: &[&str],
     ) -> Result<Self> {
-        Self::start(&[zone], authority, Some(("tls", address, identity)), own)
+        let records = own
+            .iter()
+            .map(|record| format!("  local-data: '{record}'\n"));
+        let records = format!("server:\n{}", records.collect::<String>());
+        Self::start(
+            &[zone],
+            authority,
+            Some(("tls", address, identity)),
+            &records,
+        )
+    }
+
+    /// A DNS over TLS server at `address` with this identity, which itself has the zone that this master file is of.
+    pub(crate) fn dot_with(
+        (zone, master): (&str, &Path),
+        authority: SocketAddr,
+        address: SocketAddr,
+        identity: &Identity,
+    ) -> Result<Self> {
+        let master = master.display();
+        let zone_of_its_own = format!("auth-zone:\n  name: \"{zone}\"\n  zonefile: \"{master}\"\n");
+        let encrypted = Some(("tls", address, identity));
+        Self::start(&[zone], authority, encrypted, &zone_of_its_own)
     }
 
     /// A DNS over HTTPS server at `address` with this identity.
@@ -48,14 +70,14 @@ impl Unbound {
         address: SocketAddr,
         identity: &Identity,
     ) -> Result<Self> {
-        Self::start(&[zone], authority, Some(("https", address, identity)), &[])
+        Self::start(&[zone], authority, Some(("https", address, identity)), "")
     }
 
     fn start(
         zones: &[&str],
         authority: SocketAddr,
         encrypted: Option<(&str, SocketAddr, &Identity)>,
-        own: &[&str],
+        more: &str,
     ) -> Result<Self> {
         let unbound = program("unbound", "unbound")?;
         let folder = tempfile::tempdir()?;
@@ -69,10 +91,6 @@ impl Unbound {
                 Some((kind, address, identity)) => section(kind, place, address, identity)?,
                 None => String::new(),
             };
-            let records: String = own
-                .iter()
-                .map(|record| format!("  local-data: '{record}'\n"))
-                .collect();
             let configuration = write(
                 place,
                 "unbound.conf",
@@ -80,9 +98,9 @@ impl Unbound {
                     "server:\n  directory: \"{here}\"\n  pidfile: \"{here}/unbound.pid\"\n  username: \"\"\n  \
                      chroot: \"\"\n  use-syslog: no\n  logfile: \"\"\n  log-queries: yes\n  num-threads: 1\n  \
                      interface: 127.0.0.1@{port}\n{encrypted}  access-control: 127.0.0.0/8 allow\n  do-ip6: no\n  \
-                     do-not-query-localhost: no\n  module-config: \"iterator\"\n{records}\
+                     do-not-query-localhost: no\n  module-config: \"iterator\"\n\
                      remote-control:\n  control-enable: no\n\
-                     {stubs}",
+                     {stubs}{more}",
                     here = place.display(),
                 ),
             )?;

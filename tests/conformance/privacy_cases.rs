@@ -10,8 +10,10 @@ use resolvet_proto::{
         DEFAULT_OID, Logging, LoggingKind, PrivacyPolicy, PrivacyStatement, Sharing,
     },
     discovery::resinfo,
-    judgement::{Decision, Presented, Purpose, Request},
+    judgement::{Decision, Presented, Purpose, ReferenceId, Request},
+    privacy_token::PrivacyToken,
 };
+use resolvet_tests::lab::signed::{Signer, careful};
 use serde_json::{Value, json};
 
 use crate::forge::{Certificate, NOW, key, seq, tlv};
@@ -21,6 +23,9 @@ const OID: &[u8] = &[0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, 1, 1];
 /// Another one, 1.3.6.1.4.1.32473.2.
 const OTHER_OID: &[u8] = &[0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, 2];
 
+/// The server that signed statements are about.
+const SERVER: &str = "dns.example.net";
+
 struct Case {
     name: &'static str,
     description: &'static str,
@@ -28,6 +33,8 @@ struct Case {
     extensions: Vec<(&'static [u8], bool, Vec<u8>)>,
     /// What the server says about itself.
     keys: Option<&'static [(&'static str, Option<&'static str>)]>,
+    /// What was at the URL that the server names.
+    token: Option<Result<String, &'static str>>,
     decision: &'static str,
     findings: &'static [&'static str],
 }
@@ -93,6 +100,7 @@ fn case(
         settings: json!({}),
         extensions: stating(policy),
         keys: None,
+        token: None,
         decision,
         findings,
     }
@@ -109,6 +117,12 @@ impl Case {
         self
     }
 
+    /// Names a signed statement; without one the reason why there is none.
+    fn naming(mut self, token: Result<String, &'static str>) -> Self {
+        self.token = Some(token);
+        self
+    }
+
     fn raw(mut self, extensions: Vec<(&'static [u8], bool, Vec<u8>)>) -> Self {
         self.extensions = extensions;
         self
@@ -116,10 +130,16 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    [extensions(), durations(), clauses(), information()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        extensions(),
+        durations(),
+        clauses(),
+        information(),
+        signed(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn extensions() -> Vec<Case> {
@@ -535,6 +555,110 @@ fn information() -> Vec<Case> {
     ]
 }
 
+/// Statements that somebody signed (draft-reddy-add-server-policy-selection-05).
+fn signed() -> Vec<Case> {
+    let signer = Signer::new("auditor.example").unwrap();
+    let other = Signer::new("somebody.example").unwrap();
+    let known = json!({"token-signers": [signer.setting()]});
+    let required = json!({"token-signers": [signer.setting()], "require-token": true});
+    let good = || careful(SERVER, NOW, 3_600);
+    let sold = {
+        let mut claims = good();
+        claims["privinfo"]["transferdata"] = json!(true);
+        claims
+    };
+    // The signature of one over the claims of another.
+    let altered = {
+        let (token, claims) = (signer.sign(&good()).unwrap(), signer.sign(&sold).unwrap());
+        let parts: Vec<_> = token.split('.').collect();
+        let others: Vec<_> = claims.split('.').collect();
+        [parts[0], others[1], parts[2]].join(".")
+    };
+    let unsigned = |name, description, decision, findings| {
+        case(name, description, blameless(), decision, findings).raw(vec![])
+    };
+    let of = |claims: &Value| Ok(signer.sign(claims).unwrap());
+    vec![
+        unsigned(
+            "token",
+            "A statement that a known signer signed stands in for the extension.",
+            "accept",
+            &["extension-missing", "token-signed"],
+        )
+        .with(required.clone())
+        .naming(of(&good())),
+        unsigned(
+            "token-transfer-to-third-parties",
+            "It is assessed as the extension is.",
+            "reject",
+            &[
+                "extension-missing",
+                "token-signed",
+                "transfer-to-third-parties",
+            ],
+        )
+        .with(known.clone())
+        .naming(of(&sold)),
+        unsigned(
+            "token-signature-invalid",
+            "Claims that the known signer did not sign.",
+            "reject",
+            &["extension-missing", "token-signature-invalid"],
+        )
+        .with(required.clone())
+        .naming(Ok(altered)),
+        unsigned(
+            "token-signer-unknown",
+            "What nobody known signed counts for nothing.",
+            "abstain",
+            &["extension-missing", "token-signer-unknown"],
+        )
+        .with(known.clone())
+        .naming(Ok(other.sign(&good()).unwrap())),
+        unsigned(
+            "token-expired",
+            "A statement that has ended.",
+            "reject",
+            &["extension-missing", "token-expired"],
+        )
+        .with(required.clone())
+        .naming(of(&careful(SERVER, NOW - 3_600, 3_600))),
+        unsigned(
+            "token-not-yet-valid",
+            "A statement that has not begun.",
+            "reject",
+            &["extension-missing", "token-not-yet-valid"],
+        )
+        .with(required.clone())
+        .naming(of(&careful(SERVER, NOW + 3_600, 3_600))),
+        unsigned(
+            "token-other-server",
+            "A statement about another server.",
+            "reject",
+            &["extension-missing", "token-other-server"],
+        )
+        .with(required.clone())
+        .naming(of(&careful("other.example", NOW, 3_600))),
+        unsigned(
+            "token-unavailable",
+            "A statement that could not be fetched, beside an extension that is good.",
+            "accept",
+            &["token-unavailable"],
+        )
+        .raw(stating(blameless()))
+        .with(known)
+        .naming(Err("connection refused")),
+        unsigned(
+            "token-missing",
+            "A server that names none, where one is required.",
+            "reject",
+            &["token-missing"],
+        )
+        .raw(stating(blameless()))
+        .with(required),
+    ]
+}
+
 fn request(case: &Case) -> Request {
     let key = key();
     let mut certificate = Certificate::bare("server", "server", &key);
@@ -549,6 +673,15 @@ fn request(case: &Case) -> Request {
             ocsp_response: None,
         },
         resolver_info: case.keys.map(|keys| resinfo::write(keys).unwrap().into()),
+        reference_ids: match case.token {
+            Some(_) => vec![ReferenceId::DnsId(SERVER.into())],
+            None => Vec::new(),
+        },
+        privacy_token: case.token.clone().map(|token| PrivacyToken {
+            url: format!("https://{SERVER}/pat"),
+            problem: token.as_ref().err().map(|&problem| problem.into()),
+            token: token.ok().map(|token| token.into_bytes().into()),
+        }),
         ..Request::new(Purpose::DnsServer, NOW)
     }
 }

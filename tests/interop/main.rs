@@ -29,6 +29,7 @@ mod offers;
 mod process;
 mod publish;
 mod publish_dnr;
+mod redesignated;
 mod refused;
 mod servers;
 mod strace;

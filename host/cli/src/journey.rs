@@ -163,7 +163,7 @@ impl Wish {
         let domain = domain.map(str::to_owned).or(stored);
         match (&domain, journey.designated) {
             (None, false) => {
-                let text = "give a domain: there is no enrolment that would say one (`resolvet bootstrap`); or --designated";
+                let text = "give a domain: there is no enrolment that would say one (`resolvet bootstrap`); or --designated, of a daemon `daemon.designated = true`";
                 return Err(UsageError(text.into()).into());
             }
             (Some(_), true) => {

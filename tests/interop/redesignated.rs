@@ -92,11 +92,10 @@ fn asked(name: &str) -> Option<String> {
     let stub: SocketAddr = STUB.parse().unwrap();
     let answer = ask::udp(stub, &ask::query(1, name, RecordType::A).unwrap()).ok()?;
     let answer = Message::from_vec(&answer).unwrap();
-    let data = &answer.answers.first()?.data;
-    let RData::A(address) = data else {
-        panic!("{data}")
-    };
-    Some(address.to_string())
+    match &answer.answers.first()?.data {
+        RData::A(address) => Some(address.to_string()),
+        _ => None,
+    }
 }
 
 /// Asks for one name after the other, which no cache has, until the answer is this one's; all before are the other's.

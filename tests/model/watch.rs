@@ -39,7 +39,7 @@ pub(crate) enum Rule {
     Swapped,
     /// After other evidence came, nothing is vetted by the old, and what is used was judged by it within the bound.
     Evidence,
-    /// There is no resumption: a connection that presented nothing is never used.
+    /// Nothing is resumed by what was judged before: a connection whose server showed nothing that is judged now is never used.
     Resumed,
     /// What is refused is used no longer.
     Refused,

@@ -33,6 +33,7 @@ mod profiles;
 mod racing;
 mod refused;
 mod refused_everywhere;
+mod resumption;
 mod round_trips;
 mod signed_statements;
 mod stub;

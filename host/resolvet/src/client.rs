@@ -20,6 +20,7 @@ use crate::{
     error::AttachError,
     privacy_token::RefusedAddresses,
     spans::Trace,
+    tls::Ticket,
     transport::{ConnectError, Connection, Established, Target, connect},
 };
 
@@ -198,7 +199,7 @@ impl Client {
             return Probe::Failed("the context names no server".to_owned());
         };
         let judge = self.policies.judge().clone();
-        match self.connect(&server, context).await {
+        match self.connect(&server, context, None).await {
             Ok(established) => {
                 established.connection.close();
                 let request = established.judged.request;
@@ -220,11 +221,12 @@ impl Client {
         }
     }
 
-    /// Connects to a server and has what it presents judged in this context.
+    /// Connects to a server and has what it presents, or presented before it gave this ticket, judged in this context.
     pub(crate) async fn connect(
         &self,
         server: &Server,
         context: Arc<Request>,
+        ticket: Option<Ticket>,
     ) -> Result<Established, ConnectError> {
         let name = context.peer().map(ReferenceId::value).unwrap_or_default();
         let target = Target {
@@ -233,6 +235,7 @@ impl Client {
             method: self.method,
             judge: self.policies.judge().clone(),
             context,
+            ticket,
         };
         connect(target, &self.limits).await
     }

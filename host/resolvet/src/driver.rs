@@ -32,6 +32,7 @@ use crate::{
     lookup::LookupError,
     privacy_token,
     spans::{self, Trace, judged},
+    tls::Ticket,
     transport::{self, ConnectError, Cost},
 };
 
@@ -44,6 +45,15 @@ struct Connection {
     cost: Cost,
     /// Whether its server was vetted.
     was_vetted: bool,
+    /// What may be resumed when it was lost, as long as the first verdict stands.
+    ticket: Option<Ticket>,
+}
+
+/// A lost connection's server, and what it may be resumed by: once, under the policies that vetted it.
+struct Lost {
+    server: Server,
+    generation: u64,
+    ticket: Ticket,
 }
 
 /// What a piece of work brought: an event, and a connection if it made one.
@@ -81,6 +91,7 @@ pub(crate) fn start(
         work: JoinSet::new(),
         handshakes: HashMap::new(),
         connections: HashMap::new(),
+        lost: None,
         timer: None,
         refusals: Arc::clone(&refusals),
     };
@@ -104,6 +115,7 @@ struct Driver {
     handshakes: HashMap<u32, AbortHandle>,
     /// Open connections by attempt, vetted or not.
     connections: HashMap<u32, Connection>,
+    lost: Option<Lost>,
     timer: Option<Timestamp>,
     /// Servers that were refused after they had been vetted.
     refusals: Arc<AtomicU64>,
@@ -128,13 +140,15 @@ impl Driver {
                     Some(Command::NetworkOptions(options)) => {
                         self.handle(Event::NetworkOptions { options });
                     }
-                    Some(Command::Evidence(evidence)) => self.handle(Event::EvidenceChanged {
+                    Some(Command::Evidence(evidence)) => {
+                        self.lost = None;
+                        self.handle(Event::EvidenceChanged {
                         anchors: Some(evidence.anchors),
                         conveyed: Some(evidence.conveyed),
                         crls: Some(evidence.crls),
                         clock: None,
                         network_identity: None,
-                    }),
+                    })}
                     Some(Command::Truncated(attempt, reply)) => {
                         self.handle(Event::Truncated { attempt });
                         // Whoever asked may have given up.
@@ -205,7 +219,8 @@ impl Driver {
                 ..
             } => {
                 let span = self.trace.connect(attempt, &server, &request);
-                let connecting = connect(self.client.clone(), attempt, server, request);
+                let ticket = self.ticket(&server);
+                let connecting = connect(self.client.clone(), attempt, server, request, ticket);
                 let connecting = connecting.instrument(span);
                 self.handshakes.insert(attempt, self.work.spawn(connecting));
             }
@@ -308,8 +323,15 @@ impl Driver {
             open,
             cost,
             was_vetted,
+            ticket,
         }) = self.connections.get_mut(&vetted.attempt())
         {
+            if *was_vetted {
+                // The verdict that it belonged to made way for this one.
+                *ticket = None;
+            } else if let Some(ticket) = ticket {
+                ticket.belongs_until(vetted.expires());
+            }
             *was_vetted = true;
             self.trace
                 .vetted(vetted.server(), vetted.target(), vetted.generation());
@@ -328,13 +350,38 @@ impl Driver {
         matches!(&*self.states.borrow(), State::Serving(s) if s.vetted.attempt() == attempt)
     }
 
+    /// What a server that served until now may be resumed by.
+    fn lost(&self, attempt: u32, ticket: Ticket) -> Option<Lost> {
+        match &*self.states.borrow() {
+            State::Serving(serving) if serving.vetted.attempt() == attempt => Some(Lost {
+                server: serving.vetted.server().clone(),
+                generation: serving.vetted.generation(),
+                ticket,
+            }),
+            _ => None,
+        }
+    }
+
+    /// What the first handshake after a connection was lost may resume: with the same server, by the same policies, under the
+    /// same verdict.
+    fn ticket(&mut self, server: &Server) -> Option<Ticket> {
+        let lost = self.lost.take()?;
+        let generation = self.client.policies.judge().generation();
+        let is_same = lost.server == *server && lost.generation == generation;
+        (is_same && lost.ticket.is_of_use(clock::now())).then_some(lost.ticket)
+    }
+
     /// A handshake is given up. Of a server no new query is asked from now on; those under way may end within the drain limit.
     fn withdraw(&mut self, attempt: u32, reason: WithdrawReason) {
         if let Some(handshake) = self.handshakes.remove(&attempt) {
             // One that is complete by now is told as such, and withdrawn again since nobody knows it.
             handshake.abort();
         }
-        let connection = self.connections.remove(&attempt);
+        let mut connection = self.connections.remove(&attempt);
+        if reason == WithdrawReason::ConnectionLost {
+            let ticket = connection.as_mut().and_then(|lost| lost.ticket.take());
+            self.lost = ticket.and_then(|ticket| self.lost(attempt, ticket));
+        }
         if reason.is_refusal() && connection.as_ref().is_some_and(|c| c.was_vetted) {
             // Before the state changes, so that nobody who sees the change still believes its answers.
             self.refusals.fetch_add(1, Ordering::SeqCst);
@@ -380,9 +427,15 @@ async fn lookup(client: Client, name: String, rtype: u16) -> Response {
     })
 }
 
-async fn connect(client: Client, attempt: u32, server: Server, request: Arc<Request>) -> Done {
+async fn connect(
+    client: Client,
+    attempt: u32,
+    server: Server,
+    request: Arc<Request>,
+    ticket: Option<Ticket>,
+) -> Done {
     let span = Span::current();
-    match client.connect(&server, request).await {
+    match client.connect(&server, request, ticket).await {
         Ok(established) => match established.judged.judgement {
             Ok(judgement) => {
                 span.record("outcome", "connected");
@@ -392,6 +445,7 @@ async fn connect(client: Client, attempt: u32, server: Server, request: Arc<Requ
                     open: established.connection,
                     cost: established.cost,
                     was_vetted: false,
+                    ticket: established.ticket,
                 };
                 Done {
                     event: Event::Connected {

@@ -9,10 +9,13 @@ use resolvet_proto::{
 };
 
 use super::{
-    ConnectError, Cost, ExchangeError, doh, doh3, doq, dot, dtls, http::Requests,
-    pipeline::Pipeline,
+    ConnectError, Cost, ExchangeError, doh, doh3, doq, dot, dtls, handshake::Completed,
+    http::Requests, pipeline::Pipeline,
 };
-use crate::{Limits, tls::Judged};
+use crate::{
+    Limits,
+    tls::{Judged, Ticket},
+};
 
 /// An open connection; clones share it.
 #[derive(Clone)]
@@ -85,6 +88,8 @@ pub(crate) struct Established {
     pub(crate) judged: Judged,
     /// What it cost.
     pub(crate) cost: Cost,
+    /// What the next one with this server may resume.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 /// Where a connection goes, and how it is judged.
@@ -99,6 +104,8 @@ pub(crate) struct Target<'a> {
     pub(crate) judge: Judge,
     /// What is judged, but for what the peer presents.
     pub(crate) context: Arc<Request>,
+    /// What may be resumed.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 impl Target<'_> {
@@ -124,34 +131,40 @@ pub(crate) async fn connect(
     limits: &Limits,
 ) -> Result<Established, ConnectError> {
     let within = limits.handshake;
-    let (connection, judged, cost) = match &target.server.transport {
+    let (connection, completed) = match &target.server.transport {
         Transport::Dot => {
-            let (pipeline, judged, cost) = dot::connect(target, within).await?;
-            (Connection::Dot(pipeline), judged, cost)
+            let (pipeline, completed) = dot::connect(target, within).await?;
+            (Connection::Dot(pipeline), completed)
         }
         Transport::Dtls => {
-            let (connection, judged, cost) = dtls::connect(target, limits.datagrams).await?;
-            (Connection::Dtls(connection), judged, cost)
+            let (connection, completed) = dtls::connect(target, limits.datagrams).await?;
+            (Connection::Dtls(connection), completed)
         }
         Transport::Doh => {
             let requests = target.requests()?;
-            let (connection, judged, cost) = doh::connect(target, requests, within).await?;
-            (Connection::Doh(connection), judged, cost)
+            let (connection, completed) = doh::connect(target, requests, within).await?;
+            (Connection::Doh(connection), completed)
         }
         Transport::Doh3 => {
             let requests = target.requests()?;
-            let (connection, judged, cost) = doh3::connect(target, requests, within).await?;
-            (Connection::Doh3(connection), judged, cost)
+            let (connection, completed) = doh3::connect(target, requests, within).await?;
+            (Connection::Doh3(connection), completed)
         }
         Transport::Doq => {
-            let (connection, judged, cost) = doq::connect(target, within).await?;
-            (Connection::Doq(connection), judged, cost)
+            let (connection, completed) = doq::connect(target, within).await?;
+            (Connection::Doq(connection), completed)
         }
         other => return Err(ConnectError::Transport(other.clone())),
     };
+    let Completed {
+        judged,
+        cost,
+        ticket,
+    } = completed;
     Ok(Established {
         connection,
         judged,
         cost,
+        ticket,
     })
 }

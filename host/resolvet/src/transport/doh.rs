@@ -12,12 +12,11 @@ use resolvet_proto::doh::{BODY_OCTETS, ReplyError};
 use tokio::{sync::Semaphore, task::AbortHandle, time::timeout};
 
 use super::{
-    ConnectError, Cost, ExchangeError, Target,
-    handshake::{self, Protocol},
+    ConnectError, ExchangeError, Target,
+    handshake::{self, Completed, Protocol},
     http::Requests,
     table::UNDER_WAY,
 };
-use crate::tls::Judged;
 
 /// The protocol's name in the handshake (RFC 9113 section 3.2). HTTP/2 is the least that RFC 8484 section 5.2 recommends.
 const PROTOCOL: Protocol = Protocol {
@@ -45,9 +44,9 @@ pub(super) async fn connect(
     target: Target<'_>,
     requests: Requests,
     within: Duration,
-) -> Result<(Doh2, Judged, Cost), ConnectError> {
+) -> Result<(Doh2, Completed), ConnectError> {
     let address = target.address();
-    let (stream, judged, cost) = handshake::over_tcp(target, PROTOCOL, within).await?;
+    let (stream, completed) = handshake::over_tcp(target, PROTOCOL, within).await?;
     let came = stream.get_ref().1.alpn_protocol();
     if came != Some(PROTOCOL.alpn) {
         return Err(PROTOCOL.missing(address, came));
@@ -76,7 +75,7 @@ pub(super) async fn connect(
         slots: Arc::new(Semaphore::new(UNDER_WAY)),
         task: task.abort_handle(),
     };
-    Ok((connection, judged, cost))
+    Ok((connection, completed))
 }
 
 impl Doh2 {

@@ -12,10 +12,12 @@ use resolvet_proto::doh::{BODY_OCTETS, ReplyError};
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
-    ConnectError, Cost, ExchangeError, Target, handshake::Protocol, http::Requests, quic,
+    ConnectError, ExchangeError, Target,
+    handshake::{Completed, Protocol},
+    http::Requests,
+    quic,
     table::UNDER_WAY,
 };
-use crate::tls::Judged;
 
 /// The protocol's name in the handshake (RFC 9114 section 3.1).
 const PROTOCOL: Protocol = Protocol {
@@ -41,9 +43,9 @@ pub(super) async fn connect(
     target: Target<'_>,
     requests: Requests,
     within: Duration,
-) -> Result<(Doh3, Judged, Cost), ConnectError> {
+) -> Result<(Doh3, Completed), ConnectError> {
     let address = target.address();
-    let (connection, judged, cost) = quic::connect(target, PROTOCOL, STREAMS, within).await?;
+    let (connection, completed) = quic::connect(target, PROTOCOL, STREAMS, within).await?;
     let mut builder = h3::client::builder();
     builder
         .max_field_section_size(HEAD_OCTETS)
@@ -72,7 +74,7 @@ pub(super) async fn connect(
         sender,
         slots: Arc::new(Semaphore::new(UNDER_WAY)),
     };
-    Ok((connection, judged, cost))
+    Ok((connection, completed))
 }
 
 impl Doh3 {

@@ -7,9 +7,12 @@ use resolvet_proto::doq::{self, StreamError, code};
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
-    ConnectError, Cost, ExchangeError, Target, handshake::Protocol, quic, table::UNDER_WAY,
+    ConnectError, ExchangeError, Target,
+    handshake::{Completed, Protocol},
+    quic,
+    table::UNDER_WAY,
 };
-use crate::{message::Question, tls::Judged};
+use crate::message::Question;
 
 /// The protocol's name in the handshake (RFC 9250 section 4.1.1).
 const PROTOCOL: Protocol = Protocol {
@@ -32,10 +35,10 @@ pub(crate) struct Doq {
 pub(super) async fn connect(
     target: Target<'_>,
     within: Duration,
-) -> Result<(Doq, Judged, Cost), ConnectError> {
-    let (connection, judged, cost) = quic::connect(target, PROTOCOL, 0, within).await?;
+) -> Result<(Doq, Completed), ConnectError> {
+    let (connection, completed) = quic::connect(target, PROTOCOL, 0, within).await?;
     let slots = Arc::new(Semaphore::new(UNDER_WAY));
-    Ok((Doq { connection, slots }, judged, cost))
+    Ok((Doq { connection, slots }, completed))
 }
 
 impl Doq {

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    ConnectError, Cost, Target,
-    handshake::{self, Protocol},
+    ConnectError, Target,
+    handshake::{self, Completed, Protocol},
     pipeline::Pipeline,
 };
-use crate::tls::Judged;
 
 /// The protocol's name in the handshake (RFC 7858's registration of `dot`).
 const PROTOCOL: Protocol = Protocol {
@@ -19,11 +18,11 @@ const PROTOCOL: Protocol = Protocol {
 pub(super) async fn connect(
     target: Target<'_>,
     within: Duration,
-) -> Result<(Pipeline, Judged, Cost), ConnectError> {
+) -> Result<(Pipeline, Completed), ConnectError> {
     let address = target.address();
-    let (stream, judged, cost) = handshake::over_tcp(target, PROTOCOL, within).await?;
+    let (stream, completed) = handshake::over_tcp(target, PROTOCOL, within).await?;
     match stream.get_ref().1.alpn_protocol() {
         Some(other) if other != PROTOCOL.alpn => Err(PROTOCOL.missing(address, Some(other))),
-        _ => Ok((Pipeline::over_stream(stream), judged, cost)),
+        _ => Ok((Pipeline::over_stream(stream), completed)),
     }
 }

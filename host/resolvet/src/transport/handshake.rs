@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use resolvet_proto::judgement::Der;
 use rustls::{AlertDescription, CertificateError, HandshakeKind, ProtocolVersion};
 use rustls_pki_types::ServerName;
 use tokio::{
@@ -11,7 +12,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{ConnectError, Cost, Target};
-use crate::tls::{self, Judged, Verdicts};
+use crate::tls::{self, Handshake, Judged, Ticket};
 
 /// TLS as errors name it.
 const TLS: &str = "TLS";
@@ -38,12 +39,35 @@ impl Protocol {
     }
 }
 
+/// What a completed handshake leaves beside the connection.
+pub(super) struct Completed {
+    pub(super) judged: Judged,
+    pub(super) cost: Cost,
+    /// What the next one may resume.
+    pub(super) ticket: Option<Ticket>,
+}
+
+/// The handshake that is tried: one that the server may shorten, where there is a ticket that counts.
+pub(super) fn prepared(
+    target: &mut Target<'_>,
+    protocol: Protocol,
+    ech: Option<&Der>,
+) -> Result<Handshake, rustls::Error> {
+    let (judge, context) = (&target.judge, &target.context);
+    let ticket = target.ticket.take();
+    let resuming = |ticket| Handshake::resuming(ticket, judge.clone(), Arc::clone(context));
+    if let Some(handshake) = ticket.and_then(resuming) {
+        return Ok(handshake);
+    }
+    Handshake::full(judge.clone(), Arc::clone(context), &[protocol.alpn], ech)
+}
+
 /// Connects over TCP and TLS, with one time limit for each of the two handshakes. The caller looks at what ALPN brought.
 pub(super) async fn over_tcp(
-    target: Target<'_>,
+    mut target: Target<'_>,
     protocol: Protocol,
     within: Duration,
-) -> Result<(TlsStream<TcpStream>, Judged, Cost), ConnectError> {
+) -> Result<(TlsStream<TcpStream>, Completed), ConnectError> {
     let address = target.address();
     let name = ServerName::try_from(target.name.to_owned()).map_err(|_| ConnectError::Name {
         name: target.name.to_owned(),
@@ -71,16 +95,13 @@ pub(super) async fn over_tcp(
             .set_nodelay(true)
             .map_err(|source| ConnectError::Tcp { address, source })?;
         tcp += connecting.elapsed();
-        let (judge, context) = (target.judge.clone(), Arc::clone(&target.context));
-        let (config, verdicts) =
-            tls::encrypted_config(judge, context, &[protocol.alpn], ech.as_ref()).map_err(
-                |error| ConnectError::Handshake {
-                    handshake: TLS,
-                    address,
-                    reason: error.to_string(),
-                },
-            )?;
-        let connecting = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream);
+        let broken = |error: rustls::Error| ConnectError::Handshake {
+            handshake: TLS,
+            address,
+            reason: error.to_string(),
+        };
+        let handshake = prepared(&mut target, protocol, ech.as_ref()).map_err(broken)?;
+        let connecting = TlsConnector::from(handshake.config()).connect(name.clone(), stream);
         let finished = timeout(within, connecting).await.map_err(late(TLS))?;
         let refused = finished.as_ref().err().and_then(cause);
         if let Some(configurations) = refused.and_then(tls::retry_configurations) {
@@ -95,13 +116,26 @@ pub(super) async fn over_tcp(
             }
         }
         let finished = finished.map_err(|error| failure(address, protocol, &error));
-        let (stream, judged) = concluded(TLS, address, finished, &verdicts)?;
+        let (judged, resumed) = handshake.judged().unzip();
+        let (stream, judged) = concluded(TLS, address, finished, judged)?;
+        let resumed = resumed == Some(true);
+        let kind = stream.get_ref().1.handshake_kind();
+        if resumed != (kind == Some(HandshakeKind::Resumed)) {
+            return Err(unjudged(TLS, address));
+        }
         let cost = Cost {
             tcp,
             tls: began.elapsed().saturating_sub(tcp),
             round_trips: round_trips(&stream).saturating_add(spent),
+            resumed,
         };
-        return Ok((stream, judged, cost));
+        let ticket = Some(handshake.ticket(&judged, resumed));
+        let completed = Completed {
+            judged,
+            cost,
+            ticket,
+        };
+        return Ok((stream, completed));
     }
 }
 
@@ -115,9 +149,8 @@ pub(super) fn concluded<T>(
     handshake: &'static str,
     address: SocketAddr,
     finished: Result<T, ConnectError>,
-    verdicts: &Verdicts,
+    judged: Option<Judged>,
 ) -> Result<(T, Judged), ConnectError> {
-    let judged = tls::taken(verdicts);
     let accepted = |judged: &Judged| judged.judgement.as_ref().is_ok_and(|j| j.is_accepted());
     match (finished, judged) {
         (Ok(connection), Some(judged)) if accepted(&judged) => Ok((connection, judged)),
@@ -127,11 +160,15 @@ pub(super) fn concluded<T>(
         }),
         (Err(error), _) => Err(error),
         // A handshake that asked nobody about the certificate is none of ours.
-        (Ok(_), _) => Err(ConnectError::Handshake {
-            handshake,
-            address,
-            reason: "no certificate was judged".to_owned(),
-        }),
+        (Ok(_), _) => Err(unjudged(handshake, address)),
+    }
+}
+
+fn unjudged(handshake: &'static str, address: SocketAddr) -> ConnectError {
+    ConnectError::Handshake {
+        handshake,
+        address,
+        reason: "no certificate was judged".to_owned(),
     }
 }
 

@@ -30,4 +30,6 @@ pub struct Cost {
     /// Round trips that these handshakes took: one for TCP; two for TLS 1.2, one for TLS 1.3 and QUIC, one more after a
     /// HelloRetryRequest; as many as were counted for DTLS. A Retry or a version negotiation of QUIC is not seen.
     pub round_trips: u8,
+    /// Whether the server resumed a session, and presented no certificates again.
+    pub resumed: bool,
 }

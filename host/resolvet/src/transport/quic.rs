@@ -14,9 +14,8 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     ConnectError, Cost, Target,
-    handshake::{Protocol, concluded},
+    handshake::{Completed, Protocol, concluded, prepared},
 };
-use crate::tls::{self, Judged};
 
 /// QUIC as errors name it.
 const QUIC: &str = "QUIC";
@@ -33,20 +32,22 @@ const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
 
 /// Connects. `streams` says how many streams in one direction the server may open: HTTP/3 needs three.
 pub(super) async fn connect(
-    target: Target<'_>,
+    mut target: Target<'_>,
     protocol: Protocol,
     streams: u32,
     within: Duration,
-) -> Result<(quinn::Connection, Judged, Cost), ConnectError> {
+) -> Result<(quinn::Connection, Completed), ConnectError> {
     let address = target.address();
     let broken = |reason: String| ConnectError::Handshake {
         handshake: QUIC,
         address,
         reason,
     };
-    let (config, verdicts) = tls::client_config(target.judge, target.context, &[protocol.alpn])
+    let ech = target.server.ech.clone();
+    let handshake =
+        prepared(&mut target, protocol, ech.as_ref()).map_err(|error| broken(error.to_string()))?;
+    let config = QuicClientConfig::try_from(handshake.config())
         .map_err(|error| broken(error.to_string()))?;
-    let config = QuicClientConfig::try_from(config).map_err(|error| broken(error.to_string()))?;
     let mut config = ClientConfig::new(Arc::new(config));
     config.transport_config(Arc::new(transport(streams)));
     let any = match address {
@@ -72,13 +73,22 @@ pub(super) async fn connect(
         Ok(Err(error)) => Err(failure(address, protocol, &error)),
         Err(error) => Err(error),
     };
-    let (connection, judged) = concluded(QUIC, address, finished, &verdicts)?;
+    let (judged, resumed) = handshake.judged().unzip();
+    let (connection, judged) = concluded(QUIC, address, finished, judged)?;
+    let resumed = resumed == Some(true);
     let cost = Cost {
         tcp: Duration::ZERO,
         tls: began.elapsed(),
         round_trips: 1,
+        resumed,
     };
-    Ok((connection, judged, cost))
+    let ticket = Some(handshake.ticket(&judged, resumed));
+    let completed = Completed {
+        judged,
+        cost,
+        ticket,
+    };
+    Ok((connection, completed))
 }
 
 fn transport(streams: u32) -> TransportConfig {

@@ -15,10 +15,12 @@ use tokio::{
 };
 
 use super::{
-    ConnectError, Cost, ExchangeError, Target, handshake::concluded, pipeline::Pipeline,
+    ConnectError, Cost, ExchangeError, Target,
+    handshake::{Completed, concluded},
+    pipeline::Pipeline,
     table::Table,
 };
-use crate::tls::{self, Judged};
+use crate::tls;
 use association::{Association, Received};
 
 /// DTLS as errors name it.
@@ -58,7 +60,7 @@ impl Dtls {
 pub(super) async fn connect(
     target: Target<'_>,
     within: Duration,
-) -> Result<(Dtls, Judged, Cost), ConnectError> {
+) -> Result<(Dtls, Completed), ConnectError> {
     let address = target.address();
     let began = Instant::now();
     let deadline = began.checked_add(within).unwrap_or(began);
@@ -79,16 +81,25 @@ pub(super) async fn connect(
             Err(error) => break Err(error),
         }
     };
-    let ((association, flights), judged) = concluded(DTLS, address, finished, &verdicts)?;
+    let ((association, flights), judged) =
+        concluded(DTLS, address, finished, tls::taken(&verdicts))?;
     let cost = Cost {
         tcp: Duration::ZERO,
         tls: began.elapsed(),
         round_trips: flights,
+        resumed: false,
     };
     let octets = usize::from(PAYLOAD_OCTETS);
     let (pipeline, table, queue) = Pipeline::over_datagrams(octets, FIRST_PAUSE);
     tokio::spawn(serve(association, table, queue));
-    Ok((Dtls(pipeline), judged, cost))
+    // The library resumes nothing.
+    let ticket = None;
+    let completed = Completed {
+        judged,
+        cost,
+        ticket,
+    };
+    Ok((Dtls(pipeline), completed))
 }
 
 /// Goes through the handshake and counts our flights; nothing when it came to a standstill: a part of the server's flight was

@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: every benchmark, on policies that are built as they ship.
 
+use std::path::Path;
+
 use anyhow::Result;
 use clap::Args;
 
@@ -13,6 +15,9 @@ use crate::{
 pub(crate) struct Arguments {
     /// Run only benchmarks whose name contains this.
     filter: Option<String>,
+    /// Measure the same rule by what a team would use instead (extism, waPC, regorus), and nothing else.
+    #[arg(long, conflicts_with = "filter")]
+    rivals: bool,
 }
 
 /// Builds the policies and runs the benchmarks.
@@ -21,6 +26,9 @@ pub(crate) struct Arguments {
 /// A benchmark that cannot be built or fails.
 pub(crate) fn all(arguments: &Arguments) -> Result<()> {
     let root = root()?;
+    if arguments.rivals {
+        return rivals(&root);
+    }
     policies::build_all(&policies::AllArguments::default())?;
     let mut command = cargo(
         &root,
@@ -48,4 +56,19 @@ pub(crate) fn all(arguments: &Arguments) -> Result<()> {
         &root,
         &[hundred.as_slice(), &["--example", "hundred"]].concat(),
     ))
+}
+
+/// Builds the rule for each of them, and runs them in turns.
+fn rivals(root: &Path) -> Result<()> {
+    policies::build_rivals()?;
+    let program = [
+        "run",
+        "--release",
+        "--locked",
+        "--manifest-path",
+        "tests/rivals/Cargo.toml",
+        "--target-dir",
+        "target/rivals",
+    ];
+    run(cargo(root, &program))
 }

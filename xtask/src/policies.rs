@@ -118,6 +118,34 @@ pub(crate) fn build_one(arguments: &OneArguments) -> Result<()> {
     report.finish()
 }
 
+/// Builds the rule that `bench --rivals` measures, to target/policies/rivals: for us a component, for the others core modules.
+///
+/// # Errors
+/// One does not compile.
+pub(crate) fn build_rivals() -> Result<()> {
+    let root = root()?;
+    let toolchain = Toolchain::find(None)?;
+    let folder = root.join("tests/rivals/guests");
+    let Compilation { compiled, whole } =
+        wasm::compile(&toolchain, &root, &Crates::Folder(&folder))?;
+    if !whole {
+        bail!("not every crate of {} compiles", folder.display());
+    }
+    for compiled in &compiled {
+        let path = root
+            .join("target/policies/rivals")
+            .join(&compiled.package.name);
+        let octets = match compiled.package.metadata.get("resolvet") {
+            Some(_) => made(compiled)?.octets,
+            None => {
+                fs::read(&compiled.module).with_context(|| compiled.module.display().to_string())?
+            }
+        };
+        write(&path.with_extension("wasm"), &octets)?;
+    }
+    Ok(())
+}
+
 /// The workspace's folder.
 pub(crate) fn root() -> Result<PathBuf> {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use resolvet::Answer;
 use resolvet::stub::Evidence;
+use resolvet_proto::discovery::dnr::{Carrier, NetworkOption};
 use resolvet_proto::judgement::{
     AnchorDatabase, AnchorSet, Conveyed, Der, Digest, Transport, UsageProfile,
 };
@@ -179,6 +180,23 @@ async fn sessions_of_tls_1_2_are_not_resumed() {
     let lab = closing(Options::new().dot(options));
     let outcome = Journey::new(&lab).attach().await;
     ask(&outcome).await;
+    assert!(!ask(&outcome).await.connection.resumed);
+    assert_eq!(handshakes(&lab), (2, 0));
+}
+
+/// RFC 9250 section 5.5.3: what the network says changes where it is another network, and there nobody is to be recognised.
+#[tokio::test]
+async fn what_another_network_says_ends_what_could_be_resumed() {
+    let lab = closing(Options::new());
+    let outcome = Journey::new(&lab).attach().await;
+    ask(&outcome).await;
+    let said = NetworkOption {
+        carrier: Carrier::DhcpV4,
+        data: Vec::new().into(),
+        lifetime: None,
+    };
+    let attachment = &outcome.attachment;
+    attachment.network_options(vec![said]).await.unwrap();
     assert!(!ask(&outcome).await.connection.resumed);
     assert_eq!(handshakes(&lab), (2, 0));
 }

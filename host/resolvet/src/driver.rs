@@ -115,6 +115,7 @@ struct Driver {
     handshakes: HashMap<u32, AbortHandle>,
     /// Open connections by attempt, vetted or not.
     connections: HashMap<u32, Connection>,
+    /// What the next handshake may resume.
     lost: Option<Lost>,
     timer: Option<Timestamp>,
     /// Servers that were refused after they had been vetted.
@@ -138,17 +139,20 @@ impl Driver {
                     Some(Command::Closed(attempt)) => self.handle(Event::Closed { attempt }),
                     Some(Command::Unanswered(attempt)) => self.handle(Event::Unanswered { attempt }),
                     Some(Command::NetworkOptions(options)) => {
+                        // Perhaps another network, whose observers could tell who was in the one before (RFC 9250 section 5.5.3).
+                        self.forget_sessions();
                         self.handle(Event::NetworkOptions { options });
                     }
                     Some(Command::Evidence(evidence)) => {
-                        self.lost = None;
+                        self.forget_sessions();
                         self.handle(Event::EvidenceChanged {
-                        anchors: Some(evidence.anchors),
-                        conveyed: Some(evidence.conveyed),
-                        crls: Some(evidence.crls),
-                        clock: None,
-                        network_identity: None,
-                    })}
+                            anchors: Some(evidence.anchors),
+                            conveyed: Some(evidence.conveyed),
+                            crls: Some(evidence.crls),
+                            clock: None,
+                            network_identity: None,
+                        });
+                    }
                     Some(Command::Truncated(attempt, reply)) => {
                         self.handle(Event::Truncated { attempt });
                         // Whoever asked may have given up.
@@ -369,6 +373,14 @@ impl Driver {
         let generation = self.client.policies.judge().generation();
         let is_same = lost.server == *server && lost.generation == generation;
         (is_same && lost.ticket.is_of_use(clock::now())).then_some(lost.ticket)
+    }
+
+    /// Nothing of before is resumed from now on.
+    fn forget_sessions(&mut self) {
+        self.lost = None;
+        for connection in self.connections.values_mut() {
+            connection.ticket = None;
+        }
     }
 
     /// A handshake is given up. Of a server no new query is asked from now on; those under way may end within the drain limit.

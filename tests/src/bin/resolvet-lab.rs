@@ -1,4 +1,4 @@
-//! The lab as a running program: `resolvet-lab [DOMAIN[=FAULT]]... [--est[=FAULT]] [--brski]`.
+//! The lab as a running program: `resolvet-lab --help` tells how it is asked.
 //!
 //! Writes one line of JSON to standard output, which says where everything is, and serves until standard input ends.
 //! Without a domain there is one site, `example.net`, without fault. With `--est` an EST server conveys the certificates of
@@ -7,10 +7,25 @@
 
 use std::io::{self, Write as _};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use resolvet_tests::lab::est::{EstFault, EstOptions};
 use resolvet_tests::lab::masa::MasaOptions;
 use resolvet_tests::lab::{Lab, Options};
+
+const HELP: &str = "\
+A network to try things in: resolver, DNS over TLS servers, and what enrols devices, on free ports of loopback.
+
+Usage: resolvet-lab [est|registrar|masa|dns|all]... [DOMAIN[=FAULT]]...
+
+  dns          The resolver and the DNS over TLS servers, which are always there
+  est          An EST server too, which conveys their certificates; --est=FAULT lets it fail
+  registrar    A registrar, a manufacturer with its MASA, and a device; masa says the same
+  all          Everything
+  DOMAIN       A site; without one there is `example.net`. With =FAULT its server's certificate has a fault
+
+A FAULT that there is not is told with those that there are. One line of JSON says where everything is; the lab ends with its
+standard input.
+";
 
 /// What was asked for.
 #[derive(Default)]
@@ -32,6 +47,9 @@ impl Wanted {
                 "all" => (wanted.est, wanted.brski) = (true, true),
                 // The resolver and the DNS over TLS servers are always there.
                 "dns" => {}
+                option if option.starts_with('-') && !option.starts_with("--est=") => {
+                    bail!("there is no option `{option}`; --help tells what there is")
+                }
                 site => match site.strip_prefix("--est=") {
                     Some(fault) => (wanted.est, wanted.fault) = (true, Some(fault.parse()?)),
                     None => wanted.add(site)?,
@@ -70,6 +88,11 @@ impl Wanted {
 }
 
 fn main() -> Result<()> {
+    let is_help = |argument: String| matches!(argument.as_str(), "-h" | "--help");
+    if std::env::args().any(is_help) {
+        io::stdout().write_all(HELP.as_bytes())?;
+        return Ok(());
+    }
     let lab = Wanted::read(std::env::args().skip(1))?.start()?;
     let folder = tempfile::tempdir()?;
     let mut line = serde_json::to_vec(&lab.write_files(folder.path())?)?;

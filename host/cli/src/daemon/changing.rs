@@ -171,7 +171,7 @@ impl Daemon {
                 Source::Configuration => new.collect(),
                 Source::Kept | Source::RolledBack => BTreeSet::new(),
             };
-            self.counting.watch(generation, watched, back);
+            self.counting.watch(generation, watched, now(), back);
         }
         // While something is lifted every restriction would look like a difference.
         let tried = match &mut *lifted {

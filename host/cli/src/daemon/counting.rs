@@ -63,16 +63,26 @@ impl Counting {
         state.policies.retain(|digest, _| active.contains(digest));
     }
 
-    /// Watches these policies of this generation, or, where there are none or no bound, nothing.
-    pub(super) fn watch(&self, generation: u64, policies: BTreeSet<Digest>, wish: config::Return) {
+    /// Watches these policies of this generation, which became active at `since`, seconds since 1970; where there are none, no bound
+    /// or no time is left, nothing.
+    pub(super) fn watch(
+        &self,
+        generation: u64,
+        policies: BTreeSet<Digest>,
+        since: u64,
+        wish: config::Return,
+    ) {
         let seconds = wish.seconds.unwrap_or(SECONDS);
-        let watched = wish.faults.filter(|_| !policies.is_empty());
+        let now = now();
+        // A clock that was set back meanwhile makes it no longer than it was.
+        let left = seconds.saturating_sub(now.saturating_sub(since));
+        let watched = wish.faults.filter(|_| left > 0 && !policies.is_empty());
         let watched = watched.and_then(|bound| {
             Some(Watched {
                 generation,
                 policies,
-                end: Instant::now().checked_add(Duration::from_secs(seconds))?,
-                until: now().saturating_add(seconds),
+                end: Instant::now().checked_add(Duration::from_secs(left))?,
+                until: now.saturating_add(left),
                 bound: bound.max(1),
                 faults: 0,
                 last: String::new(),
@@ -197,7 +207,7 @@ mod tests {
             faults: Some(2),
             seconds: None,
         };
-        counting.watch(7, policies, wish);
+        counting.watch(7, policies, now(), wish);
         for (generation, kind, mode, component) in [
             (6, FaultKind::Trap, Mode::Enforce, b"new"),
             (7, FaultKind::Overload, Mode::Enforce, b"new"),
@@ -220,15 +230,18 @@ mod tests {
     fn nothing_is_watched_unless_it_is_wanted_and_only_for_a_time() {
         let counting = Counting::default();
         let policies = BTreeSet::from([Digest::of(b"new")]);
-        counting.watch(7, policies.clone(), config::Return::default());
+        counting.watch(7, policies.clone(), now(), config::Return::default());
         assert!(counting.watched().is_none());
         let wish = config::Return {
             faults: Some(1),
-            seconds: Some(0),
+            seconds: Some(60),
         };
-        counting.watch(7, policies, wish);
-        std::thread::sleep(Duration::from_millis(1));
+        counting.watch(7, policies.clone(), now() - 60, wish);
         counting.count(7, &[fault(FaultKind::Trap, Mode::Enforce, b"new")]);
         assert!(counting.watched().is_none());
+        counting.watch(7, policies.clone(), now() - 50, wish);
+        let (status, watched) = counting.watched().unwrap();
+        assert!(status.until <= now() + 10);
+        assert_eq!(watched, policies);
     }
 }

@@ -1,6 +1,11 @@
 //! From files to a policy set: compiled, admitted, its settings checked, its own cases run.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use resolvet::{
     Difference,
@@ -185,6 +190,15 @@ impl Loading {
             generation,
             refusal: Some(refusal),
         })
+    }
+
+    /// The policies of the active generation, which are this set's, that the one before it did not have, and when it became active.
+    pub(super) fn news(&self, set: &PolicySet) -> Option<(u64, BTreeSet<Digest>)> {
+        let active = self.book.active()?;
+        let before = self.book.generation(active.before?)?;
+        let difference = self.kept.as_ref()?.difference(&before.set, set.rules());
+        let new = difference.added.iter().chain(&difference.updated);
+        Some((active.at, new.map(|used| used.digest).collect()))
     }
 
     /// The number of a set that a start begins with: that of the active generation, if it is the same set, or the next one.

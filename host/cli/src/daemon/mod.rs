@@ -180,12 +180,17 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     let Sets {
         set, tried, source, ..
     } = sets;
+    let is_configured = matches!(source, Source::Configuration);
+    let news = is_configured.then(|| loading.news(&set)).flatten();
     let set = (set, generation);
     let (policies, metrics) = observed::served(&wish.config, loading.engine(), set)?;
     let shadow = Shadow::start(loading.engine()).context("no thread for a shadow")?;
     policies.judge().observe(Arc::new(shadow.clone()));
     let counting = Counting::default();
     policies.judge().observe(Arc::new(counting.clone()));
+    if let Some((since, new)) = news {
+        counting.watch(generation, new, since, terms.back);
+    }
     let profile = wish.profile.clone();
     let prepared = wish.prepare(policies.clone())?;
     not_itself(prepared.resolver, &listen)?;

@@ -123,6 +123,21 @@ fn a_generation_that_fails_makes_way_for_the_one_before() {
 }
 
 #[test]
+fn what_is_new_at_a_start_is_watched_as_well() {
+    let home = Home::new().unwatched();
+    let watched = "[policies.return]\nfaults = 1\nseconds = 3600\n";
+    home.configure(&format!("{watched}{DEFAULTS}"));
+    let daemon = home.start();
+    daemon.ask_until(ResponseCode::NoError);
+    drop(daemon);
+    fs::copy(built("guests/trap.wasm"), home.path("policies/rule.wasm")).unwrap();
+    let daemon = home.start();
+    let life = daemon.life_until(|life| life["rolled-back"].is_object());
+    assert_eq!(life["rolled-back"]["by"], "automatic-return");
+    daemon.ask_until(ResponseCode::NoError);
+}
+
+#[test]
 fn without_that_setting_a_policy_that_fails_refuses() {
     let home = Home::new();
     let daemon = home.start();

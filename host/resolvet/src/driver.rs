@@ -452,6 +452,7 @@ async fn connect(
             Ok(judgement) => {
                 span.record("outcome", "connected");
                 span.record("round_trips", established.cost.round_trips);
+                span.record("resumed", established.cost.resumed);
                 let presented = established.judged.request.presented.clone();
                 let connection = Connection {
                     open: established.connection,

@@ -116,6 +116,7 @@ impl Trace {
             port = server.port,
             outcome = Empty,
             round_trips = Empty,
+            resumed = Empty,
             error = Empty,
             otel.status_code = Empty,
         )

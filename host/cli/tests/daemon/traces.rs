@@ -9,13 +9,14 @@ use std::{
     time::Instant,
 };
 
-use hickory_proto::op::ResponseCode;
+use hickory_proto::{op::ResponseCode, rr::RecordType};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     common::v1::{KeyValue, any_value::Value},
     trace::v1::{Span, status::StatusCode},
 };
 use prost::Message as _;
+use resolvet_tests::lab::{ask, dot::DotFault};
 
 use crate::running::{DEFAULTS, Home, PATIENCE, STRICTER};
 
@@ -105,6 +106,7 @@ fn text(fields: &[KeyValue], key: &str) -> String {
     match value {
         Some(Value::StringValue(text)) => text.clone(),
         Some(Value::IntValue(number)) => number.to_string(),
+        Some(Value::BoolValue(value)) => value.to_string(),
         other => panic!("{key} is {other:?} in {fields:#?}"),
     }
 }
@@ -196,6 +198,34 @@ fn the_search_for_a_server_is_a_trace_with_every_judgement() {
     assert_eq!(of(&failed, "outcome"), "validation-refused");
     assert!(of(&failed, "error").contains("`spki-pins`"), "{failed:#?}");
     assert_eq!(failed.status.unwrap().code, StatusCode::Error as i32);
+}
+
+/// A connection that is in use has no span any more, whether certificates were presented for it or not.
+#[test]
+fn a_resumed_session_is_told_while_it_is_used() {
+    let mut collector = Collector::start();
+    let home = Home::new().unwatched();
+    home.lab.site().servers()[0]
+        .dot
+        .fail(DotFault::ClosesAfter {
+            answers: 1,
+            abrupt: false,
+        });
+    home.configure(&format!("{DEFAULTS}{}", collector.section()));
+    let daemon = home.start();
+    daemon.ask_until(ResponseCode::NoError);
+    let full = collector.span(|span| span.name == "connect");
+    assert_eq!(of(&full, "resumed"), "false");
+    let began = Instant::now();
+    while home.lab.site().servers()[0].dot.statistics().resumed == 0 {
+        // Another name each time, which no cache has.
+        let name = format!("n{}.example.net", began.elapsed().as_micros());
+        let query = ask::query(1, &name, RecordType::A).unwrap();
+        ask::udp(daemon.address(), &query).unwrap();
+        assert!(began.elapsed() < PATIENCE);
+    }
+    let is_other = |span: &Span| span.name == "connect" && span.span_id != full.span_id;
+    assert_eq!(of(&collector.span(is_other), "resumed"), "true");
 }
 
 #[test]

@@ -123,6 +123,7 @@ impl Handshake {
 
     /// What the next handshake with this server may resume, once this one is complete.
     pub(crate) fn ticket(self, judged: &Judged, resumed: bool) -> Ticket {
+        self.verifier.rest();
         Ticket {
             config: self.config,
             verifier: self.verifier,

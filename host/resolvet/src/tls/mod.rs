@@ -72,6 +72,12 @@ impl Judging {
         self.judge(certificates, ocsp_response).is_ok()
     }
 
+    /// What the judgement belongs to, which nothing else holds from now on.
+    fn take_span(&self) -> Span {
+        let mut held = self.span.lock().unwrap_or_else(PoisonError::into_inner);
+        mem::replace(&mut *held, Span::none())
+    }
+
     fn judge(
         &self,
         certificates: Vec<Der>,
@@ -81,9 +87,7 @@ impl Judging {
             certificates,
             ocsp_response,
         }));
-        let mut held = self.span.lock().unwrap_or_else(PoisonError::into_inner);
-        let span = mem::replace(&mut *held, Span::none());
-        drop(held);
+        let span = self.take_span();
         let validate = || self.judge.validate(&request);
         let judgement = request
             .check()

@@ -45,6 +45,15 @@ impl PolicyVerifier {
         *self.now() = Arc::new(Armed { judging, outer });
     }
 
+    /// The handshake is over: who was not asked in it holds its span no longer.
+    pub(super) fn rest(&self) {
+        let armed = Arc::clone(&self.now());
+        let outer = armed.outer.as_ref().map(|(_, outer)| outer);
+        for judging in outer.into_iter().chain([&armed.judging]) {
+            drop(judging.take_span());
+        }
+    }
+
     fn now(&self) -> MutexGuard<'_, Arc<Armed>> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,46 +1,11 @@
 //! Refuses names of a list and long chains: request and settings as JSON in each call, as admission policies of this kind get them.
 
-use std::collections::BTreeSet;
+#[path = "../../../rule.rs"]
+mod rule;
 
-use serde::{Deserialize, Serialize};
+use rule::{Request, Settings, judge};
+use serde::Deserialize;
 use wapc_guest::{CallResult, register_function};
-
-#[derive(Deserialize)]
-struct Request<'a> {
-    name: &'a str,
-    /// DER in base64, as JSON holds it.
-    #[serde(borrow)]
-    certificates: Vec<&'a str>,
-}
-
-#[derive(Deserialize)]
-struct Settings<'a> {
-    #[serde(borrow)]
-    refused: BTreeSet<&'a str>,
-    longest: usize,
-}
-
-#[derive(Serialize)]
-struct Verdict {
-    decision: &'static str,
-    findings: Vec<&'static str>,
-}
-
-fn judge(request: &Request<'_>, settings: &Settings<'_>) -> Verdict {
-    let mut findings = Vec::new();
-    if settings.refused.contains(request.name) {
-        findings.push("name-refused");
-    }
-    if request.certificates.len() > settings.longest {
-        findings.push("chain-too-long");
-    }
-    let decision = if findings.is_empty() {
-        "accept"
-    } else {
-        "reject"
-    };
-    Verdict { decision, findings }
-}
 
 #[derive(Deserialize)]
 struct Payload<'a> {

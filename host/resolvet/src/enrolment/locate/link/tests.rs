@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, UdpSocket},
     thread,
+    time::{Duration, Instant},
 };
 
 use hickory_proto::{
@@ -18,6 +19,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::*;
 
 const EST: &str = "_est._tcp.local.";
+/// How long something that must come is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A port that nobody has: each test has a group of its own.
 fn free_port() -> u16 {
@@ -299,9 +302,15 @@ async fn a_crowd_on_the_link_is_bounded() {
             .collect(),
         _ => Vec::new(),
     });
-    let found = browse(&link(port), &["_est._tcp"]).await;
-    // How many of those that count are heard in time is the machine's affair.
-    assert!((1..=INSTANCES).contains(&found.len()), "{}", found.len());
+    // A busy machine hears fewer of them in time, and is given more of it; never does it hear more.
+    let began = Instant::now();
+    let found = loop {
+        let found = browse(&link(port), &["_est._tcp"]).await;
+        if found.len() >= INSTANCES || began.elapsed() > PATIENCE {
+            break found;
+        }
+    };
+    assert_eq!(found.len(), INSTANCES);
     assert!(found.iter().all(|(_, port)| *port != 0), "{found:?}");
 }
 

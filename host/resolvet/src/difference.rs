@@ -46,6 +46,12 @@ pub struct Difference {
 }
 
 impl Difference {
+    /// The components of what is new or another.
+    pub fn news(&self) -> impl Iterator<Item = Digest> {
+        let news = self.added.iter().chain(&self.updated);
+        news.map(|used| used.digest)
+    }
+
     /// How `new` differs from `old`.
     #[must_use]
     pub fn between(old: &PolicySet, new: &PolicySet) -> Self {

@@ -165,10 +165,8 @@ impl Daemon {
         } = sets;
         if is_other {
             self.swap(&mut lifted, set, less);
-            let new = difference.added.iter().chain(&difference.updated);
-            let new = new.map(|used| used.digest);
             let watched = match source {
-                Source::Configuration => new.collect(),
+                Source::Configuration => difference.news().collect(),
                 Source::Kept | Source::RolledBack => BTreeSet::new(),
             };
             self.counting.watch(generation, watched, now(), back);

@@ -197,8 +197,7 @@ impl Loading {
         let active = self.book.active()?;
         let before = self.book.generation(active.before?)?;
         let difference = self.kept.as_ref()?.difference(&before.set, set.rules());
-        let new = difference.added.iter().chain(&difference.updated);
-        Some((active.at, new.map(|used| used.digest).collect()))
+        Some((active.at, difference.news().collect()))
     }
 
     /// The number of a set that a start begins with: that of the active generation, if it is the same set, or the next one.

@@ -180,8 +180,8 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     let Sets {
         set, tried, source, ..
     } = sets;
-    let is_configured = matches!(source, Source::Configuration);
-    let news = is_configured.then(|| loading.news(&set)).flatten();
+    let is_watched = matches!(source, Source::Configuration) && terms.back.faults.is_some();
+    let news = is_watched.then(|| loading.news(&set)).flatten();
     let set = (set, generation);
     let (policies, metrics) = observed::served(&wish.config, loading.engine(), set)?;
     let shadow = Shadow::start(loading.engine()).context("no thread for a shadow")?;

@@ -11,15 +11,14 @@ use resolvet_proto::{
     enrolment::{authentication::User, journey},
     judgement::{Der, Judgement, Presented, Request, Verdict, limits},
 };
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{WebPkiSupportedAlgorithms, aws_lc_rs},
-};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, crypto::aws_lc_rs};
+use rustls_pki_types::ServerName;
 
 use super::ChannelError;
-use crate::{Policies, tls};
+use crate::{
+    Policies,
+    tls::{self, Decides, Verifier},
+};
 
 /// The protocol's name in the handshake.
 pub(super) const ALPN: &[u8] = b"http/1.1";
@@ -105,15 +104,15 @@ impl Trust {
             Self::Provisional | Self::Same(_) | Self::Password(_) => {
                 let provider = Arc::new(aws_lc_rs::default_provider());
                 let presented = Arc::default();
-                let verifier = Provisional {
-                    algorithms: provider.signature_verification_algorithms,
+                let provisional = Provisional {
                     presented: Arc::clone(&presented),
                     expected: match self {
                         Self::Same(certificates) => Some(certificates.clone()),
                         _ => None,
                     },
                 };
-                let config = tls::configured(provider, Arc::new(verifier), &[ALPN])?;
+                let verifier = Arc::new(Verifier::new(&provider, provisional));
+                let config = tls::configured(provider, verifier, &[ALPN])?;
                 Ok((config, Seen::Provisional(presented)))
             }
         }
@@ -122,7 +121,6 @@ impl Trust {
 
 /// Takes any certificate, or one that is known, and keeps it with what was stapled; the handshake's signature by its key is verified as ever.
 struct Provisional {
-    algorithms: WebPkiSupportedAlgorithms,
     presented: Arc<Mutex<Presented>>,
     expected: Option<Vec<Der>>,
 }
@@ -133,58 +131,28 @@ impl fmt::Debug for Provisional {
     }
 }
 
-impl ServerCertVerifier for Provisional {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let chain: Vec<Der> = std::iter::once(end_entity)
-            .chain(intermediates)
-            .map(|der| der.as_ref().into())
-            .collect();
+impl Decides for Provisional {
+    fn decide(&self, presented: Presented, _name: &ServerName<'_>) -> Result<(), rustls::Error> {
+        let Presented {
+            certificates,
+            ocsp_response,
+        } = &presented;
         let octets = |der: &Der| der.len() > limits::CERTIFICATE_OCTETS;
-        if chain.len() > limits::PRESENTED
-            || chain.iter().any(octets)
-            || ocsp_response.len() > limits::OCSP_OCTETS
+        let stapled = ocsp_response.as_ref().map_or(0, |stapled| stapled.len());
+        if certificates.len() > limits::PRESENTED
+            || certificates.iter().any(octets)
+            || stapled > limits::OCSP_OCTETS
         {
             return Err(CertificateError::BadEncoding.into());
         }
-        if self.expected.as_ref().is_some_and(|known| *known != chain) {
+        let is_expected = |known: &Vec<Der>| known == certificates;
+        if !self.expected.as_ref().is_none_or(is_expected) {
             return Err(CertificateError::ApplicationVerificationFailure.into());
         }
         *self
             .presented
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Presented {
-            certificates: chain,
-            ocsp_response: (!ocsp_response.is_empty()).then(|| ocsp_response.into()),
-        };
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+            .unwrap_or_else(PoisonError::into_inner) = presented;
+        Ok(())
     }
 }

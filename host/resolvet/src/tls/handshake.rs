@@ -22,7 +22,7 @@ use rustls::{
 };
 use rustls_pki_types::{EchConfigListBytes, ServerName};
 
-use super::{Judged, Judging, PolicyVerifier, Verdicts, built, judging, outer, taken};
+use super::{ByPolicies, Judged, Verdicts, Verifier, built, judging, taken};
 
 /// Servers whose sessions a configuration remembers: it is of one, and under one name.
 const SERVERS: usize = 1;
@@ -30,8 +30,7 @@ const SERVERS: usize = 1;
 /// What a session can be resumed by, of one server and one verdict. It is used once: to connect to that server again.
 pub(crate) struct Ticket {
     config: Arc<ClientConfig>,
-    verifier: Arc<PolicyVerifier>,
-    public: Option<String>,
+    verifier: Arc<Verifier<ByPolicies>>,
     presented: Presented,
     /// When the verdict ends that the server's certificates got, however often it is resumed meanwhile.
     ends: Option<Timestamp>,
@@ -40,8 +39,7 @@ pub(crate) struct Ticket {
 /// A handshake that is about to begin.
 pub(crate) struct Handshake {
     config: Arc<ClientConfig>,
-    verifier: Arc<PolicyVerifier>,
-    public: Option<String>,
+    verifier: Arc<Verifier<ByPolicies>>,
     verdicts: Verdicts,
     /// What is said now of what was presented before, should the server resume.
     kept: Option<Judged>,
@@ -66,16 +64,14 @@ impl Handshake {
                 (Some(config), Some(ech::public_name(list).ok_or(unknown)?))
             }
         };
-        let outer = outer_judging(&judge, &context, public.as_deref());
-        let (judging, verdicts) = judging(judge, context);
-        let verifier = Arc::new(PolicyVerifier::new(&provider, judging, outer));
+        let (policies, verdicts) = ByPolicies::new(judge, context, public);
+        let verifier = Arc::new(Verifier::new(&provider, policies));
         let mut config = built(provider, mode, Arc::clone(&verifier) as _, alpn)?;
         config.resumption = Resumption::store(Arc::new(Sessions::default()))
             .tls12_resumption(Tls12Resumption::Disabled);
         Ok(Self {
             config: Arc::new(config),
             verifier,
-            public,
             verdicts,
             kept: None,
             ends: None,
@@ -87,22 +83,18 @@ impl Handshake {
         let Ticket {
             config,
             verifier,
-            public,
             presented,
             ends,
         } = ticket;
         let (again, verdicts) = judging(judge.clone(), Arc::clone(&context));
-        if !again.accepts(presented.certificates, presented.ocsp_response) {
+        if !again.accepts(presented) {
             return None;
         }
         let kept = taken(&verdicts)?;
-        let outer = outer_judging(&judge, &context, public.as_deref());
-        let (judging, verdicts) = judging(judge, context);
-        verifier.arm(judging, outer);
+        let verdicts = verifier.decides.arm(judge, context);
         Some(Self {
             config,
             verifier,
-            public,
             verdicts,
             kept: Some(kept),
             ends,
@@ -123,11 +115,10 @@ impl Handshake {
 
     /// What the next handshake with this server may resume, once this one is complete.
     pub(crate) fn ticket(self, judged: &Judged, resumed: bool) -> Ticket {
-        self.verifier.rest();
+        self.verifier.decides.rest();
         Ticket {
             config: self.config,
             verifier: self.verifier,
-            public: self.public,
             presented: judged.request.presented.clone(),
             ends: self.ends.filter(|_| resumed),
         }
@@ -188,15 +179,4 @@ impl ClientSessionStore for Sessions {
     ) -> Option<Tls13ClientSessionValue> {
         self.0.take_tls13_ticket(server_name)
     }
-}
-
-/// Whom a server that refuses an encrypted ClientHello must be, under its public name.
-fn outer_judging(
-    judge: &Judge,
-    context: &Request,
-    public: Option<&str>,
-) -> Option<(String, Judging)> {
-    let public = public?;
-    let (judging, _) = judging(judge.clone(), Arc::new(outer(context, public)));
-    Some((public.to_owned(), judging))
 }

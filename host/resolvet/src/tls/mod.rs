@@ -4,6 +4,7 @@
 //! verdict is kept here and counts only once the handshake is complete: proof of possession is checked by rustls and
 //! cannot be waived by any policy.
 
+mod by_policies;
 mod handshake;
 mod verifier;
 
@@ -13,10 +14,7 @@ use std::{
 };
 
 use resolvet_engine::Judge;
-use resolvet_proto::judgement::{
-    Conveyed, Der, Judgement, Presented, ReferenceId, Request, RequestError, Stage, UsageProfile,
-    Verdict,
-};
+use resolvet_proto::judgement::{Der, Judgement, Presented, Request, RequestError, Stage, Verdict};
 // rustls gives configurations in a type that it has no public name for, and that encodes itself.
 use rustls::internal::msgs::codec::Codec as _;
 use rustls::{
@@ -26,8 +24,9 @@ use rustls::{
 };
 use tracing::Span;
 
+use by_policies::{ByPolicies, reason};
 pub(crate) use handshake::{Handshake, Ticket};
-use verifier::{PolicyVerifier, reason};
+pub(crate) use verifier::{Decides, Verifier};
 
 use crate::spans::judged;
 
@@ -68,8 +67,8 @@ pub(crate) fn judging(judge: Judge, context: Arc<Request>) -> (Judging, Verdicts
 
 impl Judging {
     /// Judges, keeps the judgement, and says whether the handshake may go on.
-    pub(crate) fn accepts(&self, certificates: Vec<Der>, ocsp_response: Option<Der>) -> bool {
-        self.judge(certificates, ocsp_response).is_ok()
+    pub(crate) fn accepts(&self, presented: Presented) -> bool {
+        self.judge(presented).is_ok()
     }
 
     /// What the judgement belongs to, which nothing else holds from now on.
@@ -78,15 +77,8 @@ impl Judging {
         mem::replace(&mut *held, Span::none())
     }
 
-    fn judge(
-        &self,
-        certificates: Vec<Der>,
-        ocsp_response: Option<Der>,
-    ) -> Result<(), CertificateError> {
-        let request = Arc::new(self.context.presenting(Presented {
-            certificates,
-            ocsp_response,
-        }));
+    fn judge(&self, presented: Presented) -> Result<(), CertificateError> {
+        let request = Arc::new(self.context.presenting(presented));
         let span = self.take_span();
         let validate = || self.judge.validate(&request);
         let judgement = request
@@ -110,23 +102,10 @@ pub(crate) fn client_config(
     alpn: &[&[u8]],
 ) -> Result<(ClientConfig, Verdicts), rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let (judging, verdicts) = judging(judge, context);
-    let verifier = PolicyVerifier::new(&provider, judging, None);
+    let (policies, verdicts) = ByPolicies::new(judge, context, None);
+    let verifier = Verifier::new(&provider, policies);
     let config = configured(provider, Arc::new(verifier), alpn)?;
     Ok((config, verdicts))
-}
-
-/// Whom a server that refuses the inner ClientHello must be: the public name (RFC 9849 section 6.1.7). Nothing that is known of the
-/// server itself says anything about it, and nothing but other configurations is ever taken from it.
-fn outer(context: &Request, public: &str) -> Request {
-    Request {
-        usage_profile: UsageProfile::Strict,
-        authentication_domain_name: Some(public.to_owned()),
-        reference_ids: vec![ReferenceId::DnsId(public.to_owned())],
-        pins: Vec::new(),
-        conveyed: Conveyed::NotEnrolled,
-        ..context.clone()
-    }
 }
 
 /// What every handshake of ours has in common, whoever verifies: the versions that rustls holds safe, and no resumption, which only

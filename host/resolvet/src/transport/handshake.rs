@@ -47,6 +47,17 @@ pub(super) struct Completed {
     pub(super) ticket: Option<Ticket>,
 }
 
+impl Completed {
+    pub(super) fn of(handshake: Handshake, judged: Judged, cost: Cost) -> Self {
+        let ticket = Some(handshake.ticket(&judged, cost.resumed));
+        Self {
+            judged,
+            cost,
+            ticket,
+        }
+    }
+}
+
 /// The handshake that is tried: one that the server may shorten, where there is a ticket that counts.
 pub(super) fn prepared(
     target: &mut Target<'_>,
@@ -129,13 +140,7 @@ pub(super) async fn over_tcp(
             round_trips: round_trips(&stream).saturating_add(spent),
             resumed,
         };
-        let ticket = Some(handshake.ticket(&judged, resumed));
-        let completed = Completed {
-            judged,
-            cost,
-            ticket,
-        };
-        return Ok((stream, completed));
+        return Ok((stream, Completed::of(handshake, judged, cost)));
     }
 }
 

@@ -82,13 +82,7 @@ pub(super) async fn connect(
         round_trips: 1,
         resumed,
     };
-    let ticket = Some(handshake.ticket(&judged, resumed));
-    let completed = Completed {
-        judged,
-        cost,
-        ticket,
-    };
-    Ok((connection, completed))
+    Ok((connection, Completed::of(handshake, judged, cost)))
 }
 
 fn transport(streams: u32) -> TransportConfig {

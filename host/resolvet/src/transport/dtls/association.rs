@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use resolvet_proto::dtls::Gate;
+use resolvet_proto::{dtls::Gate, judgement::Presented};
 use rtc_dtls::{
     cipher_suite::CipherSuiteId,
     config::{ConfigBuilder, HandshakeConfig},
@@ -48,8 +48,12 @@ pub(super) fn config(name: &str, judging: Judging) -> LibraryResult<Arc<Handshak
         .with_insecure_skip_verify(true)
         .with_verify_peer_certificate(Some(Arc::new(move |chain: &[Vec<u8>], _| {
             let certificates = chain.iter().map(|der| der.as_slice().into());
-            // RFC 8094 has OCSP stapling as a recommendation; the library does not ask for it.
-            if judging.accepts(certificates.collect(), None) {
+            let presented = Presented {
+                certificates: certificates.collect(),
+                // RFC 8094 has OCSP stapling as a recommendation; the library does not ask for it.
+                ocsp_response: None,
+            };
+            if judging.accepts(presented) {
                 Ok(())
             } else {
                 Err(Error::Other("refused by policy".to_owned()))

@@ -1,15 +1,22 @@
 //! What a policy is asked ([`Request`]), what it answers ([`Verdict`], [`Ranking`]), and what follows when several
 //! answer ([`combine`]).
 
+mod anchors;
+mod candidate;
 mod combine;
 mod decision_id;
 mod der;
 mod digest;
+pub mod limits;
+mod peer;
+mod reference;
 mod request;
 mod verdict;
 mod why;
 mod words;
 
+pub use anchors::AnchorSet;
+pub use candidate::{Candidate, DnsRecord};
 pub use combine::{
     Answer, Evaluation, Fault, FaultKind, Judgement, LogLine, Mode, Outcome, Role, Stage,
     VerifiedSignature, combine,
@@ -17,10 +24,9 @@ pub use combine::{
 pub use decision_id::DecisionId;
 pub use der::Der;
 pub use digest::{Digest, NoDigest};
-pub use request::{
-    AnchorSet, Candidate, Conveyed, DnsRecord, Pin, Presented, ReferenceId, Request, RequestError,
-    Server, limits,
-};
+pub use peer::{Conveyed, Presented, Server};
+pub use reference::{Pin, ReferenceId};
+pub use request::{Request, RequestError};
 pub use verdict::{
     CertificateSpan, Decision, Evidence, Finding, Ranking, Severity, Verdict, VerdictError,
     printable,

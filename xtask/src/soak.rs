@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: policy sets swapped under load, apart from the tests.
+//! `cargo xtask soak`: policy sets swapped under load, and files changed beneath a daemon, apart from the tests.
 
 use anyhow::Result;
 use clap::Args;
@@ -17,12 +17,19 @@ pub(crate) struct Arguments {
     /// Milliseconds from one swap to the next.
     #[arg(long, default_value_t = 100)]
     every: u32,
+    /// Seconds in which files change beneath a daemon, one a second.
+    #[arg(long, default_value_t = 120)]
+    files: u32,
 }
 
-/// Builds the policies and runs the load.
+/// The test that changes files, and the variable that says for how long.
+const FILES: &str = "soak::files_that_change_without_pause_never_bring_a_wrong_verdict";
+const FILES_SECONDS: &str = "RESOLVET_SOAK_SECONDS";
+
+/// Builds the policies and runs the loads, one after the other.
 ///
 /// # Errors
-/// A judgement that is lost or of two sets.
+/// A judgement that is lost or of two sets, a wrong answer, memory that grows.
 pub(crate) fn run_for(arguments: &Arguments) -> Result<()> {
     let root = root()?;
     policies::build_all(&policies::AllArguments::default())?;
@@ -40,5 +47,17 @@ pub(crate) fn run_for(arguments: &Arguments) -> Result<()> {
         ],
     );
     command.args([arguments.seconds.to_string(), arguments.every.to_string()]);
-    run(command)
+    run(command)?;
+    // All programs, and with the features that tests have: what they built is used again.
+    run(cargo(
+        &root,
+        &["build", "--workspace", "--bins", "--locked"],
+    ))?;
+    let mut files = cargo(
+        &root,
+        &["test", "--workspace", "--test", "daemon", "--locked", "--"],
+    );
+    files.args(["--exact", FILES, "--nocapture"]);
+    files.env(FILES_SECONDS, arguments.files.to_string());
+    run(files)
 }

@@ -1,10 +1,10 @@
 //! Policy sets that are swapped while both cores evaluate: every judgement must be whole, and of one set alone.
 //!
-//! `cargo xtask soak` runs it. Two threads judge a real certification path without pause; first nothing is swapped, then a set
-//! every so many milliseconds. The sets of odd generations accept and those of even ones refuse, by two rules each, so a
+//! `cargo xtask soak` runs it. Two threads judge a real certification path without pause; by turns two sets have half of the time
+//! each, or there is a swap every so many milliseconds. The sets of odd generations accept and those of even ones refuse, by two rules each, so a
 //! judgement that is missing, of another generation's mind, or of two minds is seen. Every tenth set has its policy loaded anew
-//! from the cache of compiled code, and the old code goes. It ends with the two medians, and fails when the process's memory
-//! grew with the swaps.
+//! from the cache of compiled code, and the old code goes. It ends with the medians with and without swaps, of either mind, since
+//! to refuse takes another time than to accept; and fails when the process's memory grew with the swaps.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -21,7 +21,7 @@ use std::{
     process::ExitCode,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -36,13 +36,17 @@ use shared::{COMPILE, component, good_path, options, resident};
 
 /// A pin that no certificate has.
 const STRANGE_PIN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+/// How often swaps begin and end.
+const TURNS: u32 = 6;
 /// Threads that evaluate.
 const THREADS: usize = 2;
 /// How a duration is counted: classes of so many nanoseconds, the last for all that is longer.
 const CLASS: u128 = 200;
 const CLASSES: usize = 100_000;
-/// Part of the run after which memory is looked at: caches and pools have their size by then. As much of its end is compared.
-const WARM: u32 = 10;
+/// How often it is looked at the clock and at the memory.
+const LOOK: Duration = Duration::from_millis(100);
+/// The part of all looks at memory that comes first, and the one that comes last, which are compared.
+const WARM: usize = 10;
 /// Each so many swaps the policy is loaded anew.
 const LOADED: u64 = 10;
 /// What memory may vary by, whatever is swapped: octets, and a part of it.
@@ -59,10 +63,10 @@ fn main() -> ExitCode {
     let length = Duration::from_secs(number(first, 120));
     let every = Duration::from_millis(number(arguments.next(), 100));
     let soak = Soak::new();
-    let still = soak.run(length, None);
-    still.tell("without a swap");
-    let swapped = soak.run(length, Some(every));
-    swapped.tell(&format!("a swap every {} ms", every.as_millis()));
+    let turn = length / TURNS;
+    let [still, swapped] = soak.run(turn, [turn / 2, every]);
+    still.tell(turn / 2);
+    swapped.tell(every);
     let (warm, end) = swapped.warm_and_end();
     assert!(
         end <= warm + warm / VARIES_PART + VARIES,
@@ -76,12 +80,18 @@ fn main() -> ExitCode {
         (1, 0),
         "compiled once, then loaded"
     );
-    println!(
-        "median with swaps to median without: {:.3}",
-        swapped.median().as_secs_f64() / still.median().as_secs_f64()
-    );
+    for (mind, what) in MINDS.into_iter().enumerate() {
+        let median = |run: &Run| run.minds[mind].at(1, 2).as_secs_f64();
+        println!(
+            "median with swaps to median without, {what}: {:.3}",
+            median(&swapped) / median(&still)
+        );
+    }
     ExitCode::SUCCESS
 }
+
+/// What generations say, by their number's last bit.
+const MINDS: [&str; 2] = ["refused", "accepted"];
 
 struct Soak {
     engine: Engine,
@@ -94,12 +104,12 @@ struct Soak {
     _cache: tempfile::TempDir,
 }
 
-/// What a run brought.
+/// What runs brought.
+#[derive(Default)]
 struct Run {
-    judgements: u64,
     swaps: u64,
-    classes: Vec<u64>,
-    /// Resident memory once it was warm, octets, a look after each swap.
+    minds: [Durations; 2],
+    /// Resident memory, octets, a look after each swap.
     memory: Vec<u64>,
     /// How long making and swapping a set took at most.
     longest_swap: Duration,
@@ -127,63 +137,67 @@ impl Soak {
         soak
     }
 
-    fn run(&self, length: Duration, every: Option<Duration>) -> Run {
-        let stop = AtomicBool::new(false);
+    /// Two ways to swap by turns, so that what else the machine does slows both.
+    fn run(&self, turn: Duration, ways: [Duration; 2]) -> [Run; 2] {
+        let (stop, way) = (AtomicBool::new(false), AtomicUsize::new(0));
         thread::scope(|scope| {
             let evaluating: Vec<_> = (0..THREADS)
-                .map(|_| scope.spawn(|| self.evaluate(&stop)))
+                .map(|_| scope.spawn(|| self.evaluate(&stop, &way)))
                 .collect();
-            let began = Instant::now();
-            let (mut swaps, mut longest_swap, mut memory) = (0_u64, Duration::ZERO, Vec::new());
-            let mut policy = self.policy.clone();
-            while began.elapsed() < length {
-                thread::sleep(every.unwrap_or(Duration::from_millis(100)));
-                if every.is_some() {
-                    let moment = Instant::now();
-                    if swaps.is_multiple_of(LOADED) {
-                        policy = self.engine.admit(&self.file).unwrap();
-                    }
-                    let next = self.judge.generation() + 1;
-                    let made = set(&self.engine, &policy, &self.settings, next);
-                    assert_eq!(self.judge.swap(made), next);
-                    longest_swap = longest_swap.max(moment.elapsed());
-                    swaps += 1;
-                }
-                if began.elapsed() > length / WARM {
-                    memory.push(resident());
+            let mut runs = [Run::default(), Run::default()];
+            for _ in 0..TURNS {
+                for (number, (run, every)) in runs.iter_mut().zip(ways).enumerate() {
+                    way.store(number, Ordering::SeqCst);
+                    self.swap(turn, every, run);
                 }
             }
             stop.store(true, Ordering::SeqCst);
-            let mut classes = vec![0; CLASSES];
             for thread in evaluating {
                 let counted = thread.join().unwrap();
-                classes.iter_mut().zip(counted).for_each(|(a, b)| *a += b);
+                for (run, minds) in runs.iter_mut().zip(counted) {
+                    run.minds.iter_mut().zip(&minds).for_each(|(a, b)| a.add(b));
+                }
             }
-            Run {
-                judgements: classes.iter().sum(),
-                swaps,
-                classes,
-                memory,
-                longest_swap,
-            }
+            runs
         })
     }
 
-    fn evaluate(&self, stop: &AtomicBool) -> Vec<u64> {
-        let mut classes = vec![0; CLASSES];
+    /// Swaps for so long, so often.
+    fn swap(&self, length: Duration, every: Duration, run: &mut Run) {
+        let mut policy = self.policy.clone();
+        let began = Instant::now();
+        let mut swapped = began;
+        while began.elapsed() < length {
+            thread::sleep(every.min(LOOK));
+            if swapped.elapsed() >= every {
+                swapped = Instant::now();
+                if run.swaps.is_multiple_of(LOADED) {
+                    policy = self.engine.admit(&self.file).unwrap();
+                }
+                let next = self.judge.generation() + 1;
+                let made = set(&self.engine, &policy, &self.settings, next);
+                assert_eq!(self.judge.swap(made), next);
+                run.longest_swap = run.longest_swap.max(swapped.elapsed());
+                run.swaps += 1;
+            }
+            run.memory.push(resident());
+        }
+    }
+
+    /// Judges without pause; the durations by the way to swap, and by mind.
+    fn evaluate(&self, stop: &AtomicBool, way: &AtomicUsize) -> [[Durations; 2]; 2] {
+        let mut minds: [[Durations; 2]; 2] = Default::default();
         let mut last = 0;
         while !stop.load(Ordering::Relaxed) {
             let began = Instant::now();
             let judgement = self.judge.validate(&self.request);
-            let class = usize::try_from(began.elapsed().as_nanos() / CLASS).unwrap_or(CLASSES);
-            if let Some(count) = classes.get_mut(class.min(CLASSES - 1)) {
-                *count += 1;
-            }
+            let mind = usize::from(!judgement.generation.is_multiple_of(2));
+            minds[way.load(Ordering::Relaxed)][mind].count(began.elapsed());
             self.check(&judgement);
             assert!(judgement.generation >= last, "generations only grow");
             last = judgement.generation;
         }
-        classes
+        minds
     }
 
     /// Two answers, both of the generation's mind.
@@ -217,47 +231,72 @@ fn set(engine: &Engine, policy: &Policy, settings: &Map<String, Value>, of: u64)
     PolicySet::new(engine, &UsageProfile::Strict, vec![rule.clone(), rule]).unwrap()
 }
 
-impl Run {
-    fn median(&self) -> Duration {
-        self.at(self.judgements / 2)
+/// How long judgements took: classes of durations.
+struct Durations(Vec<u64>);
+
+impl Default for Durations {
+    fn default() -> Self {
+        Self(vec![0; CLASSES])
+    }
+}
+
+impl Durations {
+    fn count(&mut self, duration: Duration) {
+        let class = usize::try_from(duration.as_nanos() / CLASS).unwrap_or(CLASSES);
+        self.0[class.min(CLASSES - 1)] += 1;
     }
 
-    /// The duration below which so many judgements are.
-    fn at(&self, rank: u64) -> Duration {
+    fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a += b);
+    }
+
+    fn all(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The duration below which so many parts of so many are.
+    fn at(&self, parts: u64, of: u64) -> Duration {
+        let rank = self.all() / of * parts;
         let mut seen = 0;
-        let class = self.classes.iter().position(|count| {
+        let class = self.0.iter().position(|count| {
             seen += count;
             seen > rank
         });
         let nanoseconds = u128::try_from(class.unwrap_or(CLASSES)).unwrap_or(0) * CLASS;
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
+}
 
+impl Run {
     /// Resident memory once it was warm and at its end: medians, so that a moment does not decide.
     fn warm_and_end(&self) -> (u64, u64) {
-        let part = (self.memory.len() / usize::try_from(WARM).unwrap()).max(1);
+        let part = self.memory.len() / WARM;
         let median = |looks: &[u64]| {
             let mut looks = looks.to_vec();
             looks.sort_unstable();
             looks.get(looks.len() / 2).copied().unwrap_or_default()
         };
-        let part = part.min(self.memory.len());
-        let (first, last) = (
-            &self.memory[..part],
-            &self.memory[self.memory.len() - part..],
-        );
-        (median(first), median(last))
+        // Caches and pools have their size after the first part.
+        let (second, last) = (part..2 * part, self.memory.len() - part..);
+        (median(&self.memory[second]), median(&self.memory[last]))
     }
 
-    fn tell(&self, what: &str) {
+    fn tell(&self, every: Duration) {
         let micro = |duration: Duration| duration.as_secs_f64() * 1e6;
         let (warm, end) = self.warm_and_end();
+        let minds = MINDS.iter().zip(&self.minds).map(|(mind, durations)| {
+            format!(
+                "{} {mind}, median {:.1} µs, 99 in 100 below {:.1} µs",
+                durations.all(),
+                micro(durations.at(1, 2)),
+                micro(durations.at(99, 100))
+            )
+        });
         println!(
-            "{what}: {} judgements whole, none lost, none of two sets; median {:.1} µs, 99 in 100 below {:.1} µs; \
-             {} swaps, a set made and swapped in at most {:.1} ms; resident memory {} kB when warm, {} kB at the end",
-            self.judgements,
-            micro(self.median()),
-            micro(self.at(self.judgements / 100 * 99)),
+            "a swap every {} ms: {}; each whole, none lost, none of two sets; {} swaps, a set made and swapped in at most {:.1} ms; \
+             resident memory {} kB when warm, {} kB at the end",
+            every.as_millis(),
+            minds.collect::<Vec<_>>().join("; "),
             self.swaps,
             micro(self.longest_swap) / 1e3,
             warm / 1_000,

@@ -22,5 +22,6 @@ mod reload;
 mod rollback;
 mod running;
 mod seen;
+mod soak;
 mod top;
 mod traces;

@@ -41,12 +41,6 @@ pub(crate) struct OneArguments {
     /// The toolchain to use; without it, the first of these that works.
     #[arg(long, value_enum)]
     toolchain: Option<Way>,
-    /// Only the policies that ship, not the guests of tests.
-    #[arg(long)]
-    pub(crate) shipped: bool,
-    /// Print no table.
-    #[arg(long)]
-    pub(crate) quiet: bool,
 }
 
 /// Builds every crate of policies/ to target/policies, every one of tests/guests/ to target/policies/guests, and every

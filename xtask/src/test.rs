@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, from a clean checkout.
 
-use std::time::Instant;
+use std::{env, thread, time::Instant};
 
 use anyhow::Result;
 
@@ -9,6 +9,11 @@ use crate::{
     policies::{self, root},
     run::{cargo, run},
 };
+
+/// How many tests run at the same time.
+const THREADS: &str = "RUST_TEST_THREADS";
+/// Many tests wait for timers and for other programs: with one for each core, half of the time nothing would run.
+const FOR_EACH_CORE: usize = 2;
 
 /// Installs what is needed, builds the policies, and runs every check and every test.
 ///
@@ -44,7 +49,12 @@ pub(crate) fn all() -> Result<()> {
         ],
     ))?;
     // This builds every program before it runs anything: tests run those that stand beside them.
-    run(cargo(&root, &["test", "--workspace", "--locked"]))?;
+    let mut tests = cargo(&root, &["test", "--workspace", "--locked"]);
+    if env::var_os(THREADS).is_none() {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        tests.env(THREADS, (cores * FOR_EACH_CORE).to_string());
+    }
+    run(tests)?;
     let mut documents = cargo(&root, &["doc", "--workspace", "--no-deps", "--locked"]);
     documents.env("RUSTDOCFLAGS", "--deny warnings");
     run(documents)?;

@@ -257,3 +257,12 @@ pub(crate) fn block_on<T: Send>(work: impl Future<Output = T> + Send) -> anyhow:
     thread::scope(|scope| scope.spawn(waiting).join())
         .unwrap_or_else(|_| bail!("the event loop ended by itself"))
 }
+
+/// How many signatures came with a component, in words.
+pub(crate) fn signatures(count: usize) -> String {
+    match count {
+        0 => "no signature".to_owned(),
+        1 => "one signature".to_owned(),
+        _ => format!("{count} signatures"),
+    }
+}

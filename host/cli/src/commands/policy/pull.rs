@@ -15,7 +15,7 @@ use super::sign::beside;
 use crate::{
     args::PullArguments,
     dates,
-    delivery::{block_on, refused},
+    delivery::{self, block_on, refused},
     exit::Exit,
     output::{Output, Tone, tinted},
     policies, provenance,
@@ -92,12 +92,12 @@ pub(super) fn run(arguments: PullArguments, output: &Output) -> anyhow::Result<E
         return Ok(Exit::Done);
     }
     output.line(&format!(
-        "{}: {} {}, {} octets, {} signatures",
+        "{}: {} {}, {} octets, {}",
         file.display(),
         manifest.name,
         manifest.version,
         described.octets,
-        signatures.len()
+        delivery::signatures(signatures.len())
     ))?;
     match statement {
         Some(Statement {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     args::PushArguments,
     config,
-    delivery::{block_on, refused},
+    delivery::{self, block_on, refused},
     exit::{Exit, NotAdmitted},
     output::Output,
     policies,
@@ -77,11 +77,11 @@ pub(super) fn run(arguments: PushArguments, output: &Output) -> anyhow::Result<E
     }
     let manifest = &described.manifest;
     output.line(&format!(
-        "{reference}: {} {}, {} octets, {} signatures",
+        "{reference}: {} {}, {} octets, {}",
         manifest.name,
         manifest.version,
         described.octets,
-        source.signatures.len()
+        delivery::signatures(source.signatures.len())
     ))?;
     output.line(&pinned.to_string())?;
     Ok(Exit::Done)

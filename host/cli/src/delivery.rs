@@ -191,11 +191,15 @@ impl Delivery {
         near.cloned().or_else(kept)
     }
 
-    /// Says that the last set became the active one.
-    pub(crate) fn keep(&mut self, output: &Output) {
+    /// Says that the last set is the active one.
+    pub(crate) fn keep(&mut self) {
         self.active = std::mem::take(&mut self.taken);
-        if let (Some(cache), false) = (&self.cache, self.active.is_empty())
-            && let Err(error) = cache.put(&self.active)
+    }
+
+    /// Keeps what the last set was loaded from, for when no registry can be reached.
+    pub(crate) fn store(&self, output: &Output) {
+        if let (Some(cache), false) = (&self.cache, self.taken.is_empty())
+            && let Err(error) = cache.put(&self.taken)
         {
             // The set is whole all the same; what is missing is what it would be loaded from without a network.
             output.remark(&format!("registry cache: {error}"));

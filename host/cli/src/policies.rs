@@ -24,7 +24,7 @@ use crate::{
     commands::cases,
     config::{self, Config, Place},
     delivery::{Delivery, Watched},
-    exit::{NotAdmitted, Refused, UsageError},
+    exit::{NotAdmitted, NotDone, Refused, UsageError},
     folders::absolute,
     lives::{Life, Lives, Step},
     output::Output,
@@ -71,7 +71,8 @@ pub(crate) fn load(
     output: &Output,
 ) -> anyhow::Result<(Engine, PolicySet)> {
     let (mut loader, set) = assemble(config, profile, output)?;
-    loader.keep(output)?;
+    loader.advance(output)?;
+    loader.keep();
     Ok((loader.engine, set))
 }
 
@@ -383,13 +384,13 @@ impl Loader {
         Ok(Digest::of(&self.at(place, output)?.octets))
     }
 
-    /// The shadow of a rule, where it was promoted: then its component is the rule's, whose own this is.
+    /// The shadow of a rule with its component's digest, where it was promoted: then that is the rule's, whose own this is.
     fn promoted<'a>(
         &mut self,
         rule: &'a config::Rule,
         own: impl FnOnce(&mut Self) -> anyhow::Result<Digest>,
         output: &Output,
-    ) -> anyhow::Result<Option<&'a Place>> {
+    ) -> anyhow::Result<Option<(&'a Place, Digest)>> {
         let Some(shadow) = &rule.shadow else {
             return Ok(None);
         };
@@ -400,14 +401,38 @@ impl Loader {
         let mut promoted = self.promoted.iter();
         let found = promoted.find(|promoted| promoted.file == own && promoted.shadow == tried);
         self.stood.extend(found.cloned());
-        Ok(found.map(|_| shadow))
+        Ok(found.map(|_| (shadow, tried)))
     }
 
-    /// Says that the set of the last rules became the active one: no older revision of its policies is taken from now on.
-    pub(crate) fn keep(&mut self, output: &Output) -> anyhow::Result<()> {
+    /// What was promoted, if it is still what was tried.
+    fn tried(
+        &mut self,
+        config: &config::Policies,
+        (shadow, digest): (&Place, Digest),
+        sees: Option<&Vec<String>>,
+        output: &Output,
+    ) -> anyhow::Result<Vec<u8>> {
+        let octets = self.read(config, shadow, sees, output)?;
+        if Digest::of(&octets) != digest {
+            let reason = format!(
+                "`{shadow}` was replaced while it was read: what is there now was not tried, so have it tried first (`resolvet policy reload`)"
+            );
+            let code = Reason::ConfigurationChanged;
+            return Err(NotDone { code, reason }.into());
+        }
+        Ok(octets)
+    }
+
+    /// Says that the set of the last rules becomes the active one: no older revision of its policies is taken from now on.
+    pub(crate) fn advance(&self, output: &Output) -> anyhow::Result<()> {
         self.reached.keep()?;
-        self.delivery.keep(output);
+        self.delivery.store(output);
         Ok(())
+    }
+
+    /// Says that it is the active one.
+    pub(crate) fn keep(&mut self) {
+        self.delivery.keep();
     }
 
     /// How often registries are asked; `None` when there is nothing to ask.
@@ -617,10 +642,10 @@ fn configured_rule(
             }
             match loader.promoted(rule, |_| Ok(Digest::of(octets)), output)? {
                 None => (name.clone(), Cow::Borrowed(octets)),
-                Some(shadow) => {
+                Some(promoted) => {
                     let sees = rule.sees.as_ref().or(config.sees.as_ref());
-                    let octets = loader.read(config, shadow, sees, output)?;
-                    (shadow.to_string(), Cow::Owned(octets))
+                    let octets = loader.tried(config, promoted, sees, output)?;
+                    (promoted.0.to_string(), Cow::Owned(octets))
                 }
             }
         }
@@ -635,9 +660,16 @@ fn configured_rule(
             };
             let sees = rule.sees.as_ref().or(config.sees.as_ref());
             let digest = |loader: &mut Loader| loader.digest(&own, output);
-            let place = loader.promoted(rule, digest, output)?.unwrap_or(&own);
-            let octets = loader.read(config, place, sees, output)?;
-            (place.to_string(), Cow::Owned(octets))
+            match loader.promoted(rule, digest, output)? {
+                None => {
+                    let octets = loader.read(config, &own, sees, output)?;
+                    (own.to_string(), Cow::Owned(octets))
+                }
+                Some(promoted) => {
+                    let octets = loader.tried(config, promoted, sees, output)?;
+                    (promoted.0.to_string(), Cow::Owned(octets))
+                }
+            }
         }
     };
     let policy = loader.admit_for(rule, &name, &octets, output)?;

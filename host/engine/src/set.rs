@@ -144,6 +144,12 @@ impl PolicySet {
         &self.rules
     }
 
+    /// The rules with what an evaluation of each may use.
+    pub fn limits(&self) -> impl Iterator<Item = (&Rule, &Limits)> {
+        self.prepared()
+            .map(|(rule, prepared)| (rule, &prepared.limits))
+    }
+
     /// The rules with what was prepared for them.
     pub(crate) fn prepared(&self) -> impl Iterator<Item = (&Rule, &Prepared)> {
         self.rules.iter().zip(&self.prepared)

@@ -143,28 +143,35 @@ impl Daemon {
     ) -> Result<u64, Refusal> {
         let judge = self.policies.judge();
         let back = self.terms().back;
-        // What is lifted may come to its end meanwhile: after this, or before. No other lock is waited for below that is held while this
-        // one is.
-        let mut lifted = self.lifted();
         let is_other = !difference.is_none();
-        let generation = judge.generation() + u64::from(is_other);
+        let noted = judge.generation() + u64::from(is_other);
         let Asked { by, user } = asked;
         let is_noted = is_other || loading.stands_otherwise(&sets);
         let entry = is_noted.then(|| Entry {
             reason: why.to_owned(),
-            ..Entry::done(by, user, generation, difference)
+            ..Entry::done(by, user, noted, difference)
         });
-        let less = lifted.as_ref().filter(|_| is_other);
-        let less = less.and_then(|lifted| lifted.less(&sets.set));
+        let less = match &*self.lifted() {
+            Some(lifted) if is_other => lifted.less(&sets.set),
+            _ => None,
+        };
         let is_lifted = less.is_some();
-        let kept = loading.keep(&sets, generation, is_lifted, entry, &self.output);
+        let kept = loading.keep(&sets, noted, is_lifted, entry, &self.output);
         kept.or_refuse(Reason::StateUnusable)?;
         // From here on nothing can be refused.
         let Sets {
             set, tried, source, ..
         } = sets;
+        let mut lifted = self.lifted();
+        // What was lifted may have come to its end meanwhile, which is a generation of its own.
+        let generation = match is_other {
+            true => {
+                let less = less.filter(|_| lifted.is_some());
+                self.swap(&mut lifted, set, less)
+            }
+            false => judge.generation(),
+        };
         if is_other {
-            self.swap(&mut lifted, set, less);
             let watched = match source {
                 Source::Configuration => difference.news().collect(),
                 Source::Kept | Source::RolledBack => BTreeSet::new(),
@@ -174,12 +181,24 @@ impl Daemon {
         // While something is lifted every restriction would look like a difference.
         let tried = match &mut *lifted {
             Some(lifted) => {
-                lifted.try_later(tried);
+                lifted.try_later(tried, loading.loads());
                 None
             }
             None => tried,
         };
         drop(lifted);
+        if is_other && generation != noted {
+            let reason = "what was lifted binds again".to_owned();
+            let entry = Entry {
+                reason,
+                ..Entry::done(by, user, generation, &Difference::default())
+            };
+            if let Err(error) = loading.lift(generation, false, entry) {
+                self.output.log(&format!(
+                    "generation {generation} is not written down: {error:#}"
+                ));
+            }
+        }
         self.try_beside(tried, is_other);
         loading.forget_others(&self.used());
         let active = judge.set();

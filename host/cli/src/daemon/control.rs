@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -26,7 +26,7 @@ use super::{
     refusal::Refusal,
 };
 
-/// Connections at once.
+/// Connections at once, of those who may change something, and as many of all others: these cannot keep those out.
 const CONNECTIONS: usize = 16;
 /// How long a question may take to come, and an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,6 +56,11 @@ impl Listener {
         match std::os::unix::net::UnixStream::connect(path) {
             Ok(_) => bail!("another daemon listens at `{}`", path.display()),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                // A file is refused in the same way as a socket that nobody listens at.
+                let found = fs::symlink_metadata(path).with_context(failed)?;
+                if !found.file_type().is_socket() {
+                    bail!("{}: there is a file that is no socket", failed());
+                }
                 fs::remove_file(path).with_context(failed)?;
             }
             Err(_) => {}
@@ -67,28 +72,32 @@ impl Listener {
     }
 
     pub(super) async fn serve(self, daemon: Arc<Daemon>) {
-        let connections = Arc::new(Semaphore::new(CONNECTIONS));
+        let [owners, others] = [(); 2].map(|()| Arc::new(Semaphore::new(CONNECTIONS)));
         loop {
             let Ok((stream, _)) = self.socket.accept().await else {
                 // The system has no descriptor left: it may have one soon.
                 sleep(PATIENCE).await;
                 continue;
             };
-            let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else {
+            let Ok(peer) = stream.peer_cred() else {
+                continue;
+            };
+            let user = peer.uid();
+            let connections = if may_change(user) { &owners } else { &others };
+            let Ok(permit) = Arc::clone(connections).try_acquire_owned() else {
                 continue;
             };
             let daemon = Arc::clone(&daemon);
             tokio::spawn(async move {
                 // Whoever goes away before the answer needs none.
-                let _answered = answer(stream, &daemon).await;
+                let _answered = answer(stream, user, &daemon).await;
                 drop(permit);
             });
         }
     }
 }
 
-async fn answer(mut stream: UnixStream, daemon: &Arc<Daemon>) -> io::Result<()> {
-    let user = stream.peer_cred()?.uid();
+async fn answer(mut stream: UnixStream, user: u32, daemon: &Arc<Daemon>) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(QUESTION));

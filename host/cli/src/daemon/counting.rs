@@ -136,7 +136,13 @@ impl Counting {
         }
     }
 
-    fn count<A>(&self, generation: u64, evaluations: &[Evaluation<A>]) {
+    /// `own` says how long a policy may take by itself, nanoseconds.
+    fn count<A>(
+        &self,
+        generation: u64,
+        evaluations: &[Evaluation<A>],
+        own: impl Fn(&Digest) -> u64,
+    ) {
         let mut state = self.state();
         let State { policies, watch } = &mut *state;
         for evaluation in evaluations {
@@ -146,8 +152,13 @@ impl Counting {
                 continue;
             };
             count.faults += 1;
-            // Of these the machine is the cause, and whoever asks too much.
-            let is_own = !matches!(fault.kind, FaultKind::Overload | FaultKind::Host);
+            let is_own = match fault.kind {
+                // Of these the machine is the cause, and whoever asks too much.
+                FaultKind::Overload | FaultKind::Host => false,
+                // Before its own time is over, those that were asked before it had used up what all have together.
+                FaultKind::Time => evaluation.nanoseconds >= own(&evaluation.digest),
+                _ => true,
+            };
             let watch = watch.as_mut().filter(|watched| {
                 is_own
                     && evaluation.mode == Mode::Enforce
@@ -169,9 +180,15 @@ impl Counting {
 impl Observer for Counting {
     fn judged(&self, judged: &Judged<'_>) {
         let generation = judged.answered.generation();
+        let own = |digest: &Digest| {
+            let limits = judged.set.limits();
+            let own = limits.filter(|(rule, _)| rule.policy.digest() == *digest);
+            let milliseconds = own.map(|(_, limits)| limits.time_milliseconds).min();
+            u64::from(milliseconds.unwrap_or_default()) * 1_000_000
+        };
         match judged.answered {
-            Answered::Verdicts(judgement) => self.count(generation, &judgement.evaluations),
-            Answered::Rankings(judgement) => self.count(generation, &judgement.evaluations),
+            Answered::Verdicts(judgement) => self.count(generation, &judgement.evaluations, own),
+            Answered::Rankings(judgement) => self.count(generation, &judgement.evaluations, own),
         }
     }
 }
@@ -181,6 +198,9 @@ mod tests {
     use resolvet_proto::judgement::{Fault, Role, Verdict};
 
     use super::*;
+
+    /// How long a policy may take by itself.
+    const OWN: fn(&Digest) -> u64 = |_| 20_000_000;
 
     fn fault(kind: FaultKind, mode: Mode, component: &[u8]) -> Evaluation<Verdict> {
         Evaluation {
@@ -211,15 +231,21 @@ mod tests {
         for (generation, kind, mode, component) in [
             (6, FaultKind::Trap, Mode::Enforce, b"new"),
             (7, FaultKind::Overload, Mode::Enforce, b"new"),
+            // It was not even asked, since the time of all was over.
+            (7, FaultKind::Time, Mode::Enforce, b"new"),
             (7, FaultKind::Trap, Mode::Monitor, b"new"),
             (7, FaultKind::Trap, Mode::Enforce, b"old"),
         ] {
-            counting.count(generation, &[fault(kind, mode, component)]);
+            counting.count(generation, &[fault(kind, mode, component)], OWN);
         }
         assert_eq!(counting.watched().map(|(status, _)| status.faults), Some(0));
-        assert_eq!(counting.of(&Digest::of(b"new")).faults, 3);
+        assert_eq!(counting.of(&Digest::of(b"new")).faults, 4);
         let trap = fault(FaultKind::Trap, Mode::Enforce, b"new");
-        counting.count(7, &[trap.clone(), trap]);
+        let late = Evaluation {
+            nanoseconds: OWN(&trap.digest),
+            ..fault(FaultKind::Time, Mode::Enforce, b"new")
+        };
+        counting.count(7, &[trap, late], OWN);
         let (generation, reason) = counting.exceeded().await;
         assert_eq!(generation, 7);
         assert_eq!(reason, "2 faults, the last: policy `rule`: no");
@@ -237,7 +263,7 @@ mod tests {
             seconds: Some(60),
         };
         counting.watch(7, policies.clone(), now() - 60, wish);
-        counting.count(7, &[fault(FaultKind::Trap, Mode::Enforce, b"new")]);
+        counting.count(7, &[fault(FaultKind::Trap, Mode::Enforce, b"new")], OWN);
         assert!(counting.watched().is_none());
         counting.watch(7, policies.clone(), now() - 50, wish);
         let (status, watched) = counting.watched().unwrap();

@@ -6,14 +6,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
-    fs,
-    os::unix::fs::DirBuilderExt as _,
+    fs::{self, File, OpenOptions, TryLockError},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, bail};
 use resolvet::{Difference, Use};
-use resolvet_engine::{Limits, Rule, read_guarded_file, read_policy_file, replace_file};
+use resolvet_engine::{
+    Limits, Rule, guarded_path, read_guarded_file, read_policy_file, replace_file,
+};
 use resolvet_proto::judgement::{Digest, Mode, Role, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -29,6 +31,8 @@ use crate::{
 const VERSION: u32 = 1;
 /// The book.
 const BOOK: &str = "book.json";
+/// The file whose lock one daemon has for as long as it lives.
+const LOCK: &str = "lock";
 /// Octets of the book, and of a set with its settings: far more than they have.
 const BOOK_OCTETS: usize = 16 << 20;
 const SET_OCTETS: usize = 256 << 20;
@@ -64,11 +68,17 @@ pub(super) struct SavedSet {
 }
 
 /// The folder.
-pub(super) struct Kept(PathBuf);
+pub(super) struct Kept {
+    folder: PathBuf,
+    _lock: File,
+}
 
 impl Kept {
     /// The folder `sets` in this one; it is made where it is missing, for this user alone. Nothing else is kept there: revisions have
     /// a folder of their own beside it.
+    ///
+    /// # Errors
+    /// Another daemon has it, or others may write into it or into a folder above it: what they could change would not be read.
     pub(super) fn open(state: &Path) -> anyhow::Result<Self> {
         let folder = state.join("sets");
         fs::DirBuilder::new()
@@ -76,22 +86,42 @@ impl Kept {
             .mode(0o700)
             .create(&folder)
             .with_context(|| format!("state folder `{}` cannot be made", folder.display()))?;
-        Ok(Self(folder))
+        let path = folder.join(LOCK);
+        let unusable = || format!("state folder `{}` cannot be used", folder.display());
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .with_context(unusable)?;
+        guarded_path(&path).with_context(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                folder,
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => bail!(
+                "{}: another daemon has it; each needs a folder of its own (`daemon.state` or `--state`)",
+                unusable()
+            ),
+            Err(TryLockError::Error(error)) => Err(error).with_context(unusable),
+        }
     }
 
     fn component(&self, digest: &Digest) -> PathBuf {
-        self.0.join(format!("{digest}.wasm"))
+        self.folder.join(format!("{digest}.wasm"))
     }
 
     fn set(&self, name: &Digest) -> PathBuf {
-        self.0.join(format!("{name}.json"))
+        self.folder.join(format!("{name}.json"))
     }
 
     /// The book; an empty one where none was written yet.
     ///
     /// One that cannot be read is no missing one: it may say that a version was taken back.
     pub(super) fn book(&self) -> anyhow::Result<Book> {
-        let path = self.0.join(BOOK);
+        let path = self.folder.join(BOOK);
         let unreadable = || {
             format!(
                 "what is kept about policy sets, `{}`; who removes it takes the configuration as it is",
@@ -112,14 +142,24 @@ impl Kept {
 
     /// Replaces the book. From here on the next start has what it says.
     pub(super) fn write(&self, book: &Book) -> anyhow::Result<()> {
-        let failed = || format!("the policy set cannot be kept in `{}`", self.0.display());
+        let failed = || {
+            format!(
+                "the policy set cannot be kept in `{}`",
+                self.folder.display()
+            )
+        };
         let text = serde_json::to_vec(book).with_context(failed)?;
-        replace_file(&self.0.join(BOOK), &text).with_context(failed)
+        replace_file(&self.folder.join(BOOK), &text).with_context(failed)
     }
 
     /// Writes the files of a set, which no book names yet.
     pub(super) fn save(&self, rules: &[Rule], loader: &Loader) -> anyhow::Result<SavedSet> {
-        let failed = || format!("the policy set cannot be kept in `{}`", self.0.display());
+        let failed = || {
+            format!(
+                "the policy set cannot be kept in `{}`",
+                self.folder.display()
+            )
+        };
         let mut lives = BTreeMap::new();
         for rule in rules {
             let digest = rule.policy.digest();
@@ -165,7 +205,7 @@ impl Kept {
         if let Some(standing) = &book.standing {
             needed.extend(named(self.set(&standing.set)));
         }
-        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let unneeded = entries.filter(|entry| !needed.contains(&entry.file_name()));
         for entry in unneeded.filter(|entry| is_own(&entry.path())) {
             let _removed = fs::remove_file(entry.path());
@@ -298,7 +338,7 @@ mod tests {
         let kept = Kept::open(state.path()).unwrap();
         let digest = Digest::of(b"no longer needed");
         let own = [kept.component(&digest), kept.set(&digest)];
-        let others = ["pkix.json", "lock", "notes.wasm"].map(|name| kept.0.join(name));
+        let others = ["pkix.json", LOCK, "notes.wasm"].map(|name| kept.folder.join(name));
         for path in own.iter().chain(&others) {
             fs::write(path, "").unwrap();
         }

@@ -39,6 +39,8 @@ pub(super) struct Lifted {
     base: Arc<PolicySet>,
     /// What was tried beside it: nothing is meanwhile, since every restriction would look like a difference.
     tried: Option<Arc<PolicySet>>,
+    /// How many sets had been loaded when that was so.
+    loads: u64,
 }
 
 /// What an operator asks for.
@@ -55,9 +57,10 @@ impl Lifted {
         set.lifted(self.lift.clone())
     }
 
-    /// Tries this set when it has ended.
-    pub(super) fn try_later(&mut self, tried: Option<PolicySet>) {
+    /// Tries this set when it has ended, unless another was loaded since.
+    pub(super) fn try_later(&mut self, tried: Option<PolicySet>, loads: u64) {
         self.tried = tried.map(Arc::new);
+        self.loads = loads;
     }
 
     /// Seconds that are left, by the clock that ends it first.
@@ -92,7 +95,8 @@ impl Wanted {
 }
 
 impl Daemon {
-    /// What is lifted now. Held while the active set is replaced.
+    /// What is lifted now. Held while the active set is replaced, and never while the disk or another lock is waited for: a status and
+    /// the end of what is lifted wait for it.
     pub(super) fn lifted(&self) -> MutexGuard<'_, Option<Lifted>> {
         self.lifted.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -114,22 +118,22 @@ impl Daemon {
         })
     }
 
-    /// Makes this set active: as it is `less` what is lifted of it, where something is.
+    /// Makes this set active: as it is `less` what is lifted of it, where something is. The number of its generation.
     pub(super) fn swap(
         &self,
         lifted: &mut Option<Lifted>,
         set: PolicySet,
         less: Option<PolicySet>,
-    ) {
+    ) -> u64 {
         match (less, &mut *lifted) {
             (Some(less), Some(lifted)) => {
                 lifted.base = Arc::new(set);
-                self.policies.swap(less);
+                self.policies.swap(less)
             }
             // Nothing of the new set is what was to be lifted.
             _ => {
                 *lifted = None;
-                self.policies.swap(set);
+                self.policies.swap(set)
             }
         }
     }
@@ -154,8 +158,8 @@ impl Daemon {
         wanted: Wanted,
     ) -> Result<LiftReport, Refusal> {
         wanted.check(self.terms().break_glass)?;
-        let mut lifted = self.lifted();
-        if lifted.is_some() {
+        // Nothing else begins to lift or loads another set as long as `loading` is held.
+        if self.lifted().is_some() {
             return Err(Refusal {
                 code: Reason::LiftedAlready,
                 reason:
@@ -189,6 +193,7 @@ impl Daemon {
             .lift(generation, true, entry)
             .or_refuse(Reason::StateUnusable)?;
         // From here on nothing can be refused.
+        let mut lifted = self.lifted();
         self.policies.swap(set);
         self.counting.goes_on_as(generation);
         let tried = self.shadow.set();
@@ -211,6 +216,7 @@ impl Daemon {
             ends: since_boot().saturating_add(wanted.seconds),
             base,
             tried,
+            loads: loading.loads(),
         });
         drop(lifted);
         self.note(loading);
@@ -266,7 +272,8 @@ impl Daemon {
         let note = move |daemon: &Self, loading: &mut Loading| {
             let noted = loading.lift(generation, false, entry);
             // Unless another is tried since then, or another set is active.
-            let is_as_before = daemon.policies.judge().generation() == generation;
+            let is_active = daemon.policies.judge().generation() == generation;
+            let is_as_before = is_active && loading.loads() == lifted.loads;
             if let Some(tried) = lifted.tried.filter(|_| is_as_before) {
                 daemon.try_beside(Some((*tried).clone()), true);
             }

@@ -101,6 +101,8 @@ pub(super) struct Loading {
     book: Book,
     /// What the configured policies were when they were loaded last.
     configured: Option<Digest>,
+    /// How many sets became active, each time one was loaded.
+    loads: u64,
     /// What the attachment of now was prepared with.
     pub(super) attached: Option<Described>,
 }
@@ -115,6 +117,7 @@ impl Loading {
             kept,
             book,
             configured: None,
+            loads: 0,
             attached: None,
         })
     }
@@ -138,26 +141,14 @@ impl Loading {
 
     /// The first set: the configured one or what stands instead, or, when that is refused, the last complete one with the reason.
     pub(super) fn begin(&mut self, wish: &Wish, output: &Output) -> anyhow::Result<First> {
-        let error = match self.sets(wish, Ask::AsItStands, output) {
-            Ok(sets) => {
-                let generation = self.number(&sets)?;
-                let active = self.book.active().map(|active| active.number);
-                let entry = match (&self.kept, self.book.active()) {
-                    _ if active == Some(generation) => None,
-                    (Some(kept), Some(active)) => {
-                        let difference = kept.difference(&active.set, sets.set.rules());
-                        let reason = match active.is_lifted {
-                            true => "what was lifted binds again",
-                            false => "",
-                        };
-                        Some(Entry {
-                            reason: reason.into(),
-                            ..Entry::done(By::Start, None, generation, &difference)
-                        })
-                    }
-                    _ => Some(Entry::done(By::Start, None, generation, &all(&sets.set))),
-                };
-                self.keep(&sets, generation, false, entry, output)?;
+        let sets = self.sets(wish, Ask::AsItStands, output);
+        // A set that cannot be kept is refused like one that cannot be loaded.
+        let first = sets.and_then(|sets| {
+            let generation = self.keep_first(&sets, output)?;
+            Ok((sets, generation))
+        });
+        let error = match first {
+            Ok((sets, generation)) => {
                 return Ok(First {
                     sets,
                     generation,
@@ -190,6 +181,34 @@ impl Loading {
             generation,
             refusal: Some(refusal),
         })
+    }
+
+    /// Keeps the set that a start begins with; the number of its generation.
+    fn keep_first(&mut self, sets: &Sets, output: &Output) -> anyhow::Result<u64> {
+        let generation = self.number(sets)?;
+        let active = self.book.active().map(|active| active.number);
+        let entry = match (&self.kept, self.book.active()) {
+            _ if active == Some(generation) => None,
+            (Some(kept), Some(active)) => {
+                let difference = kept.difference(&active.set, sets.set.rules());
+                let reason = match active.is_lifted {
+                    true => "what was lifted binds again",
+                    false => "",
+                };
+                Some(Entry {
+                    reason: reason.into(),
+                    ..Entry::done(By::Start, None, generation, &difference)
+                })
+            }
+            _ => Some(Entry::done(By::Start, None, generation, &all(&sets.set))),
+        };
+        self.keep(sets, generation, false, entry, output)?;
+        Ok(generation)
+    }
+
+    /// How many sets became active, each time one was loaded.
+    pub(super) const fn loads(&self) -> u64 {
+        self.loads
     }
 
     /// The policies of the active generation, which are this set's, that the one before it did not have, and when it became active.
@@ -322,7 +341,8 @@ impl Loading {
             return Err(nothing(&text));
         }
         let (found, left) = (found.clone(), active.clone());
-        let configured = configured.or(self.configured);
+        // What is on disk by now may be the mend, which nobody has loaded.
+        let configured = self.configured.or(configured);
         let configured = configured.ok_or_else(|| nothing("no configuration was ever loaded"))?;
         let rules = kept.load(&found.set, &mut self.loader, output)?;
         let set = self.loader.set(profile, rules)?;
@@ -358,8 +378,12 @@ impl Loading {
         entry: Option<Entry>,
         output: &Output,
     ) -> anyhow::Result<()> {
-        if sets.source == Source::Configuration {
-            self.loader.keep(output)?;
+        let is_configured = sets.source == Source::Configuration;
+        let kept = self.kept.as_ref();
+        let saved = kept.map(|kept| kept.save(sets.set.rules(), &self.loader));
+        let saved = saved.transpose()?;
+        if is_configured {
+            self.loader.advance(output)?;
         }
         let mut book = self.book.clone();
         let active = book.active().cloned();
@@ -369,21 +393,20 @@ impl Loading {
             .activate(components, &before.unwrap_or_default());
         book.promoted.clone_from(&sets.promoted);
         book.standing.clone_from(&sets.standing);
-        if let Some(kept) = &self.kept {
-            let saved = kept.save(sets.set.rules(), &self.loader)?;
-            if active.as_ref().is_none_or(|active| active.number != number) {
-                let last = active.map(|active| active.number);
-                book.push(Generation {
-                    number,
-                    at: now(),
-                    set: saved.name,
-                    components: saved.components,
-                    before: sets.again.map_or(last, |(_, before)| before),
-                    restores: sets.restores(),
-                    promoted: sets.promoted.clone(),
-                    is_lifted,
-                });
-            }
+        if let Some(saved) = saved
+            && active.as_ref().is_none_or(|active| active.number != number)
+        {
+            let last = active.map(|active| active.number);
+            book.push(Generation {
+                number,
+                at: now(),
+                set: saved.name,
+                components: saved.components,
+                before: sets.again.map_or(last, |(_, before)| before),
+                restores: sets.restores(),
+                promoted: sets.promoted.clone(),
+                is_lifted,
+            });
         }
         if let Some(entry) = entry {
             book.note(Entry {
@@ -392,7 +415,11 @@ impl Loading {
             });
         }
         self.write(book)?;
+        if is_configured {
+            self.loader.keep();
+        }
         self.configured = Some(sets.configured);
+        self.loads += 1;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     os::unix::{net::UnixStream, process::CommandExt as _},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use serde_json::Value;
@@ -17,6 +17,15 @@ client = socket.socket(socket.AF_UNIX)
 client.connect(sys.argv[1])
 client.sendall(sys.argv[2].encode() + b'\\n')
 print(client.makefile().readline())
+";
+/// Connects more often than may be, and says nothing.
+const CROWD: &str = "
+import socket, sys, time
+crowd = [socket.socket(socket.AF_UNIX) for _ in range(40)]
+for one in crowd:
+    one.connect(sys.argv[1])
+print('ready', flush=True)
+time.sleep(60)
 ";
 /// Nobody, on every Linux.
 const NOBODY: u32 = 65_534;
@@ -97,13 +106,53 @@ fn what_is_no_question_is_refused_and_harms_nobody() {
 }
 
 #[test]
-fn a_second_daemon_does_not_take_the_socket() {
+fn a_second_daemon_takes_neither_the_state_nor_the_socket() {
     let home = Home::new();
-    let _daemon = home.start();
-    let second = home.command().output().unwrap();
-    assert_eq!(second.status.code(), Some(1));
-    let log = String::from_utf8_lossy(&second.stderr);
+    let daemon = home.start();
+    let refused = |arguments: &[&str]| {
+        let second = home.command().args(arguments).output().unwrap();
+        assert_eq!(second.status.code(), Some(1));
+        String::from_utf8_lossy(&second.stderr).into_owned()
+    };
+    let control = home.path("other").display().to_string();
+    let log = refused(&["--control", &control]);
+    assert!(log.contains("another daemon has it"), "{log}");
+    let state = home.path("other-state").display().to_string();
+    let log = refused(&["--state", &state]);
     assert!(log.contains("another daemon listens"), "{log}");
+    assert_eq!(daemon.last_entry()["generation"], 1);
+}
+
+#[test]
+fn a_file_in_the_place_of_the_socket_stays() {
+    let home = Home::new();
+    let file = home.path("precious");
+    std::fs::write(&file, "kept").unwrap();
+    let control = file.display().to_string();
+    let refused = home.command().args(["--control", &control]).output();
+    let refused = refused.unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let log = String::from_utf8_lossy(&refused.stderr);
+    assert!(log.contains("no socket"), "{log}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "kept");
+}
+
+#[test]
+fn those_who_may_change_nothing_keep_nobody_out() {
+    assert!(is_root(), "this test becomes another user: run it as root");
+    let home = Home::new();
+    let daemon = home.start();
+    let mut crowd = Command::new("/usr/bin/python3");
+    crowd.args(["-c", CROWD]).arg(daemon.control());
+    crowd.env_clear().current_dir("/").uid(NOBODY).gid(NOBODY);
+    let mut crowd = crowd.stdout(Stdio::piped()).spawn().unwrap();
+    let mut ready = [0; 6];
+    let mut out = crowd.stdout.take().unwrap();
+    out.read_exact(&mut ready).unwrap();
+    let output = daemon.resolvet(&["policy", "reload"]);
+    crowd.kill().unwrap();
+    crowd.wait().unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]

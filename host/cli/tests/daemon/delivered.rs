@@ -64,6 +64,26 @@ fn a_tag_that_moved_is_taken_and_what_is_older_is_not() {
 }
 
 #[test]
+fn what_could_not_be_written_down_is_asked_for_again() {
+    let registry = Registry::start();
+    let fleet = Fleet::new(registry.authority());
+    fleet.ship("preference.wasm", 0, 1);
+    let daemon = fleet.home.start();
+    daemon.ask_until(ResponseCode::NoError);
+    // In this place the next book would be written.
+    let obstacle = fleet.home.path("state/sets/book.new");
+    fs::create_dir(&obstacle).unwrap();
+    fleet.ship("fixtures/company-rule.wasm", 0, 1);
+    let status = daemon.status_until(|status| status["policies"]["code"] == "state-unusable");
+    assert_eq!(status["policies"]["generation"], 1, "{status:#}");
+    daemon.ask_until(ResponseCode::NoError);
+    fs::remove_dir(&obstacle).unwrap();
+    // Nobody says anything to the daemon: it asks the registry again.
+    daemon.ask_until(ResponseCode::ServFail);
+    assert_eq!(daemon.status()["policies"]["generation"], 2);
+}
+
+#[test]
 fn what_is_not_signed_as_it_should_be_is_refused_and_the_old_set_stays() {
     let registry = Registry::start();
     let fleet = Fleet::new(registry.authority());

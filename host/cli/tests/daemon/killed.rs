@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     process::{Child, Command},
     thread::sleep,
     time::Duration,
@@ -57,6 +58,41 @@ fn a_kill_in_the_middle_of_a_reload_leaves_a_whole_set() {
         drop(daemon);
         fs::remove_file(home.path("policies/broken.wasm")).unwrap();
     }
+}
+
+#[test]
+fn a_set_that_cannot_be_written_down_gives_way_to_the_last_complete_one() {
+    let home = Home::new().unwatched();
+    let daemon = home.start();
+    home.configure(STRICTER);
+    // In this place the next book would be written.
+    let obstacle = home.path("state/sets/book.new");
+    fs::create_dir(&obstacle).unwrap();
+    assert_eq!(daemon.refused(&["reload"]), "state-unusable");
+    daemon.signal("KILL");
+    daemon.ended();
+    let daemon = home.start();
+    let status = daemon.status();
+    assert_eq!(status["policies"]["source"], "kept", "{status:#}");
+    assert_eq!(status["policies"]["generation"], 1, "{status:#}");
+    let trouble = status["policies"]["trouble"].as_str().unwrap();
+    assert!(trouble.contains("cannot be kept"), "{trouble}");
+    daemon.ask_until(ResponseCode::NoError);
+    fs::remove_dir(&obstacle).unwrap();
+    daemon.policy(&["reload"]);
+    daemon.ask_until(ResponseCode::ServFail);
+}
+
+#[test]
+fn a_state_that_others_could_change_is_not_used() {
+    let home = Home::new();
+    fs::create_dir(home.path("open")).unwrap();
+    fs::set_permissions(home.path("open"), fs::Permissions::from_mode(0o775)).unwrap();
+    let state = home.path("open/state").display().to_string();
+    let refused = home.command().args(["--state", &state]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let log = String::from_utf8_lossy(&refused.stderr);
+    assert!(log.contains("775"), "{log}");
 }
 
 /// What makes something last: a change is killed at each of these calls.

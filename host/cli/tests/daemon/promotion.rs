@@ -201,7 +201,9 @@ fn a_shadow_below_its_mark_is_refused_and_reaches_none_before_it_is_promoted() {
     assert_eq!(daemon.refused(&["reload"]), "revision-older");
     let mark = fs::read_to_string(home.path("revisions/null.json")).unwrap();
     assert!(mark.contains("\"revision\":7"), "{mark}");
-    // And forward again.
-    home.configure(TRIED);
+    // And forward again, with the configuration that was loaded last, and with no other.
     assert_eq!(daemon.refused(&["promote"]), "configuration-changed");
+    home.configure(TRIED);
+    daemon.policy(&["promote"]);
+    assert_eq!(daemon.policy(&["status"])["policies"][1]["revision"], 7);
 }

@@ -12,6 +12,22 @@ fn source(daemon: &Daemon) -> Value {
 }
 
 #[test]
+fn what_nobody_had_loaded_is_not_rolled_back() {
+    let home = Home::new().unwatched();
+    let daemon = home.start();
+    home.configure(STRICTER);
+    daemon.policy(&["reload"]);
+    // The mend is on disk already, and nobody has looked at it.
+    home.configure(&format!("{DEFAULTS}[[policy]]\nname = \"privacy\"\n"));
+    daemon.policy(&["rollback"]);
+    assert_eq!(source(&daemon), "rolled-back");
+    daemon.signal("HUP");
+    let status = daemon.status_until(|status| status["policies"]["source"] == "configuration");
+    let rules = status["policies"]["rules"].as_array().unwrap();
+    assert_eq!(rules.len(), 2, "{status:#}");
+}
+
+#[test]
 fn what_was_rolled_back_stays_so_until_the_policies_are_others() {
     let home = Home::new();
     let daemon = home.start();

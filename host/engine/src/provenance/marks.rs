@@ -112,25 +112,10 @@ impl Marks {
     /// # Errors
     /// It is older, or another of the same revision, or the mark cannot be read.
     pub fn check(&self, new: &Mark) -> Result<(), ProvenanceError> {
-        let Some(old) = self.get(&new.name)? else {
-            return Ok(());
-        };
-        if new.revision < old.revision {
-            return Err(ProvenanceError::Older {
-                name: new.name.clone(),
-                came: new.revision,
-                mark: old.revision,
-            });
+        match self.get(&new.name)? {
+            Some(old) => newer(new, &old),
+            None => Ok(()),
         }
-        if new.revision == old.revision && new.digest != old.digest {
-            return Err(ProvenanceError::Reused {
-                name: new.name.clone(),
-                revision: new.revision,
-                mark: short(&old.digest),
-                came: short(&new.digest),
-            });
-        }
-        Ok(())
     }
 
     /// Keeps the marks of a set that becomes active: all are checked once more, under a lock that processes share, and then
@@ -144,8 +129,14 @@ impl Marks {
         marks: impl IntoIterator<Item = &'a Mark> + Clone,
     ) -> Result<(), ProvenanceError> {
         let _turn = self.lock()?;
-        for mark in marks.clone() {
+        for (position, mark) in marks.clone().into_iter().enumerate() {
             self.check(mark)?;
+            // A set may use a policy twice, but not in two versions: one of them would be older than what is active.
+            let others = marks.clone().into_iter().take(position);
+            for other in others.filter(|other| other.name == mark.name) {
+                newer(mark, other)?;
+                newer(other, mark)?;
+            }
         }
         for mark in marks {
             if self.get(&mark.name)?.as_ref() != Some(mark) {
@@ -179,6 +170,26 @@ impl Marks {
     fn path(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.json"))
     }
+}
+
+/// Whether this is newer than that, or the same.
+fn newer(new: &Mark, old: &Mark) -> Result<(), ProvenanceError> {
+    if new.revision < old.revision {
+        return Err(ProvenanceError::Older {
+            name: new.name.clone(),
+            came: new.revision,
+            mark: old.revision,
+        });
+    }
+    if new.revision == old.revision && new.digest != old.digest {
+        return Err(ProvenanceError::Reused {
+            name: new.name.clone(),
+            revision: new.revision,
+            mark: short(&old.digest),
+            came: short(&new.digest),
+        });
+    }
+    Ok(())
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> MarksError {
@@ -259,6 +270,22 @@ mod tests {
         };
         assert!(marks.advance([&other, &mark(6, b"a")]).is_err());
         assert_eq!(marks.get("other").unwrap(), None);
+    }
+
+    #[test]
+    fn a_set_has_no_policy_in_two_versions() {
+        let folder = tempfile::tempdir().unwrap();
+        let marks = Marks::open(&folder.path().join("marks")).unwrap();
+        for (one, other, code) in [
+            (mark(8, b"b"), mark(7, b"a"), "revision-older"),
+            (mark(7, b"a"), mark(8, b"b"), "revision-older"),
+            (mark(8, b"b"), mark(8, b"a"), "revision-reused"),
+        ] {
+            let error = marks.advance([&one, &other]).unwrap_err();
+            assert_eq!(error.code(), code);
+            assert_eq!(marks.get("company-rule").unwrap(), None);
+        }
+        marks.advance([&mark(8, b"b"), &mark(8, b"b")]).unwrap();
     }
 
     #[test]

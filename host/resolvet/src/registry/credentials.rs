@@ -1,6 +1,11 @@
 //! Who asks a registry, as Docker's configuration says.
 
-use std::{path::Path, thread, time::Duration};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
 
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 use tokio::{sync::oneshot, time::timeout};
@@ -12,6 +17,28 @@ use super::error::RegistryError;
 const CONFIG_OCTETS: u64 = 1 << 20;
 /// How long a helper may take: it may ask a cloud for a token.
 const HELPER: Duration = Duration::from_secs(10);
+
+/// Helpers that may run at the same time, those that nobody waits for any more among them.
+const HELPERS: usize = 8;
+/// How many run.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
+/// One that runs.
+struct Running;
+
+impl Running {
+    fn begin() -> Option<Self> {
+        let more = |running: usize| Some(running + 1).filter(|running| *running <= HELPERS);
+        let counted = RUNNING.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
+        counted.ok().map(|_| Self)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 /// Who asks.
 pub(super) enum Credentials {
@@ -39,11 +66,17 @@ pub(super) async fn of(
     })?;
     let (sender, found) = oneshot::channel();
     let asked = registry.to_owned();
+    let running = Running::begin().ok_or_else(|| {
+        failed(format!(
+            "{HELPERS} helpers were asked before and have not ended"
+        ))
+    })?;
     // A thread of its own: a helper that hangs would hold up the end of the event loop's own threads.
     thread::Builder::new()
         .name("docker-credential".into())
         .spawn(move || {
             let credential = get_credential_from_reader(octets.as_slice(), &asked);
+            drop(running);
             // Whoever asked may have stopped waiting.
             let _late = sender.send(credential);
         })

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::TcpStream,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -11,7 +12,10 @@ use hickory_proto::op::ResponseCode;
 use resolvet_tests::lab::{Options, ca::Fault};
 use serde_json::Value;
 
-use crate::running::{Daemon, Home, PATIENCE, built, document};
+use crate::{
+    running::{Daemon, Home, PATIENCE, built, document},
+    tracer::Tracer,
+};
 
 /// Path validation, and a company's rule that refuses what the lab's certificates are.
 const NARROWED: &str =
@@ -35,6 +39,41 @@ fn break_glass(daemon: &Daemon, words: &[&str]) -> Result<Value, String> {
 
 fn lift(daemon: &Daemon, seconds: &str) -> Value {
     break_glass(daemon, &["--reason", "the rule is wrong", "--for", seconds]).unwrap()
+}
+
+#[test]
+fn what_is_lifted_ends_however_slow_the_disk_is() {
+    let home = home(Options::new()).unwatched();
+    home.configure(NARROWED);
+    let daemon = home.start();
+    lift(&daemon, "3s");
+    daemon.ask_until(ResponseCode::NoError);
+    // A reload that takes at least as long as the disk, several times.
+    let slow = Tracer::of(&daemon, "fsync", "delay_enter=4000000");
+    home.configure(&format!("{NARROWED}[[policy]]\nname = \"privacy\"\n"));
+    thread::scope(|scope| {
+        let reload = scope.spawn(|| daemon.policy(&["reload"]));
+        let asked = Instant::now();
+        daemon.status();
+        assert!(asked.elapsed() < Duration::from_secs(2), "a status waits");
+        let status = daemon.status_until(|status| status["break-glass"].is_null());
+        assert_eq!(status["policies"]["generation"], 3, "{status:#}");
+        daemon.ask_until(ResponseCode::ServFail);
+        assert!(!reload.is_finished(), "the disk was not slow");
+        // The end was a generation of its own, so what was being loaded is another.
+        assert_eq!(reload.join().unwrap()["generation"], 4);
+    });
+    drop(slow);
+    daemon.ask_until(ResponseCode::ServFail);
+    // What is written down is what judges.
+    daemon.status_until(|_| daemon.last_entry()["generation"] == 3);
+    let life = daemon.policy(&["status"]);
+    assert_eq!(life["generation"], 4, "{life:#}");
+    daemon.signal("KILL");
+    daemon.ended();
+    let daemon = home.start();
+    assert_eq!(daemon.status()["policies"]["generation"], 4);
+    daemon.ask_until(ResponseCode::ServFail);
 }
 
 #[test]

@@ -3,14 +3,16 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
-    process::{Child, Command},
     thread::sleep,
     time::Duration,
 };
 
 use hickory_proto::op::ResponseCode;
 
-use crate::running::{DEFAULTS, Daemon, Home, STRICTER, built};
+use crate::{
+    running::{DEFAULTS, Daemon, Home, STRICTER, built},
+    tracer::Tracer,
+};
 
 #[test]
 fn the_last_complete_set_outlives_a_kill_and_a_broken_configuration() {
@@ -100,47 +102,6 @@ const CALLS: [&str; 3] = ["fsync", "rename", "unlink"];
 /// More calls of one kind than any change makes.
 const STEPS: u32 = 30;
 
-/// Kills the daemon when one of its threads makes this call for the time of this number from now on.
-struct Killer(Child);
-
-impl Killer {
-    fn of(daemon: &Daemon, call: &str, number: u32) -> Self {
-        let process = daemon.process();
-        let inject = format!("inject={call}:signal=KILL:when={number}");
-        let mut strace = Command::new("strace");
-        strace.args([
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            &format!("trace={call}"),
-        ]);
-        strace.args(["-e", &inject, "-p", &process.to_string()]);
-        let killer = Self(strace.spawn().expect("strace (tests/packages.txt)"));
-        let tasks = format!("/proc/{process}/task");
-        let is_traced = || {
-            fs::read_dir(&tasks).unwrap().all(|task| {
-                let status = fs::read_to_string(task.unwrap().path().join("status"));
-                // A thread that has ended meanwhile makes no call any more.
-                status.map_or(true, |status| !status.contains("TracerPid:\t0\n"))
-            })
-        };
-        while !is_traced() {
-            sleep(Duration::from_millis(5));
-        }
-        killer
-    }
-}
-
-impl Drop for Killer {
-    fn drop(&mut self) {
-        // It may have ended with what it traced.
-        let _killed = self.0.kill();
-        let _waited = self.0.wait();
-    }
-}
-
 /// The names of the policies that judge.
 fn active(daemon: &Daemon) -> Vec<String> {
     let status = daemon.status();
@@ -166,7 +127,7 @@ fn killed_at_each_step(
             }
             let mut daemon = prepare();
             assert_eq!(active(&daemon), before);
-            let killer = Killer::of(&daemon, call, step);
+            let killer = Tracer::of(&daemon, call, &format!("signal=KILL:when={step}"));
             let done = daemon.resolvet(change);
             if done.status.success() {
                 drop(killer);

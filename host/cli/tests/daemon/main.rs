@@ -24,4 +24,5 @@ mod running;
 mod seen;
 mod soak;
 mod top;
+mod tracer;
 mod traces;

@@ -77,7 +77,7 @@ pub use facts::{
     settings,
 };
 pub use resolvet_proto::{
-    certificate,
+    certificate, date,
     judgement::{
         CertificateSet, CertificateSpan, Decision, Evidence, Finding, Pin, Ranking, Severity,
         Verdict,

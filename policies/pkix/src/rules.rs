@@ -1,6 +1,9 @@
 //! Every rule that a path must keep beside its signatures (RFC 5280 section 6.1).
 
-use resolvet_guest::words::{AnchorDatabase, Purpose};
+use resolvet_guest::{
+    date::to_rfc3339,
+    words::{AnchorDatabase, Purpose},
+};
 
 use crate::{
     baseline,
@@ -108,8 +111,8 @@ fn validity(
         let message = format!(
             "the {}'s certificate is not valid yet: it begins at {}, the time is {}",
             role.noun(),
-            c.not_before,
-            facts.now
+            to_rfc3339(c.not_before),
+            to_rfc3339(facts.now)
         );
         report.judge(
             !lenient,
@@ -122,8 +125,8 @@ fn validity(
         let message = format!(
             "the {}'s certificate has expired: it ended at {}, the time is {}",
             role.noun(),
-            c.not_after,
-            facts.now
+            to_rfc3339(c.not_after),
+            to_rfc3339(facts.now)
         );
         let code = if role == Role::Anchor {
             "anchor-expired"

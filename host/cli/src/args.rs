@@ -156,7 +156,7 @@ pub(crate) enum Command {
 }
 
 /// What a journey begins with. Every option stands in the configuration too; an option wins.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Journey {
     /// Configuration file (see `resolvet config template`).
     #[arg(long, value_name = "FILE")]

@@ -18,7 +18,7 @@ use resolvet::{
 };
 use resolvet_proto::{
     certificate::privacy::DEFAULT_OID,
-    discovery::{Plan, dnr::NetworkOption},
+    discovery::{DomainName, Plan, dnr::NetworkOption},
     doh::Method,
     judgement::{AnchorDatabase, AnchorSet, Conveyed, Der, Source, Transport, UsageProfile},
     session,
@@ -160,10 +160,15 @@ impl Wish {
             let name = &enrolled.enrolment.authentication_domain_name;
             name.clone()
         });
+        if let Some(domain) = domain {
+            DomainName::parse(domain).map_err(|problem| {
+                UsageError(format!("domain `{}` {problem}", domain.escape_debug()))
+            })?;
+        }
         let domain = domain.map(str::to_owned).or(stored);
         match (&domain, journey.designated) {
             (None, false) => {
-                let text = "give a domain: there is no enrolment that would say one (`resolvet bootstrap`); or --designated, of a daemon `daemon.designated = true`";
+                let text = "no domain is given, and no enrolment would say one (`resolvet bootstrap`): expected DOMAIN (of `query` --via DOMAIN, of a daemon `daemon.domain`), or --designated (`daemon.designated = true`) for what the network itself designates";
                 return Err(UsageError(text.into()).into());
             }
             (Some(_), true) => {

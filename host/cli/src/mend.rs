@@ -27,8 +27,8 @@ pub(crate) fn of_finding(code: &str) -> Option<&'static str> {
             "give the authority that issued the server's certificate: --trust-anchors FILE, or --trust-anchors system"
         }
         "issuer-unknown" => {
-            "the chain leads to none of the trust anchors: give the issuing authority with --trust-anchors, and let the \
-             server send its intermediate certificates"
+            "the chain leads to none of the trust anchors: give the issuing authority with --trust-anchors (of `publish est-content` \
+             with --ca, intermediate ones too), and let the server send its intermediate certificates"
         }
         "signature-invalid" => {
             "the chain was altered, or its issuer is somebody else of the same name: compare the server's issuer with \

@@ -50,6 +50,13 @@ fn log(config: &Config, engine: &Engine) -> anyhow::Result<Option<DecisionLog>> 
     log.transpose()
 }
 
+/// Whether the configuration's log can be one, before it is opened.
+pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
+    let options = config.decisions.options();
+    let checked = options.map(|options| options.check().map_err(unusable));
+    checked.transpose().map(Option::unwrap_or_default)
+}
+
 /// What a configuration must change, or what the system does not give.
 fn unusable(error: LogError) -> anyhow::Error {
     match error {

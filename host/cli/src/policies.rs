@@ -81,8 +81,9 @@ pub(crate) fn preview(
     config: &Config,
     profile: &UsageProfile,
     output: &Output,
-) -> anyhow::Result<PolicySet> {
-    Ok(assemble(config, profile, output)?.1)
+) -> anyhow::Result<(Engine, PolicySet)> {
+    let (loader, set) = assemble(config, profile, output)?;
+    Ok((loader.engine, set))
 }
 
 fn assemble(

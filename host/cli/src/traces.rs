@@ -69,27 +69,31 @@ const WORDS: [&str; 5] = ["policies", "digests", "version", "digest", "findings"
 /// What exports spans until it is ended.
 pub(crate) struct Traces(SdkTracerProvider);
 
-/// Begins to export, where the configuration names a collector. Once in a process.
-pub(crate) fn begin(config: &Config, output: &Output) -> anyhow::Result<Option<Traces>> {
-    let config::Traces {
-        collector,
-        queue,
-        delay_milliseconds,
-    } = config.traces;
-    let Some(address) = collector else {
+/// Whether traces can be exported as the configuration says: where to, and how many spans may wait.
+pub(crate) fn check(config: &config::Traces) -> Result<Option<(SocketAddr, usize)>, UsageError> {
+    let Some(address) = config.collector else {
         return Ok(None);
     };
     if !address.ip().is_loopback() {
         let text = format!(
             "`traces.collector` is {address}: expected an address of loopback; a collector on this machine sends on to others"
         );
-        return Err(UsageError(text).into());
+        return Err(UsageError(text));
     }
-    let queue = queue.unwrap_or(QUEUE);
+    let queue = config.queue.unwrap_or(QUEUE);
     if !(1..=QUEUE_MOST).contains(&queue) {
         let text = format!("`traces.queue` is {queue}: expected 1 to {QUEUE_MOST}");
-        return Err(UsageError(text).into());
+        return Err(UsageError(text));
     }
+    Ok(Some((address, queue)))
+}
+
+/// Begins to export, where the configuration names a collector. Once in a process.
+pub(crate) fn begin(config: &Config, output: &Output) -> anyhow::Result<Option<Traces>> {
+    let Some((address, queue)) = check(&config.traces)? else {
+        return Ok(None);
+    };
+    let delay_milliseconds = config.traces.delay_milliseconds;
     let delay = delay_milliseconds.unwrap_or(DELAY_MILLISECONDS).max(1);
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()

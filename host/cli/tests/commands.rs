@@ -183,6 +183,34 @@ fn the_template_passes_its_own_check() {
 }
 
 #[test]
+fn what_no_journey_and_no_daemon_would_start_with_does_not_pass_the_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("resolvet.toml");
+    for (text, said) in [
+        ("[network]\ntransports = [\"dox\"]", "dox"),
+        (
+            "[decisions]\nlog = \"log\"\nrecord = \"full\"\nredact = [\"names\"]",
+            "[decisions]",
+        ),
+        ("[dnssec]\nanchors = [\"nosuch.ds\"]", "nosuch.ds"),
+        (
+            "[traces]\ncollector = \"10.0.0.1:4318\"",
+            "traces.collector",
+        ),
+        ("[daemon]\nmetrics = \"0.0.0.0:9153\"", "daemon.metrics"),
+        ("[daemon]\nlisten = [\"192.0.2.1:53\"]", "daemon.listen"),
+        ("[daemon]\ndomain = \"a..b\"", "a..b"),
+    ] {
+        fs::write(&file, format!("version = \"v1\"\n{text}\n")).unwrap();
+        let output = run(&["config", "check", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(2), "{text}: {output:?}");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains(said), "{text}: {error}");
+    }
+    assert!(!folder.path().join("log").exists(), "nothing is opened");
+}
+
+#[test]
 fn a_place_of_keys_that_is_none_does_not_pass_the_check() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("resolvet.toml");

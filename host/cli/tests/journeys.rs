@@ -70,6 +70,23 @@ fn text(output: &Output) -> String {
 const DOMAIN: &str = "example.net";
 
 #[test]
+fn what_is_no_name_is_not_asked_for() {
+    for (name, said) in [
+        ("", "`.` for the root"),
+        ("a..b", "labels of 1 to 63 octets"),
+        (&"x".repeat(64), "labels of 1 to 63 octets"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_resolvet"))
+            .args(["query", name, "--via", "example.net"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains(said), "{name}: {error}");
+    }
+}
+
+#[test]
 fn a_good_domain_is_vetted_and_answers() {
     let bench = Bench::new(Options::new().site(DOMAIN));
     let (discovered, code) = bench.json(DOMAIN, &["discover", DOMAIN]);

@@ -1,5 +1,7 @@
 //! `resolvet break-glass`: restrictions are lifted for a time.
 
+use resolvet_engine::Lift;
+
 use super::{show, span};
 use crate::{
     args::BreakGlass,
@@ -33,14 +35,23 @@ fn print(report: &LiftReport, output: &Output) -> anyhow::Result<()> {
     })
 }
 
+/// The verb of the policies that are lifted.
+pub(crate) fn do_or_does(lift: &Lift) -> &'static str {
+    match lift.policies.len() {
+        1 => "does",
+        _ => "do",
+    }
+}
+
 /// What is lifted, in a sentence.
 pub(super) fn in_words(lifted: &LiftStatus) -> String {
     let LiftStatus {
         remaining, lift, ..
     } = lifted;
     format!(
-        "{} do not bind for another {}, until {} at the latest, by user {}: {}",
+        "{} {} not bind for another {}, until {} at the latest, by user {}: {}",
         lift.policies.join(", "),
+        do_or_does(lift),
         span(*remaining),
         date_time(lift.until),
         lift.user,

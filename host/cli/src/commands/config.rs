@@ -1,16 +1,19 @@
 //! `resolvet config template|check`.
 
-use std::path::Path;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+};
 
-use resolvet::anchors;
-use resolvet_proto::judgement::UsageProfile;
+use resolvet::Policies;
 use serde::Serialize;
 
 use crate::{
-    args::{ConfigCommand, Profile, TokenArguments, socket_address},
+    args::{ConfigCommand, Journey},
     config::{Config, TEMPLATE},
-    exit::{Exit, UsageError},
-    keys,
+    daemon,
+    exit::Exit,
+    journey::Wish,
     output::{Output, Tone, tinted},
     policies,
     report::VERSION,
@@ -32,42 +35,30 @@ pub(super) fn run(command: ConfigCommand, output: &Output) -> anyhow::Result<Exi
     Ok(Exit::Done)
 }
 
-/// Does everything that a journey would do before its first packet.
+/// A resolver for one that names none.
+const NO_RESOLVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
+/// A domain for a configuration that names none: nobody is asked about it.
+const NO_DOMAIN: &str = "domain.invalid";
+
+/// Does everything that a journey or a daemon would do before its first packet.
 fn check(file: &Path, output: &Output) -> anyhow::Result<()> {
     let config = Config::read(file)?;
-    let profile = match config.network.profile {
-        Some(Profile::Opportunistic) => UsageProfile::Opportunistic,
-        None | Some(Profile::Strict) => UsageProfile::Strict,
+    daemon::check(&config)?;
+    let journey = Journey {
+        // That of the machine it is for may be another than this one's.
+        resolver: config.network.resolver.is_none().then_some(NO_RESOLVER),
+        ..Journey::default()
     };
-    if let Some(resolver) = &config.network.resolver {
-        socket_address(resolver).map_err(|expected| {
-            UsageError(format!("`network.resolver` is `{resolver}`: {expected}"))
-        })?;
-    }
-    if let Some(path) = config
-        .network
-        .trust_anchors
-        .as_deref()
-        .filter(|text| *text != "system")
-    {
-        anchors::from_file(Path::new(path))
-            .map_err(|e| UsageError(format!("`network.trust-anchors`: {e}")))?;
-    }
-    for path in &config.network.end_entity {
-        anchors::certificates(path)
-            .map_err(|e| UsageError(format!("`network.end-entity`: {e}")))?;
-    }
-    for path in &config.network.revocation_lists {
-        anchors::revocation_lists(path)
-            .map_err(|e| UsageError(format!("`network.revocation-lists`: {e}")))?;
-    }
-    keys::store(&config.keys, &TokenArguments::default(), None)?;
-    let set = policies::preview(&config, &profile, output)?;
+    let domain = config.daemon.domain.clone();
+    let domain = domain.as_deref().unwrap_or(NO_DOMAIN);
+    let wish = Wish::of(config, Some(domain), journey)?;
+    let (engine, set) = policies::preview(&wish.config, &wish.profile, output)?;
     let names: Vec<String> = set
         .rules()
         .iter()
         .map(|rule| rule.policy.manifest().name.clone())
         .collect();
+    wish.prepare(Policies::observed(&engine, set, Vec::new()))?;
     if output.is_json() {
         let file = file.display().to_string();
         return output.document(&CheckReport {

@@ -144,7 +144,8 @@ fn print(report: &DiscoverReport, output: &Output) -> anyhow::Result<()> {
         output.line("")?;
     }
     for note in &report.notes {
-        output.line(&format!("{} {}", tinted(Tone::Weak, "note"), note.message))?;
+        let word = tinted(Tone::Weak, "note");
+        output.line(&format!("{word} {}: {}", note.owner, note.message))?;
     }
     ending(report, output)
 }

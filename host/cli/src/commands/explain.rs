@@ -106,10 +106,8 @@ impl Teller<'_> {
             Step::Waiting { reason, .. } => self.at(entry, &format!("waiting    {reason}")),
             Step::Note(note) => {
                 let text = with_reference(&note.message, &note.reference);
-                self.at(
-                    entry,
-                    &format!("{}       {text}", tinted(Tone::Weak, "note")),
-                )
+                let word = tinted(Tone::Weak, "note");
+                self.at(entry, &format!("{word}       {}: {text}", note.owner))
             }
             Step::Discovered {
                 records,

@@ -15,6 +15,7 @@ mod trust;
 
 use anyhow::Context as _;
 
+pub(crate) use break_glass::do_or_does;
 pub(crate) use network::by;
 pub(crate) use policy::cases;
 use status::{short, span};

@@ -2,7 +2,7 @@
 
 use std::{str::FromStr as _, time::Instant};
 
-use hickory_proto::rr::{Record, RecordType};
+use hickory_proto::rr::{Name, Record, RecordType};
 use resolvet::QueryError;
 use resolvet_proto::judgement::Transport;
 
@@ -24,6 +24,7 @@ pub(super) async fn run(
     output: &Output,
 ) -> anyhow::Result<Exit> {
     let record_type = record_type(rtype)?;
+    check(name)?;
     let prepared = journey::prepare(via, journey, output)?;
     let (resolver, profile) = (prepared.resolver, prepared.profile.clone());
     let network = prepared.network();
@@ -133,6 +134,20 @@ fn record(record: &Record) -> RecordReport {
 }
 
 /// A type by its mnemonic, or as TYPE and a number (RFC 3597 section 5).
+/// Whether this can be asked for.
+fn check(name: &str) -> Result<(), UsageError> {
+    if name.is_empty() {
+        let text = "the name is empty: expected a domain name, or `.` for the root";
+        return Err(UsageError(text.into()));
+    }
+    Name::from_str(name).map(drop).map_err(|_| {
+        UsageError(format!(
+            "`{}` is no domain name: expected labels of 1 to 63 octets, at most 255 octets in all",
+            name.escape_debug()
+        ))
+    })
+}
+
 fn record_type(text: &str) -> Result<RecordType, UsageError> {
     let upper = text.to_ascii_uppercase();
     let by_number = upper

@@ -18,6 +18,7 @@ use super::{
     refusal::{OrRefuse as _, Refusal},
 };
 use crate::{
+    commands::do_or_does,
     config,
     dates::{date_time, now, since_boot},
 };
@@ -204,9 +205,10 @@ impl Daemon {
             lift: lift.clone(),
         };
         self.output.warn(&format!(
-            "break-glass by user {}: {} do not bind until {}: {}; policy generation {generation}",
+            "break-glass by user {}: {} {} not bind until {}: {}; policy generation {generation}",
             lift.user,
             lift.policies.join(", "),
+            do_or_does(&lift),
             date_time(lift.until),
             lift.reason
         ));

@@ -39,7 +39,7 @@ use resolvet_proto::judgement::UsageProfile;
 use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::{Mutex, watch as channel},
+    sync::{Mutex, Notify, watch as channel},
     task::{AbortHandle, JoinHandle},
     time::interval,
 };
@@ -100,6 +100,8 @@ struct Daemon {
     terms: std::sync::Mutex<Terms>,
     /// What registries said when they were asked the last time.
     delivered: std::sync::Mutex<Vec<DeliveryStatus>>,
+    /// Everything was loaded anew, and not because a registry had something else.
+    loaded: Notify,
     /// Folders whose change means a reload.
     folders: channel::Sender<BTreeSet<PathBuf>>,
     /// Asks the network again which resolvers it designates.
@@ -154,6 +156,26 @@ fn wish(arguments: &DaemonArguments) -> anyhow::Result<Wish> {
     Wish::of(config, domain.as_deref(), journey)
 }
 
+/// Whether a daemon could start with this configuration, as far as that can be said without the machine it would run on.
+pub(crate) fn check(config: &config::Config) -> anyhow::Result<()> {
+    loopback("daemon.listen", &addresses(&[], &config.daemon)?)?;
+    if let Some(metrics) = config.daemon.metrics {
+        loopback("daemon.metrics", &[metrics])?;
+    }
+    traces::check(&config.traces)?;
+    observed::check(config)
+}
+
+/// What the daemon serves is for this machine alone.
+fn loopback(key: &str, addresses: &[SocketAddr]) -> Result<(), UsageError> {
+    match addresses.iter().find(|address| !address.ip().is_loopback()) {
+        None => Ok(()),
+        Some(address) => Err(UsageError(format!(
+            "`{key}` is {address}: expected an address of loopback, 127.0.0.0/8 or [::1]"
+        ))),
+    }
+}
+
 async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()> {
     let mut hang_up = stream(SignalKind::hangup())?;
     let mut terminate = stream(SignalKind::terminate())?;
@@ -161,7 +183,8 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
     let wish = wish(&arguments)?;
     let settings = wish.config.daemon.clone();
     let first = wish.config.clone();
-    let listen = addresses(&arguments, &settings)?;
+    check(&wish.config)?;
+    let listen = addresses(&arguments.listen, &settings)?;
     let traces = traces::begin(&wish.config, &output)?;
     let folders = reload::folders(&arguments, &wish.config);
     let state = places::state(arguments.state.as_deref(), settings.state.as_deref());
@@ -229,6 +252,7 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
         known: std::sync::Mutex::default(),
         terms: std::sync::Mutex::new(terms),
         delivered: std::sync::Mutex::default(),
+        loaded: Notify::new(),
         folders: channel::channel(folders).0,
         designating: std::sync::Mutex::default(),
         since: now(),
@@ -333,11 +357,11 @@ fn tell(states: &[NotifyState<'_>]) {
 }
 
 fn addresses(
-    arguments: &DaemonArguments,
+    arguments: &[SocketAddr],
     settings: &config::Daemon,
 ) -> anyhow::Result<Vec<SocketAddr>> {
-    if !arguments.listen.is_empty() {
-        return Ok(arguments.listen.clone());
+    if !arguments.is_empty() {
+        return Ok(arguments.to_vec());
     }
     let configured = settings.listen.iter().map(String::as_str);
     let texts: Vec<&str> = match settings.listen.is_empty() {

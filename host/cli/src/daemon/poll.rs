@@ -7,13 +7,13 @@ use std::{
 };
 
 use resolvet::registry::Pulled;
-use tokio::time::sleep;
+use tokio::time::{Instant, timeout_at};
 
-use super::{Daemon, book::By, changing::Asked, protocol::DeliveryStatus, refusal::Refusal};
+use super::{
+    Daemon, book::By, changing::Asked, loading::Loading, protocol::DeliveryStatus, refusal::Refusal,
+};
 use crate::delivery::in_words;
 
-/// How often it is looked whether there is anything to ask, when there is nothing.
-const IDLE: Duration = Duration::from_secs(30);
 /// The longest wait after failures, unless the configured one is longer.
 const LONGEST: Duration = Duration::from_secs(3_600);
 /// After how many failures in a row the wait grows no more.
@@ -21,17 +21,30 @@ const DOUBLED: u32 = 6;
 
 /// Asks again and again, until the daemon ends.
 pub(super) async fn run(daemon: Arc<Daemon>) {
-    daemon.tell_at_first().await;
+    {
+        let loading = daemon.loading.lock().await;
+        daemon.tell_delivered(&loading, true);
+    }
     let mut failures = 0;
+    let mut asked = Instant::now();
     loop {
         let interval = daemon.loading.lock().await.interval();
-        sleep(interval.map_or(IDLE, |interval| wait(interval, failures, draw()))).await;
-        if interval.is_some() {
-            failures = match daemon.ask_registries().await {
-                true => 0,
-                false => failures.saturating_add(1),
-            };
+        let loaded = daemon.loaded.notified();
+        let Some(interval) = interval else {
+            loaded.await;
+            continue;
+        };
+        let due = asked + wait(interval, failures, draw());
+        if timeout_at(due, loaded).await.is_ok() {
+            // There may be other addresses now, and what failed may be mended: nothing waits longer than usual.
+            failures = 0;
+            continue;
         }
+        failures = match daemon.ask_registries().await {
+            true => 0,
+            false => failures.saturating_add(1),
+        };
+        asked = Instant::now();
     }
 }
 
@@ -93,25 +106,30 @@ impl Daemon {
         went_well
     }
 
-    /// What is known of addresses before they are asked for again.
-    async fn tell_at_first(&self) {
-        let watched = self.loading.lock().await.watched(&self.output);
-        let Some(watched) = watched else {
-            return;
-        };
-        let mut troubles = watched.out_of_reach;
-        let statuses = watched
-            .addresses
-            .into_iter()
-            .map(|(reference, known)| DeliveryStatus {
-                digest: known.map(|known| known.digest()),
-                trouble: troubles.remove(&reference).unwrap_or_default(),
-                reference,
-            });
-        *self
+    /// What is known of addresses now that everything was loaded anew; `asked`: the registries were asked for it.
+    pub(super) fn tell_delivered(&self, loading: &Loading, asked: bool) {
+        let watched = loading.watched(&self.output);
+        let (addresses, mut troubles) = watched
+            .map(|watched| (watched.addresses, watched.out_of_reach))
+            .unwrap_or_default();
+        let mut kept = self
             .delivered
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = statuses.collect();
+            .unwrap_or_else(PoisonError::into_inner);
+        let statuses = addresses.into_iter().map(|(reference, known)| {
+            let digest = known.map(|known| known.digest());
+            let is_same =
+                |one: &&DeliveryStatus| one.reference == reference && one.digest == digest;
+            let before = kept.iter().find(is_same).filter(|_| !asked);
+            let before = before.map(|before| before.trouble.clone());
+            DeliveryStatus {
+                trouble: troubles.remove(&reference).or(before).unwrap_or_default(),
+                digest,
+                reference,
+            }
+        });
+        let statuses = statuses.collect();
+        *kept = statuses;
     }
 
     /// Keeps what was found for the status, and logs what is new of it.

@@ -16,7 +16,7 @@ use super::{
     Daemon, addresses,
     book::By,
     changing::{Asked, Terms},
-    designated,
+    check, designated,
     loading::{Ask, Loading, Sets},
     not_itself,
     protocol::{NetworkChange, ReloadReport, VERSION},
@@ -103,6 +103,11 @@ impl Daemon {
             }
         };
         loading.attached = Some(described);
+        // What a registry's answer brought, the one who asked it tells.
+        if !matches!(asked.by, By::Registry) {
+            self.tell_delivered(&loading, matches!(asked.by, By::Control));
+            self.loaded.notify_one();
+        }
         let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         active.profile = profile;
         active.refusal = None;
@@ -140,7 +145,9 @@ impl Daemon {
     /// Everything that may be refused before the network is asked.
     fn load(&self, loading: &mut Loading, by: By) -> Result<Loaded, Refusal> {
         let wish: Wish = wish(&self.arguments).or_refuse(Reason::Configuration)?;
-        let listen = addresses(&self.arguments, &wish.config.daemon);
+        // With what counts from the next start on, too: that start is not to fail.
+        check(&wish.config).or_refuse(Reason::Configuration)?;
+        let listen = addresses(&self.arguments.listen, &wish.config.daemon);
         let listen = listen.or_refuse(Reason::Configuration)?;
         let mut restart = from_the_next_start(&self.first, &wish.config);
         if listen != self.listen {

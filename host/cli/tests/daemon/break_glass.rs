@@ -101,7 +101,7 @@ fn a_restriction_does_not_bind_for_a_time_and_then_does() {
     assert_eq!(status["policies"]["rules"][1]["mode"], "monitor");
     let text = String::from_utf8(daemon.resolvet(&["status"]).stdout).unwrap();
     assert!(
-        text.contains("company-rule do not bind for another"),
+        text.contains("company-rule does not bind for another"),
         "{text}"
     );
     assert_eq!(

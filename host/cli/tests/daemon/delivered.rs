@@ -64,6 +64,22 @@ fn a_tag_that_moved_is_taken_and_what_is_older_is_not() {
 }
 
 #[test]
+fn a_status_after_a_reload_tells_what_is_in_use() {
+    let registry = Registry::start();
+    let fleet = Fleet::new(registry.authority());
+    // Nobody asks again within this test but a reload.
+    fleet.configure("poll-seconds = 3600");
+    fleet.ship("preference.wasm", 0, 1);
+    let daemon = fleet.home.start();
+    let before = daemon.status_until(|status| delivered(status)["digest"].is_string());
+    fleet.ship("fixtures/company-rule.wasm", 0, 1);
+    daemon.policy(&["reload"]);
+    let after = daemon.status();
+    assert_ne!(delivered(&after)["digest"], delivered(&before)["digest"]);
+    assert_eq!(delivered(&after)["trouble"], "");
+}
+
+#[test]
 fn what_could_not_be_written_down_is_asked_for_again() {
     let registry = Registry::start();
     let fleet = Fleet::new(registry.authority());

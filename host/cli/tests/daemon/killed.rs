@@ -1,11 +1,6 @@
 //! Whatever ends the daemon, and whenever: the next start has the last complete policy set.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    thread::sleep,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, thread::sleep, time::Duration};
 
 use hickory_proto::op::ResponseCode;
 

@@ -348,7 +348,12 @@ impl Session {
             failure
         } else {
             let why = self.discovered.notes.first();
-            let why = why.map(|note| format!(": `{}`: {}", note.owner, note.message));
+            let unheard = if self.heard {
+                ""
+            } else {
+                "no lookup was answered: "
+            };
+            let why = why.map(|note| format!(": {unheard}`{}`: {}", note.owner, note.message));
             Failure {
                 kind: FailureKind::NothingDiscovered,
                 message: format!(

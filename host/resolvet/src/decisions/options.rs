@@ -59,7 +59,11 @@ impl LogOptions {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), LogError> {
+    /// Whether they can hold together.
+    ///
+    /// # Errors
+    /// They contradict each other, or one is out of its bounds.
+    pub fn check(&self) -> Result<(), LogError> {
         if self.record == Detail::Full && self.redaction != Redaction::default() {
             return Err(LogError::FullAndRedacted);
         }

@@ -77,7 +77,7 @@ pub enum BindError {
     #[error("no address to listen at")]
     Nothing,
     /// The system refuses.
-    #[error("cannot listen at {address} for {protocol}: {source}")]
+    #[error("cannot listen at {address} for {protocol}")]
     Bind {
         /// Where.
         address: SocketAddr,

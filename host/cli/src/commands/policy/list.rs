@@ -44,7 +44,7 @@ pub(super) fn run(
     config.policies.folder = folder.or(config.policies.folder);
     config.policies.trusting(trust);
     // Listing needs no authority.
-    let set = policies::preview(&config, &UsageProfile::Opportunistic, output)?;
+    let (_, set) = policies::preview(&config, &UsageProfile::Opportunistic, output)?;
     let policies: Vec<PolicyReport> = set.rules().iter().map(report).collect();
     if output.is_json() {
         output.document(&ListReport {

@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU64, Ordering},
+    time::SystemTime,
 };
 
 use aws_lc_rs::{digest, hmac, rand};
@@ -29,6 +30,10 @@ const KEY_OCTETS: usize = 32;
 const TAG_OCTETS: usize = 32;
 /// Permissions of anybody else.
 const OTHERS: u32 = 0o077;
+/// The ending of compiled code's files.
+const ENDING: &str = "compiled";
+/// How many are kept, those that were used last: far more than a host has policies, in all their versions of a year.
+const KEPT: usize = 256;
 
 /// A folder of compiled code.
 pub(crate) struct Cache {
@@ -114,16 +119,21 @@ impl Cache {
     }
 
     /// What this file holds, when it was written under this name by somebody with the key.
-    fn authentic(&self, name: &str, file: File, most: usize) -> Option<CompiledCode> {
+    fn authentic(&self, name: &str, mut file: File, most: usize) -> Option<CompiledCode> {
         let mut octets = Vec::new();
         let most = most.saturating_add(TAG_OCTETS);
-        file.take(most as u64 + 1).read_to_end(&mut octets).ok()?;
+        (&mut file)
+            .take(most as u64 + 1)
+            .read_to_end(&mut octets)
+            .ok()?;
         if octets.len() > most {
             return None;
         }
         let (tag, code) = octets.split_at_checked(TAG_OCTETS)?;
         let message = [name.as_bytes(), code].concat();
         hmac::verify(&self.key, &message, tag).ok()?;
+        // Where that fails, it only goes earlier than it had to.
+        let _used = file.set_modified(SystemTime::now());
         Some(CompiledCode::authenticated(code.to_vec()))
     }
 
@@ -136,7 +146,27 @@ impl Cache {
         let tag = context.sign();
         write_whole(&self.folder, &[tag.as_ref(), code.as_octets()], |new| {
             fs::rename(new, self.folder.join(&name))
-        })
+        })?;
+        self.sweep()
+    }
+
+    /// Removes what was not used for longest, as far as there is more than is kept. Another process may do the same.
+    fn sweep(&self) -> io::Result<()> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ending| ending == ENDING)
+                && let Ok(used) = fs::symlink_metadata(&path).and_then(|file| file.modified())
+            {
+                files.push((used, path));
+            }
+        }
+        files.sort_unstable();
+        let more = files.len().saturating_sub(KEPT);
+        for (_, path) in files.into_iter().take(more) {
+            let _removed = fs::remove_file(path);
+        }
+        Ok(())
     }
 
     fn name(&self, component: &Digest) -> String {
@@ -145,7 +175,7 @@ impl Cache {
             self.environment.as_octets(),
         ]
         .concat();
-        format!("{}.compiled", Digest::of(&both))
+        format!("{}.{ENDING}", Digest::of(&both))
     }
 }
 
@@ -254,7 +284,7 @@ fn write_whole(
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::{os::unix::fs::PermissionsExt as _, time::Duration};
 
     use super::*;
 
@@ -300,6 +330,31 @@ mod tests {
             refusals: 1 + 2 * octets + 1,
         };
         assert_eq!(cache.statistics(), expected);
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let cache = Cache::open(&folder.path().join("cache"), &engine).unwrap();
+        let component = |number: usize| Digest::of(&number.to_be_bytes());
+        let at = |number: usize, seconds: u64| {
+            let file = File::open(cache.folder.join(cache.name(&component(number)))).unwrap();
+            let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            file.set_modified(moment).unwrap();
+        };
+        for number in 0..KEPT {
+            cache.put(&component(number), &code()).unwrap();
+            at(number, 1_000 + number as u64);
+        }
+        // The oldest one is used.
+        assert!(cache.get(&component(0), 100).is_some());
+        cache.put(&component(KEPT), &code()).unwrap();
+        assert!(cache.get(&component(1), 100).is_none());
+        for kept in [0, 2, KEPT] {
+            assert!(cache.get(&component(kept), 100).is_some(), "{kept}");
+        }
+        assert!(cache.folder.join(KEY).exists());
     }
 
     #[test]

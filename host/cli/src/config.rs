@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
 use ipnet::IpNet;
 use resolvet::{
     decisions::{Detail, LogOptions, Redaction},
@@ -401,8 +400,12 @@ impl Default for Config {
 impl Config {
     /// Reads a configuration; paths in it are relative to its folder.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("configuration `{}` cannot be read", path.display()))?;
+        let text = fs::read_to_string(path).map_err(|error| {
+            UsageError(format!(
+                "configuration `{}` cannot be read: {error}",
+                path.display()
+            ))
+        })?;
         let mut config = Self::parse(&text).map_err(|reason| {
             UsageError(format!("configuration `{}`: {reason}", path.display()))
         })?;
@@ -411,7 +414,8 @@ impl Config {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let config: Self =
+            toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
         if config.version != VERSION {
             return Err(format!(
                 "`version` is `{}`: expected `{VERSION}`",

@@ -42,7 +42,17 @@ const COMPILE: &str = "compile-policy";
 /// The program `resolvet`.
 #[must_use]
 pub fn resolvet() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && wants_json() => {
+            let output = output::Output::new(Format::Json, Color::Never);
+            let said = error.render().to_string();
+            let error = exit::UsageError(said.trim().trim_start_matches("error: ").to_owned());
+            output.error(&error.into(), &[]);
+            return exit::Exit::Usage.into();
+        }
+        Err(error) => error.exit(),
+    };
     // The child that compiles limits itself: it must not have started threads of ours before.
     if matches!(arguments.command, Command::CompilePolicy) {
         return resolvet_engine::compile_from_stdin();
@@ -56,6 +66,14 @@ pub fn resolvet() -> ExitCode {
             exit::Exit::of(&error).into()
         }
     }
+}
+
+/// Whether arguments that could not be understood ask for JSON all the same.
+fn wants_json() -> bool {
+    let words: Vec<_> = env::args_os().collect();
+    let pairs = words.windows(2);
+    let mut said = pairs.map(|pair| pair == ["--format", "json"]);
+    said.any(|said| said) || words.iter().any(|word| word == "--format=json")
 }
 
 /// The program `resolvetd`.

@@ -183,6 +183,23 @@ fn the_template_passes_its_own_check() {
 }
 
 #[test]
+fn arguments_that_are_not_understood_are_told_as_json_too() {
+    for words in [
+        &["discover", "--bogus", "--format", "json"][..],
+        &["--format=json", "query"],
+    ] {
+        let output = run(words);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["exit-code"], 2, "{document:#}");
+        assert!(document["error"].is_string(), "{document:#}");
+    }
+    let output = run(&["discover", "--bogus"]);
+    assert!(output.stdout.is_empty(), "{output:?}");
+    assert!(!output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
 fn what_no_journey_and_no_daemon_would_start_with_does_not_pass_the_check() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("resolvet.toml");

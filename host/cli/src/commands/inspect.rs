@@ -164,7 +164,9 @@ fn print(certificate: &CertificateReport, output: &Output) -> anyhow::Result<()>
         "key",
         &format!("{}, SPKI SHA-256 {}", facts.key, facts.spki),
     )?;
-    line("signed by", &facts.signature_algorithm)?;
+    let algorithm = &facts.signature_algorithm;
+    let signed = signature(algorithm).map(|name| format!("{name} ({algorithm})"));
+    line("signed by", signed.as_ref().unwrap_or(algorithm))?;
     line("fingerprint", &facts.fingerprint.to_string())?;
     match (privacy, privacy_error) {
         (Some(statement), _) => {
@@ -175,6 +177,23 @@ fn print(certificate: &CertificateReport, output: &Output) -> anyhow::Result<()>
         (None, Some(error)) => line("privacy", &tinted(Tone::Bad, error)),
         (None, None) => line("privacy", "states nothing"),
     }
+}
+
+/// What people call an algorithm of signatures (RFC 5758, RFC 8017, RFC 8410).
+fn signature(oid: &str) -> Option<&'static str> {
+    Some(match oid {
+        "1.2.840.10045.4.3.2" => "ECDSA with SHA-256",
+        "1.2.840.10045.4.3.3" => "ECDSA with SHA-384",
+        "1.2.840.10045.4.3.4" => "ECDSA with SHA-512",
+        "1.2.840.113549.1.1.5" => "RSA with SHA-1",
+        "1.2.840.113549.1.1.10" => "RSASSA-PSS",
+        "1.2.840.113549.1.1.11" => "RSA with SHA-256",
+        "1.2.840.113549.1.1.12" => "RSA with SHA-384",
+        "1.2.840.113549.1.1.13" => "RSA with SHA-512",
+        "1.3.101.112" => "Ed25519",
+        "1.3.101.113" => "Ed448",
+        _ => return None,
+    })
 }
 
 fn date(seconds: i64) -> String {

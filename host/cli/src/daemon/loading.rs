@@ -291,11 +291,11 @@ impl Loading {
         if shadows.is_empty() {
             let text = match policy {
                 Some(policy) => format!(
-                    "no version of policy `{}` is tried beside it: name one as `shadow` in its `[[policy]]`",
+                    "no version of policy `{}` is tried beside it: name one that is not in use already as `shadow` in its `[[policy]]`",
                     policy.escape_debug()
                 ),
                 None => {
-                    "no version is tried beside a policy: name one as `shadow` in its `[[policy]]`"
+                    "no version is tried beside a policy: name one that is not in use already as `shadow` in its `[[policy]]`"
                         .into()
                 }
             };

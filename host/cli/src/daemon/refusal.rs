@@ -2,7 +2,7 @@
 
 use resolvet_engine::Reason;
 
-use crate::exit::{self, UsageError};
+use crate::exit::{self, NotAdmitted, NotDone, UsageError};
 
 /// Why nothing changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +17,13 @@ impl Refusal {
     pub(super) fn of(error: &anyhow::Error, otherwise: Reason) -> Self {
         let usage = error.is::<UsageError>().then_some(Reason::Configuration);
         let code = exit::reason(error).or(usage).unwrap_or(otherwise);
-        let reason = match error.downcast_ref::<exit::NotDone>() {
-            // Its code is said beside it.
-            Some(not_done) => not_done.reason.clone(),
-            None => format!("{error:#}"),
+        // Their codes are said beside them.
+        let reason = if let Some(not_done) = error.downcast_ref::<NotDone>() {
+            not_done.reason.clone()
+        } else if let Some(NotAdmitted { policy, reason, .. }) = error.downcast_ref() {
+            format!("policy `{policy}` is not admitted: {reason}")
+        } else {
+            format!("{error:#}")
         };
         Self { code, reason }
     }

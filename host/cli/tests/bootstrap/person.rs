@@ -21,7 +21,7 @@ fn a_device_that_knows_nothing_ends_with_a_vetted_server() {
         "looking for an EST server at _est._tcp.example.net",
         "the server's certificate is not believed yet",
         "proved that they know the password",
-        "trust anchors (explicit)",
+        "explicit trust anchors: 1",
         "policies accepted est.example.net as est-server",
         "policies accepted example.net as conveyed-end-entity",
         "DNS server: authentication domain name example.net",

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Read as _,
+    io::{ErrorKind, Read as _},
     net::{SocketAddr, UdpSocket},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -328,7 +328,13 @@ pub(crate) fn ask_at(address: SocketAddr) -> Message {
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.send_to(&query.to_vec().unwrap(), address).unwrap();
     let mut buffer = [0; 4_096];
-    let (length, _) = socket.recv_from(&mut buffer).unwrap();
+    let (length, _) = loop {
+        match socket.recv_from(&mut buffer) {
+            // The machine was held and let go.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            received => break received.unwrap(),
+        }
+    };
     Message::from_vec(&buffer[..length]).unwrap()
 }
 

@@ -33,8 +33,8 @@ pub fn in_words(step: &Step) -> Option<String> {
             );
             with_warnings(good, waived.iter().cloned())
         }
-        Step::CaCertificates { roots, .. } => format!("{roots} trust anchors (explicit)"),
-        Step::Crls(lists) => format!("{lists} certificate revocation lists"),
+        Step::CaCertificates { roots, .. } => format!("explicit trust anchors: {roots}"),
+        Step::Crls(lists) => format!("certificate revocation lists: {lists}"),
         Step::Judged {
             purpose,
             subject,
@@ -54,7 +54,7 @@ pub fn in_words(step: &Step) -> Option<String> {
             authentication_domain_name,
             certificates,
         } => format!(
-            "DNS server: authentication domain name {authentication_domain_name}, {} certificates",
+            "DNS server: authentication domain name {authentication_domain_name}, certificates: {}",
             certificates.len()
         ),
         Step::Issued { .. } => "a certificate of the device's own was issued".into(),

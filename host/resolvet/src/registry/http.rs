@@ -249,7 +249,15 @@ impl Http {
                 .map_err(|_| failed(format!("`{host}` can be in no certificate")))?;
             let tls = self.tls.get_or_try_init(|| self.tls()).await?;
             let stream = tls.connect(name, stream).await;
-            let stream = stream.map_err(|error| failed(format!("TLS with {address}: {error}")))?;
+            let stream = stream.map_err(|error| {
+                let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+                failed(match cause {
+                    Some(rustls::Error::InvalidMessage(_)) => format!(
+                        "{address} does not speak TLS: a registry without it is named in `registry.plain-http`, or by --plain-http"
+                    ),
+                    _ => format!("TLS with {address}: {error}"),
+                })
+            })?;
             return Ok((speak(stream, call).await?, is_local));
         }
         Err(failed(last))

@@ -59,8 +59,10 @@ pub(super) fn run(arguments: PushArguments, output: &Output) -> anyhow::Result<E
         Artefact::make(&source, about).map_err(|error| refused(&reference, error.into()))?;
     output.progress(&format!("pushing {reference}"));
     let registry = Registry::new(registry.options());
-    block_on(registry.push(&reference, &artefact, &config))?
-        .map_err(|error| refused(&reference, error))?;
+    block_on(registry.push(&reference, &artefact, &config))?.map_err(|error| {
+        let code = error.code();
+        anyhow::Error::from(error).context(format!("`{reference}` was not pushed ({code})"))
+    })?;
     let pinned = reference.pinned(artefact.digest());
     if output.is_json() {
         output.document(&PushReport {

@@ -229,8 +229,8 @@ fn tell(report: &ContentReport, now: u64, output: &Output) -> anyhow::Result<()>
         return output.document(report);
     }
     output.line(&format!(
-        "{} trust anchors, {} certificates with SRV-ID {}: the policies accepted each",
-        report.anchors, report.end_entities, report.srv_id
+        "the policies accepted each: trust anchors: {}, certificates with SRV-ID {}: {}",
+        report.anchors, report.srv_id, report.end_entities
     ))?;
     for file in &report.files {
         output.line(&format!(

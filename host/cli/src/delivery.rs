@@ -164,7 +164,7 @@ impl Delivery {
                 self.out_of_reach.insert(reference.clone(), trouble);
                 Ok(known)
             }
-            (Err(error), _) => Err(refused(reference, error)),
+            (Err(error), _) => Err(refused(reference, "had", error)),
         }
     }
 
@@ -240,10 +240,10 @@ pub(crate) fn in_words(error: &RegistryError) -> String {
     format!("{error} ({})", error.code())
 }
 
-/// The refusal of what this address names.
-pub(crate) fn refused(reference: &Reference, error: RegistryError) -> anyhow::Error {
+/// The refusal of what this address names: what was not `done` with it.
+pub(crate) fn refused(reference: &Reference, done: &str, error: RegistryError) -> anyhow::Error {
     let code = error.code();
-    anyhow::Error::from(error).context(format!("policy `{reference}` was not had ({code})"))
+    anyhow::Error::from(error).context(format!("policy `{reference}` was not {done} ({code})"))
 }
 
 /// Waits for this, on whatever thread: loading policies is no asynchronous work, and may happen inside an event loop.

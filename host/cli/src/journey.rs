@@ -105,6 +105,12 @@ pub(crate) fn prepare(
     wish.prepare(policies)
 }
 
+/// An authentication domain name that somebody wrote.
+pub(crate) fn domain_name(text: &str) -> Result<DomainName, UsageError> {
+    DomainName::parse(text)
+        .map_err(|problem| UsageError(format!("domain `{}` {problem}", text.escape_debug())))
+}
+
 /// What arguments, configuration and enrolments say, before anything is loaded or asked.
 pub(crate) struct Wish {
     pub(crate) config: Config,
@@ -160,11 +166,7 @@ impl Wish {
             let name = &enrolled.enrolment.authentication_domain_name;
             name.clone()
         });
-        if let Some(domain) = domain {
-            DomainName::parse(domain).map_err(|problem| {
-                UsageError(format!("domain `{}` {problem}", domain.escape_debug()))
-            })?;
-        }
+        domain.map(domain_name).transpose()?;
         let domain = domain.map(str::to_owned).or(stored);
         match (&domain, journey.designated) {
             (None, false) => {

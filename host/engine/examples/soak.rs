@@ -1,10 +1,10 @@
 //! Policy sets that are swapped while both cores evaluate: every judgement must be whole, and of one set alone.
 //!
 //! `cargo xtask soak` runs it. Two threads judge a real certification path without pause; by turns two sets have half of the time
-//! each, or there is a swap every so many milliseconds. The sets of odd generations accept and those of even ones refuse, by two rules each, so a
-//! judgement that is missing, of another generation's mind, or of two minds is seen. Every tenth set has its policy loaded anew
-//! from the cache of compiled code, and the old code goes. It ends with the medians with and without swaps, of either mind, since
-//! to refuse takes another time than to accept; and fails when the process's memory grew with the swaps.
+//! each, or there is a swap every so many milliseconds. The sets of odd generations accept and those of even ones refuse, by two
+//! rules each, so a judgement that is missing, of another generation's mind, or of two minds is seen. Every tenth set has its
+//! policy loaded anew from the cache of compiled code, and the old code goes. It ends with the medians with and without swaps, of
+//! either mind, since to refuse takes another time than to accept; and fails when the process's memory grew with the swaps.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,7 +1,7 @@
 //! Reading a policy's file, and only if nobody else could have changed it; replacing a file as a whole, one at a time.
 
 use std::{
-    fs::{self, File, Metadata, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
     io::{self, ErrorKind, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -110,14 +110,32 @@ pub fn replace_file(path: &Path, octets: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As the system says.
 pub fn lock_file(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
+    let file = made(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// As [`lock_file`], without waiting: `None` when somebody else has it locked.
+///
+/// # Errors
+/// As there.
+pub fn try_lock_file(path: &Path) -> io::Result<Option<File>> {
+    let file = made(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// A file to lock.
+fn made(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(path)?;
-    file.lock()?;
-    Ok(file)
+        .open(path)
 }
 
 /// What differs when a file was written to.

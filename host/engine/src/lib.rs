@@ -63,7 +63,9 @@ pub use child::compile_from_stdin;
 pub use description::Description;
 pub use engine::Engine;
 pub use error::{AdmissionError, CompileError, EngineError, FileError, SetError, StaleGeneration};
-pub use file::{guarded_path, lock_file, read_guarded_file, read_policy_file, replace_file};
+pub use file::{
+    guarded_path, lock_file, read_guarded_file, read_policy_file, replace_file, try_lock_file,
+};
 pub use host::interface_name;
 pub use judge::Judge;
 pub use lift::{Lift, LiftError};

@@ -14,7 +14,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::{
     Daemon,
     book::{Book, By, Entry},
-    loading::{Ask, Loading, Sets, Source},
+    loading::{Ask, BINDS_AGAIN, Loading, Sets, Source},
     protocol::{ChangeReport, VERSION},
     recorded,
     refusal::{OrRefuse as _, Refusal},
@@ -188,9 +188,8 @@ impl Daemon {
         };
         drop(lifted);
         if is_other && generation != noted {
-            let reason = "what was lifted binds again".to_owned();
             let entry = Entry {
-                reason,
+                reason: BINDS_AGAIN.to_owned(),
                 ..Entry::done(by, user, generation, &Difference::default())
             };
             if let Err(error) = loading.lift(generation, false, entry) {

@@ -6,15 +6,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
-    fs::{self, File, OpenOptions, TryLockError},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    fs::{self, File},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, bail};
 use resolvet::{Difference, Use};
 use resolvet_engine::{
-    Limits, Rule, guarded_path, read_guarded_file, read_policy_file, replace_file,
+    Limits, Rule, guarded_path, read_guarded_file, read_policy_file, replace_file, try_lock_file,
 };
 use resolvet_proto::judgement::{Digest, Mode, Role, Stage};
 use serde::{Deserialize, Serialize};
@@ -88,25 +88,17 @@ impl Kept {
             .with_context(|| format!("state folder `{}` cannot be made", folder.display()))?;
         let path = folder.join(LOCK);
         let unusable = || format!("state folder `{}` cannot be used", folder.display());
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .with_context(unusable)?;
-        guarded_path(&path).with_context(unusable)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                folder,
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => bail!(
+        let Some(lock) = try_lock_file(&path).with_context(unusable)? else {
+            bail!(
                 "{}: another daemon has it; each needs a folder of its own (`daemon.state` or `--state`)",
                 unusable()
-            ),
-            Err(TryLockError::Error(error)) => Err(error).with_context(unusable),
-        }
+            );
+        };
+        guarded_path(&path).with_context(unusable)?;
+        Ok(Self {
+            folder,
+            _lock: lock,
+        })
     }
 
     fn component(&self, digest: &Digest) -> PathBuf {

@@ -31,6 +31,9 @@ use crate::{
     policies::{Loader, Promoted},
 };
 
+/// Why there is a generation where only a lift ended.
+pub(super) const BINDS_AGAIN: &str = "what was lifted binds again";
+
 /// Where the active set came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -145,16 +148,14 @@ impl Loading {
         // A set that cannot be kept is refused like one that cannot be loaded.
         let first = sets.and_then(|sets| {
             let generation = self.keep_first(&sets, output)?;
-            Ok((sets, generation))
+            Ok(First {
+                sets,
+                generation,
+                refusal: None,
+            })
         });
         let error = match first {
-            Ok((sets, generation)) => {
-                return Ok(First {
-                    sets,
-                    generation,
-                    refusal: None,
-                });
-            }
+            Ok(first) => return Ok(first),
             Err(error) => error,
         };
         let refusal = Refusal::of(&error, Reason::Failed);
@@ -192,7 +193,7 @@ impl Loading {
             (Some(kept), Some(active)) => {
                 let difference = kept.difference(&active.set, sets.set.rules());
                 let reason = match active.is_lifted {
-                    true => "what was lifted binds again",
+                    true => BINDS_AGAIN,
                     false => "",
                 };
                 Some(Entry {

@@ -31,7 +31,7 @@ use std::{
 use anyhow::Context as _;
 use resolvet::{
     Policies,
-    metrics::{self, Metrics, ServeError},
+    metrics::{self, Metrics},
     stub::{Limits, Statistics, Stub, Upstream},
 };
 use resolvet_engine::Shadow;
@@ -332,15 +332,7 @@ async fn serve_metrics(
         let daemon = held.upgrade();
         daemon.map_or_else(Statistics::default, |daemon| daemon.stub.statistics())
     });
-    let (address, serving) =
-        metrics::serve(address, metrics)
-            .await
-            .map_err(|error| match error {
-                ServeError::NotLoopback { .. } => {
-                    UsageError(format!("`daemon.metrics`: {error}")).into()
-                }
-                error => anyhow::Error::from(error),
-            })?;
+    let (address, serving) = metrics::serve(address, metrics).await?;
     daemon
         .output
         .log(&format!("metrics at http://{address}/metrics"));

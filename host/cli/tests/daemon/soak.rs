@@ -295,7 +295,7 @@ impl Soak {
 
     /// Waits until exactly what is wanted is active.
     fn settled(&self, daemon: &Daemon, wanted: Wanted) {
-        let digest = self.components.of(wanted.rule).map(Digest::of);
+        let digest = self.components.digest(wanted.rule);
         let digest = digest.map(|digest| digest.to_string());
         daemon.status_until(|status| {
             let policies = &status["policies"];

@@ -1,14 +1,12 @@
 //! Who asks a registry, as Docker's configuration says.
 
-use std::{
-    path::Path,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
-    time::Duration,
-};
+use std::{path::Path, thread, time::Duration};
 
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::timeout,
+};
 use zeroize::Zeroizing;
 
 use super::error::RegistryError;
@@ -20,25 +18,8 @@ const HELPER: Duration = Duration::from_secs(10);
 
 /// Helpers that may run at the same time, those that nobody waits for any more among them.
 const HELPERS: usize = 8;
-/// How many run.
-static RUNNING: AtomicUsize = AtomicUsize::new(0);
-
-/// One that runs.
-struct Running;
-
-impl Running {
-    fn begin() -> Option<Self> {
-        let more = |running: usize| Some(running + 1).filter(|running| *running <= HELPERS);
-        let counted = RUNNING.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
-        counted.ok().map(|_| Self)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        RUNNING.fetch_sub(1, Ordering::SeqCst);
-    }
-}
+/// How many more may begin.
+static FREE: Semaphore = Semaphore::const_new(HELPERS);
 
 /// Who asks.
 pub(super) enum Credentials {
@@ -66,7 +47,7 @@ pub(super) async fn of(
     })?;
     let (sender, found) = oneshot::channel();
     let asked = registry.to_owned();
-    let running = Running::begin().ok_or_else(|| {
+    let running = FREE.try_acquire().map_err(|_| {
         failed(format!(
             "{HELPERS} helpers were asked before and have not ended"
         ))

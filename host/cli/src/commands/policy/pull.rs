@@ -56,7 +56,7 @@ pub(super) fn run(arguments: PullArguments, output: &Output) -> anyhow::Result<E
     output.progress(&format!("pulling {reference}"));
     let registry = Registry::new(registry.options());
     let pulled = block_on(registry.pull(&reference, None))?;
-    let artefact = match pulled.map_err(|error| refused(&reference, error))? {
+    let artefact = match pulled.map_err(|error| refused(&reference, "had", error))? {
         Pulled::New(artefact) => artefact,
         Pulled::Unchanged => bail!("{reference} is unchanged, and was never known"),
     };

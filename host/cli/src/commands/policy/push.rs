@@ -55,14 +55,12 @@ pub(super) fn run(arguments: PushArguments, output: &Output) -> anyhow::Result<E
     }
     let mut about = About::of(&described);
     about.annotations.extend(annotation);
-    let (artefact, config) =
-        Artefact::make(&source, about).map_err(|error| refused(&reference, error.into()))?;
+    let (artefact, config) = Artefact::make(&source, about)
+        .map_err(|error| refused(&reference, "pushed", error.into()))?;
     output.progress(&format!("pushing {reference}"));
     let registry = Registry::new(registry.options());
-    block_on(registry.push(&reference, &artefact, &config))?.map_err(|error| {
-        let code = error.code();
-        anyhow::Error::from(error).context(format!("`{reference}` was not pushed ({code})"))
-    })?;
+    block_on(registry.push(&reference, &artefact, &config))?
+        .map_err(|error| refused(&reference, "pushed", error))?;
     let pinned = reference.pinned(artefact.digest());
     if output.is_json() {
         output.document(&PushReport {

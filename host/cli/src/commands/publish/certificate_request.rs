@@ -22,6 +22,7 @@ use crate::{
     args::CertificateRequest,
     config,
     exit::{Exit, UsageError},
+    journey::domain_name,
     keys,
     output::Output,
     pem::pem,
@@ -46,11 +47,11 @@ struct RequestReport {
 }
 
 pub(super) fn run(arguments: &CertificateRequest, output: &Output) -> anyhow::Result<Exit> {
-    let domain = super::domain(&arguments.domain)?;
+    let domain = domain_name(&arguments.domain)?;
     let dns_ids = arguments
         .dns_id
         .iter()
-        .map(|name| super::domain(name))
+        .map(|name| domain_name(name))
         .collect::<Result<Vec<DomainName>, _>>()?;
     let privacy = arguments.privacy.as_deref().map(statement::read);
     let privacy = privacy.transpose()?;

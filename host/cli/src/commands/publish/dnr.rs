@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::{
     args::Dnr,
     exit::{Exit, UsageError},
+    journey::domain_name,
     output::{Output, Tone, tinted},
     report::VERSION,
 };
@@ -53,7 +54,7 @@ struct OptionReport {
 }
 
 pub(super) fn run(arguments: &Dnr, output: &Output) -> anyhow::Result<Exit> {
-    let domain = super::domain(&arguments.domain)?;
+    let domain = domain_name(&arguments.domain)?;
     let params = params(arguments)?;
     let mut addresses: Vec<IpAddr> = Vec::new();
     for address in arguments.server.iter().flat_map(|server| &server.addresses) {

@@ -26,6 +26,7 @@ use crate::{
     config::Config,
     dates::{DAY, now},
     exit::{Exit, UsageError},
+    journey::domain_name,
     mend,
     output::{Output, Tone, tinted},
     policies, report,
@@ -59,7 +60,7 @@ struct FileReport {
 }
 
 pub(super) async fn run(arguments: EstContent, output: &Output) -> anyhow::Result<Exit> {
-    let domain = super::domain(&arguments.domain)?;
+    let domain = domain_name(&arguments.domain)?;
     let label = arguments.label.as_deref().map(CaLabel::new);
     let label = label
         .transpose()

@@ -6,13 +6,7 @@ mod est_content;
 mod statement;
 mod zone;
 
-use resolvet_proto::discovery::DomainName;
-
-use crate::{
-    args::PublishCommand,
-    exit::{Exit, UsageError},
-    output::Output,
-};
+use crate::{args::PublishCommand, exit::Exit, output::Output};
 
 pub(super) async fn run(command: PublishCommand, output: &Output) -> anyhow::Result<Exit> {
     match command {
@@ -23,10 +17,4 @@ pub(super) async fn run(command: PublishCommand, output: &Output) -> anyhow::Res
         PublishCommand::EstContent(arguments) => est_content::run(arguments, output).await,
         PublishCommand::Dnr(arguments) => dnr::run(&arguments, output),
     }
-}
-
-/// The authentication domain name that everything is published for.
-fn domain(text: &str) -> Result<DomainName, UsageError> {
-    DomainName::parse(text)
-        .map_err(|problem| UsageError(format!("domain `{}` {problem}", text.escape_debug())))
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     args::{NamedHost, Zone as Arguments},
     exit::Exit,
+    journey::domain_name,
     output::Output,
     report::VERSION,
 };
@@ -24,7 +25,7 @@ struct ZoneReport<'a> {
 const TTL: u32 = 3_600;
 
 pub(super) fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Exit> {
-    let domain = super::domain(&arguments.domain)?;
+    let domain = domain_name(&arguments.domain)?;
     let mut zone = Zone::default();
     zone.dns_servers(&domain, &arguments.server, arguments.port);
     if let Some(est) = &arguments.est {

@@ -4,7 +4,7 @@
 //! The tests run it for one round; `cargo xtask soak` for longer.
 
 use std::{
-    env, fs,
+    env, fmt, fs,
     io::{BufReader, Write as _},
     net::SocketAddr,
     path::PathBuf,
@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// A file that is written with this pause in its middle is read when it is whole; with the longer one, in between too.
 const SHORT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_millis(700);
-/// From one change to the next, where it runs for longer than a round.
+/// From one change to the next, where it runs for longer than a round; who took longer is caught up with.
 const EVERY: Duration = Duration::from_secs(1);
 /// How often two files take each other's place.
 const TIMES: u32 = 5;
@@ -184,15 +184,18 @@ fn files_that_change_without_pause_never_bring_a_wrong_verdict() {
     daemon.ended();
     let (decisions, generations) = soak.check();
     // The first round brings everything into memory.
-    let first = memory[memory.len().min(ROUND) - 1];
-    let last = memory[memory.len() - 1];
+    let [first, half, last] = [
+        memory.len().min(ROUND) - 1,
+        memory.len() / 2,
+        memory.len() - 1,
+    ]
+    .map(|change| memory[change]);
     println!(
         "{} changes of files to {generations} generations, {refused} refusals of half a file; {answers} answers, each right; {decisions} \
-         decisions, each by one whole set; resident memory {} kB after the first round, {} kB at the end",
+         decisions, each by one whole set; resident memory after the first round: {first}, halfway: {half}, at the end: {last}",
         memory.len(),
-        first / 1_000,
-        last / 1_000,
     );
+    let (first, last) = (first.octets(), last.octets());
     assert!(
         last <= first + first / VARIES_PART + VARIES,
         "memory grew from {first} to {last} octets"
@@ -225,10 +228,11 @@ fn ask(address: SocketAddr, expected: &Expected) -> u64 {
 }
 
 impl Soak {
-    /// Changes files for so long; the daemon's memory after each change, octets.
-    fn change(&self, daemon: &Daemon, length: Duration, expected: &Expected) -> Vec<u64> {
+    /// Changes files for so long; the daemon's memory after each change.
+    fn change(&self, daemon: &Daemon, length: Duration, expected: &Expected) -> Vec<Resident> {
         let every = if length.is_zero() { SHORT } else { EVERY };
         let began = Instant::now();
+        let mut due = began;
         let mut memory = Vec::new();
         let mut now = Wanted::of(Rule::None, false);
         let manners = MANNERS.iter().cycle();
@@ -237,7 +241,6 @@ impl Soak {
             if began.elapsed() > length && memory.len() >= ROUND {
                 break;
             }
-            let moment = Instant::now();
             expected.set(None);
             if wanted.stricter != now.stricter {
                 self.home.configure(&policies(wanted.stricter));
@@ -253,8 +256,9 @@ impl Soak {
             };
             daemon.ask_until(code);
             expected.set(Some(code));
-            memory.push(resident(daemon));
-            sleep(every.saturating_sub(moment.elapsed()).max(SHORT));
+            memory.push(Resident::of(daemon));
+            due += every;
+            sleep(due.saturating_duration_since(Instant::now()).max(SHORT));
             now = wanted;
         }
         memory
@@ -373,10 +377,38 @@ impl Soak {
     }
 }
 
-/// Resident memory of the daemon, octets.
-fn resident(daemon: &Daemon) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", daemon.process())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.unwrap().trim().trim_end_matches(" kB");
-    kilobytes.parse::<u64>().unwrap() << 10
+/// Resident memory, octets.
+#[derive(Debug, Clone, Copy)]
+struct Resident {
+    /// Heaps, stacks and guests' memories.
+    anonymous: u64,
+    /// Pages of files: the program's own, and of compiled code.
+    mapped: u64,
+}
+
+impl Resident {
+    fn of(daemon: &Daemon) -> Self {
+        let status = fs::read_to_string(format!("/proc/{}/status", daemon.process())).unwrap();
+        let of = |field| {
+            let line = status.lines().find_map(|line| line.strip_prefix(field));
+            let kilobytes = line.unwrap().trim().trim_end_matches(" kB");
+            kilobytes.parse::<u64>().unwrap() << 10
+        };
+        Self {
+            anonymous: of("RssAnon:"),
+            mapped: of("RssFile:"),
+        }
+    }
+
+    fn octets(self) -> u64 {
+        self.anonymous + self.mapped
+    }
+}
+
+impl fmt::Display for Resident {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { anonymous, mapped } = self;
+        let [anonymous, mapped] = [anonymous, mapped].map(|octets| octets / 1_000);
+        write!(formatter, "{anonymous} kB and {mapped} kB of files")
+    }
 }

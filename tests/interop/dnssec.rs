@@ -10,16 +10,18 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use hickory_proto::rr::RData;
+use hickory_proto::op::Message;
 use hickory_proto::rr::rdata::{
-    NS, TLSA,
+    NS, SOA, TLSA,
     tlsa::{CertUsage, Matching, Selector},
 };
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use resolvet_tests::lab::ca::{Authority, Leaf};
 use resolvet_tests::lab::dns::{Endpoint, Zone, absolute};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::meddler::{Ask, Meddler};
 use crate::nsd::Nsd;
 use crate::process::{free_address, program, resolvet, write};
 use crate::unbound::Unbound;
@@ -109,6 +111,8 @@ struct Network {
     _nsd: Nsd,
     _dot: Unbound,
     resolver: Unbound,
+    /// Who stands between the program and the resolver.
+    meddler: Option<Meddler>,
     key: Key,
     folder: TempDir,
 }
@@ -163,10 +167,20 @@ impl Network {
         Ok(Self {
             _dot: Unbound::dot_with((PARENT, &own), nsd.address(), address, &identity)?,
             resolver: Unbound::recursive_for(&names, nsd.address())?,
+            meddler: None,
             _nsd: nsd,
             key,
             folder,
         })
+    }
+
+    /// Somebody on the way changes answers from now on.
+    fn meddled_by(
+        mut self,
+        change: impl Fn(&mut Message, Ask<'_>) -> Result<()> + Send + 'static,
+    ) -> Result<Self> {
+        self.meddler = Some(Meddler::start(self.resolver.address(), change)?);
+        Ok(self)
     }
 
     /// Explains a domain with these lines of `[dnssec]`: the exit code and the document.
@@ -191,10 +205,14 @@ impl Network {
     fn command(&self, words: &[&str], config: &str) -> Result<Command> {
         let config = write(self.folder.path(), "config.toml", config)?;
         let mut command = Command::new(resolvet()?);
+        let resolver = match &self.meddler {
+            Some(meddler) => meddler.address(),
+            None => self.resolver.address(),
+        };
         command
             .args(words)
             .arg("--resolver")
-            .arg(self.resolver.address().to_string())
+            .arg(resolver.to_string())
             .arg("--config")
             .arg(config);
         Ok(command)
@@ -375,13 +393,80 @@ fn an_absence_that_is_not_proved_is_bogus() -> Result<()> {
     Ok(())
 }
 
+/// A record of the unsigned zone, which anybody can write.
+fn without_bearing() -> Result<Record> {
+    let owner = absolute(UNSIGNED)?;
+    let soa = SOA::new(owner.clone(), owner.clone(), 1, 3_600, 900, 86_400, 60);
+    Ok(Record::from_rdata(owner, 60, RData::SOA(soa)))
+}
+
+/// RFC 4035 section 5.4: what an unsigned zone's record says is no proof that something of a signed zone is absent.
+#[test]
+fn an_absence_beside_which_a_record_of_an_unsigned_zone_stands_is_not_believed() -> Result<()> {
+    let hide = |message: &mut Message, _: Ask<'_>| {
+        let query = message.queries.first().context("no query")?;
+        if query.query_type() == RecordType::TLSA {
+            message.answers.clear();
+            message.authorities = vec![without_bearing()?];
+        }
+        Ok(())
+    };
+    let with = Signing {
+        tlsa: Some(Vouched::Other),
+        ..Signing::default()
+    };
+    let network = Network::start(with, |text| text)?;
+    let network = network.meddled_by(hide)?;
+    let (code, document) = by_tlsa_of(&network, "anchors.pem", "use")?;
+    assert_ne!(code, 0, "{document:#}");
+    // It cannot be proved either that the name is unsigned: the network has no zone above this one.
+    assert_eq!(
+        document["candidates"],
+        Value::Array(Vec::new()),
+        "{document:#}"
+    );
+    Ok(())
+}
+
+/// RFC 4035 section 5.3.4: a wildcard's records for a name that exists need a proof that it does not, which no record of an
+/// unsigned zone is.
+#[test]
+fn what_a_wildcard_made_without_proof_is_bogus_beside_a_record_of_an_unsigned_zone() -> Result<()> {
+    let expand = |message: &mut Message, ask: Ask<'_>| {
+        let query = message.queries.first().context("no query")?.clone();
+        let is_server = query.name().to_lowercase() == absolute("a.example.net")?;
+        if is_server && query.query_type() == RecordType::A {
+            let made: Name = absolute("nobody.example.net")?;
+            message.answers = ask(&made, RecordType::A)?.answers;
+            for record in &mut message.answers {
+                record.name = query.name().clone();
+            }
+            message.authorities = vec![without_bearing()?];
+        }
+        Ok(())
+    };
+    let with = Signing {
+        records: "*.example.net. 60 IN A 127.0.0.9\n",
+        ..Signing::default()
+    };
+    let network = Network::start(with, |text| text)?;
+    let (code, document) = network.anchored(PARENT)?;
+    assert_eq!(code, 0, "{document:#}");
+    let answer = network.meddled_by(expand)?.anchored(PARENT)?;
+    assert_bogus(&answer);
+    Ok(())
+}
+
 /// What the program makes of a TLSA record, by trust anchors that certified nobody here, or by the right ones.
 fn by_tlsa(tlsa: Option<Vouched>, anchors: &str, setting: &str) -> Result<(i32, Value)> {
     let with = Signing {
         tlsa,
         ..Signing::default()
     };
-    let network = Network::start(with, |text| text)?;
+    by_tlsa_of(&Network::start(with, |text| text)?, anchors, setting)
+}
+
+fn by_tlsa_of(network: &Network, anchors: &str, setting: &str) -> Result<(i32, Value)> {
     let stranger = Authority::new()?;
     write(network.folder.path(), "stranger.pem", stranger.root_pem())?;
     write(network.folder.path(), "zone.ds", network.key.digest()?)?;

@@ -21,6 +21,7 @@ mod est_strongswan;
 mod journey;
 mod leaks;
 mod link_avahi;
+mod meddler;
 mod minisign;
 mod namespace;
 mod network;

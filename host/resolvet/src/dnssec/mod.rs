@@ -219,6 +219,14 @@ impl Validator {
 }
 
 impl Judged {
+    /// Nothing of it is believed.
+    const fn bogus() -> Self {
+        Self {
+            answers: Vec::new(),
+            whole: Dnssec::Bogus,
+        }
+    }
+
     /// The state of a set, and for how many seconds it holds at most.
     fn set(&self, owner: &Name, rtype: u16, found: bool) -> (Dnssec, Option<u32>) {
         let of_set =
@@ -240,32 +248,31 @@ impl Judged {
 
 /// Has a response validated from the anchors of one zone.
 async fn judge(asking: &Asking, zone: &Zone, query: &Query, response: &DnsResponse) -> Judged {
-    let bogus = Judged {
-        answers: Vec::new(),
-        whole: Dnssec::Bogus,
-    };
     let Some(keys) = keys(asking, zone).await else {
-        return bogus;
+        return Judged::bogus();
     };
+    let keys = Arc::new(keys);
     let mut known = response.clone();
     // Nothing reads them, so nothing is validated of them.
     known.additionals.clear();
-    let handle = asking.knowing(query.clone(), known);
-    let handle = DnssecDnsHandle::with_trust_anchor(handle, Arc::new(keys));
-    let mut options = DnsRequestOptions::default();
-    options.use_edns = true;
-    options.edns_set_dnssec_ok = true;
-    options.max_request_depth = DEPTH;
-    match handle.lookup(query.clone(), options).next().await {
-        Some(Ok(response)) => {
+    let mut validated = validate(asking, &keys, query, &known).await;
+    if let Ok(response) = &validated
+        && is_without_bearing(query, &response.authorities)
+    {
+        known.authorities.clear();
+        validated = validate(asking, &keys, query, &known).await;
+    }
+    match validated {
+        Ok(response) => {
             let is_proved = response.authorities.iter().any(|record| {
                 let rtype = record.record_type();
                 record.proof.is_secure() && matches!(rtype, RecordType::NSEC | RecordType::NSEC3)
             });
+            let end = end(query.name(), &response.answers);
             let is_answered = response
                 .answers
                 .iter()
-                .any(|record| record.record_type() == query.query_type());
+                .any(|record| record.name == end && record.record_type() == query.query_type());
             Judged {
                 whole: match is_proved || is_answered {
                     true => Dnssec::Secure,
@@ -275,14 +282,43 @@ async fn judge(asking: &Asking, zone: &Zone, query: &Query, response: &DnsRespon
                 answers: response.into_message().answers,
             }
         }
-        Some(Err(NetError::Dns(DnsError::Nsec {
+        Err(NetError::Dns(DnsError::Nsec {
             response, proof, ..
-        }))) => Judged {
+        })) => Judged {
             answers: response.into_message().answers,
             whole: state(proof),
         },
-        _ => bogus,
+        Err(_) => Judged::bogus(),
     }
+}
+
+/// What the library's validator makes of a response.
+async fn validate(
+    asking: &Asking,
+    keys: &Arc<TrustAnchors>,
+    query: &Query,
+    known: &DnsResponse,
+) -> Result<DnsResponse, NetError> {
+    let handle = asking.knowing(query.clone(), known.clone());
+    let handle = DnssecDnsHandle::with_trust_anchor(handle, Arc::clone(keys));
+    let mut options = DnsRequestOptions::default();
+    options.use_edns = true;
+    options.edns_set_dnssec_ok = true;
+    options.max_request_depth = DEPTH;
+    let validated = handle.lookup(query.clone(), options).next().await;
+    validated.unwrap_or(Err(NetError::Message("no answer was validated")))
+}
+
+/// Whether these records stand in the way of a proof without saying anything themselves.
+///
+/// The validator demands no proof of what is missing, nor of what a wildcard made, where all records of the authority section
+/// are of zones that are proved to be unsigned. Anybody can add such a record; it counts when it is of the name or above it,
+/// for then the name is unsigned as well.
+fn is_without_bearing(query: &Query, authorities: &[Record]) -> bool {
+    let is_above = |record: &Record| record.name.zone_of(query.name());
+    !authorities.is_empty()
+        && authorities.iter().all(|record| record.proof.is_insecure())
+        && !authorities.iter().any(is_above)
 }
 
 /// All keys of an anchored zone, if one that is anchored has signed them now; otherwise nothing can be believed of it.

@@ -29,6 +29,31 @@ async fn opportunistic_serves_over_a_bad_certificate_and_says_so() {
     assert!(codes.contains(&"expired"), "{codes:?}");
 }
 
+/// RFC 4035 section 4.9.3: who says that records are authentic must be known.
+#[tokio::test]
+async fn only_an_authenticated_server_is_believed_that_records_are_authentic() {
+    for (fault, profile) in [
+        (Some(Fault::Expired), UsageProfile::Opportunistic),
+        (None, UsageProfile::Opportunistic),
+        (None, UsageProfile::Strict),
+    ] {
+        let lab = match fault {
+            Some(fault) => lab(fault),
+            None => Lab::start(Options::new().site("example.net")).unwrap(),
+        };
+        let responder = lab.site().servers()[0].dot.responder();
+        responder.behave(When::always(), Behaviour::Authentic);
+        let outcome = Journey::new(&lab)
+            .profile(profile)
+            .conveyed(Conveyed::NotEnrolled)
+            .attach()
+            .await;
+        let answer = outcome.ask().await.unwrap();
+        let is_believed = answer.message.metadata.authentic_data;
+        assert_eq!(is_believed, fault.is_none(), "{fault:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_an_enrolment_conveyed_binds_under_every_profile() {
     for fault in [Fault::NotConveyed, Fault::Expired] {

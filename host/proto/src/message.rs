@@ -159,6 +159,13 @@ pub fn is_truncated(message: &[u8]) -> bool {
     message.get(2).is_some_and(|flags| flags & 0x02 != 0)
 }
 
+/// Has the message say nothing of whether its records are authentic (AD).
+pub fn clear_authentic_data(message: &mut [u8]) {
+    if let Some(flags) = message.get_mut(3) {
+        *flags &= !0x20;
+    }
+}
+
 /// Code and length of the first option, and what follows.
 pub(crate) fn option(options: &[u8]) -> Option<(u16, usize, &[u8])> {
     let (head, rest) = options.split_first_chunk::<4>()?;

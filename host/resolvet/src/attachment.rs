@@ -13,7 +13,7 @@ use hickory_proto::{op::Message, rr::RecordType, serialize::binary::DecodeError}
 use resolvet_proto::{
     discovery::{Kind, dnr::NetworkOption},
     judgement::{Request, Server, Transport},
-    message::{is_truncated, pad},
+    message::{clear_authentic_data, is_truncated, pad},
     session::{Authenticated, Entry, Failure, LookupFailure, Response, Vetted},
 };
 use tokio::{
@@ -55,9 +55,15 @@ impl Serving {
     }
 
     async fn exchange(&self, query: &[u8], within: Duration) -> Result<Vec<u8>, QueryError> {
-        let answered = self.connection.exchange(query, within).await;
-        match &answered {
-            Ok(_) => self.unanswered.store(0, Ordering::Relaxed),
+        let mut answered = self.connection.exchange(query, within).await;
+        match &mut answered {
+            Ok(answer) => {
+                self.unanswered.store(0, Ordering::Relaxed);
+                // What a server says of DNSSEC counts when it is known who it is (RFC 4035 section 4.9.3).
+                if !self.vetted.is_authenticated() {
+                    clear_authentic_data(answer);
+                }
+            }
             Err(ExchangeError::Timeout(_)) => {
                 self.unanswered.fetch_add(1, Ordering::Relaxed);
             }

@@ -52,6 +52,8 @@ pub enum Behaviour {
     OtherOwner,
     /// The question's name in lower case, whatever the query's was.
     LowerCase,
+    /// The zone's answer, which says that it was validated (AD).
+    Authentic,
     /// The zone's answer with this TTL.
     Ttl(u32),
     /// These octets, whatever was asked.
@@ -71,6 +73,7 @@ impl fmt::Debug for Behaviour {
             Self::Ttl(ttl) => write!(f, "Ttl({ttl})"),
             Self::Raw(octets) => write!(f, "Raw({} octets)", octets.len()),
             Self::Synthesise(_) => f.write_str("Synthesise"),
+            Self::Authentic => f.write_str("Authentic"),
             Self::Normal => f.write_str("Normal"),
             Self::Silent => f.write_str("Silent"),
             Self::TruncatedOverUdp => f.write_str("TruncatedOverUdp"),

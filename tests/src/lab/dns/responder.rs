@@ -166,6 +166,7 @@ impl Responder {
             Behaviour::Code(code) => self.refuse(&mut answer, query, *code),
             Behaviour::TruncatedOverUdp if transport.is_datagram() => empty_truncated(&mut answer),
             Behaviour::TruncatedAlways => empty_truncated(&mut answer),
+            Behaviour::Authentic => answer.metadata.authentic_data = true,
             Behaviour::WrongId => answer.metadata.id ^= 0x5555,
             Behaviour::SpoofFirst => {
                 let mut spoofed = answer.clone();

@@ -19,6 +19,7 @@ mod rfc3397;
 mod rfc3958;
 mod rfc4985;
 mod rfc5280;
+mod rfc6698;
 mod rfc6763;
 mod rfc7030;
 mod rfc7512;

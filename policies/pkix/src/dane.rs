@@ -18,8 +18,11 @@ use crate::{
     settings::{Dane, Settings},
 };
 
-/// The number of the type TLSA.
+/// The numbers of the types CNAME and TLSA.
+const CNAME: u16 = 5;
 const TLSA: u16 = 52;
+/// Aliases that are followed.
+const ALIASES: usize = 8;
 /// Associations that are looked at. A rollover has two or three.
 const ASSOCIATIONS: usize = 32;
 
@@ -83,18 +86,33 @@ pub(crate) struct Associations {
 }
 
 impl Associations {
-    /// Those of the server that is judged.
+    /// Those of the server that is judged. Where they should stand may be an alias (RFC 6698 appendix A.2.1), each step of
+    /// which must be as secure as they are (section 4.1).
     pub(crate) fn of_server() -> Self {
         let mut found = Self::default();
         let Some(owner) = owner() else {
             return found;
         };
-        for (index, record) in (0_u32..).zip(records::all()) {
+        let records: Vec<_> = (0_u32..).zip(records::all()).collect();
+        let mut end = (owner, true);
+        for _ in 0..ALIASES {
+            let alias = records
+                .iter()
+                .find(|(_, record)| record.rtype == CNAME && record.owner == end.0);
+            let Some((index, record)) = alias else {
+                break;
+            };
+            let is_secure = end.1 && records::dnssec(*index) == Dnssec::Secure;
+            end = (name(&record.rdata).unwrap_or_default(), is_secure);
+        }
+        let (owner, is_secure) = end;
+        for (index, record) in records {
             if record.rtype != TLSA || record.owner != owner {
                 continue;
             }
             found.seen += 1;
-            if records::dnssec(index) == Dnssec::Secure
+            if is_secure
+                && records::dnssec(index) == Dnssec::Secure
                 && found.usable.len() < ASSOCIATIONS
                 && let Some(association) = Association::read(&record.rdata, index)
             {
@@ -135,6 +153,27 @@ fn owner() -> Option<String> {
     let domain = context::authentication_domain_name()?;
     let domain = domain.trim_end_matches('.').to_ascii_lowercase();
     Some(format!("_{}._{carrier}.{domain}.", server::port()?))
+}
+
+/// A name in the form that owners have: absolute, in lower case, other octets than of host names escaped.
+fn name(mut rdata: &[u8]) -> Option<String> {
+    let mut text = String::new();
+    loop {
+        let (&length, rest) = rdata.split_first()?;
+        if length == 0 {
+            return (rest.is_empty() && !text.is_empty()).then_some(text);
+        }
+        let (label, rest) = rest.split_at_checked(length.into())?;
+        for octet in label.to_ascii_lowercase() {
+            match octet {
+                b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => text.push(char::from(octet)),
+                b'!'..=b'~' => text.extend(['\\', char::from(octet)]),
+                _ => text += &format!("\\{octet:03}"),
+            }
+        }
+        text.push('.');
+        rdata = rest;
+    }
 }
 
 /// A certificate's octets as associations have them, each made once.
@@ -320,6 +359,16 @@ mod tests {
         }
         for rdata in [&[][..], &[3], &[3, 1], &[3, 1, 1]] {
             assert_eq!(Association::read(rdata, 0), None);
+        }
+    }
+
+    #[test]
+    fn a_name_is_read_in_the_form_of_owners() {
+        let text = |rdata: &[u8]| name(rdata);
+        assert_eq!(text(b"\x04_853\x01A\0").as_deref(), Some("_853.a."));
+        assert_eq!(text(b"\x03a.\\\x01 \0").as_deref(), Some("a\\.\\\\.\\032."));
+        for malformed in [&b""[..], b"\0", b"\x01a", b"\x02a\0", b"\x01a\0\0"] {
+            assert_eq!(text(malformed), None, "{malformed:?}");
         }
     }
 

@@ -1,0 +1,3 @@
+//! DANE: TLSA records.
+
+mod section_4_1;

@@ -2,16 +2,23 @@
 
 use std::time::Duration;
 
+use hickory_proto::rr::RecordType;
 use resolvet::enrolment::{Attached, Step, reattach};
+use resolvet::stub::{Evidence, Origin, Upstream};
 use resolvet::{AttachError, Client, Recursive};
-use resolvet_proto::judgement::{Judgement, Purpose, UsageProfile, Verdict};
+use resolvet_proto::judgement::{Der, Judgement, Purpose, UsageProfile, Verdict};
 use resolvet_proto::session::{Config, FailureKind};
 use resolvet_tests::lab::Lab;
 use resolvet_tests::lab::ca::Leaf;
 use resolvet_tests::lab::est::EstOptions;
+use tokio::time::{sleep, timeout};
 
 use crate::enrolment_desk::{Device, certificates, lab};
-use crate::journey::{defaults, policies};
+use crate::journey::{ASKED, defaults, policies};
+
+/// How long it is waited for what must come, and how often it is looked for.
+const WITHIN: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The codes of all findings.
 fn codes(judgement: &Judgement<Verdict>) -> Vec<&str> {
@@ -98,4 +105,57 @@ async fn what_an_est_server_staples_is_judged() {
     let mut device = Device::new(&lab);
     device.bootstrap().await.unwrap();
     assert_eq!(found(&device.shown, &Purpose::EstServer), ["ocsp-unusable"]);
+}
+
+/// What the device's owner configures counts beside what the network conveyed, at the next attachment and under one that lives.
+#[tokio::test]
+async fn a_list_that_is_configured_counts_beside_what_was_conveyed() {
+    let lab = lab();
+    let mut device = Device::new(&lab);
+    device.bootstrap().await.unwrap();
+    let server = &lab.site().servers()[0].identity;
+    let revoked = lab.authority().crls(&[server]).unwrap();
+    let revoked: Vec<Der> = revoked.into_iter().map(Der::from).collect();
+
+    let recursive = Recursive::new(lab.resolver(), Duration::from_secs(3));
+    let client = Client::new(policies(&UsageProfile::Strict, defaults()), recursive);
+    let session = Config::new("example.net".to_owned(), 7);
+    let origin = Origin::Enrolled {
+        enroller: Box::new(device.enroller.clone()),
+        store: device.store.clone(),
+        network: device.network.clone(),
+        session: Box::new(session.clone()),
+    };
+    let upstream = Upstream::begin(client.clone(), origin);
+    let serving = loop {
+        if let Some(attachment) = upstream.present().attachment {
+            break attachment;
+        }
+        sleep(LOOK).await;
+    };
+    serving.query(ASKED, RecordType::A).await.unwrap();
+    let evidence = Evidence {
+        crls: revoked.clone(),
+        ..Evidence::of(&session)
+    };
+    upstream.judge_by(evidence).await.unwrap();
+    let refused = async {
+        while serving.vetted_now().is_some() {
+            sleep(LOOK).await;
+        }
+    };
+    timeout(WITHIN, refused).await.unwrap();
+
+    let session = Config {
+        crls: revoked,
+        ..session
+    };
+    let place = (&device.store, &device.network);
+    let mut tell = |_: &Step| {};
+    let attached = reattach(&device.enroller, &client, place, session, &mut tell).await;
+    let Attached { attachment, .. } = attached.unwrap();
+    let Err(AttachError::Failed(failure)) = attachment.vetted().await else {
+        panic!("a revoked server was vetted");
+    };
+    assert_eq!(failure.kind, FailureKind::ValidationRefused);
 }

@@ -12,7 +12,7 @@ use std::{
 use hickory_proto::{op::Message, rr::RecordType, serialize::binary::DecodeError};
 use resolvet_proto::{
     discovery::{Kind, dnr::NetworkOption},
-    judgement::{Request, Server, Transport},
+    judgement::{Der, Request, Server, Transport},
     message::{clear_authentic_data, is_truncated, pad},
     session::{Authenticated, Entry, Failure, LookupFailure, Response, Vetted},
 };
@@ -145,6 +145,8 @@ pub(crate) enum Command {
     Unanswered(u32),
     /// What servers are judged by has changed.
     Evidence(Evidence),
+    /// The certificate revocation lists have changed, and nothing else that servers are judged by.
+    Lists(Vec<Der>),
     /// The network says something else of encrypted resolvers.
     NetworkOptions(Vec<NetworkOption>),
     /// An answer of this attempt's server was cut; say whether another server is looked for.
@@ -235,6 +237,12 @@ impl Attachment {
             .send(command)
             .await
             .map_err(|_| AttachError::Ended)
+    }
+
+    /// As [`Attachment::judge_by`], where only the certificate revocation lists are others.
+    pub(crate) async fn judge_by_lists(&self, lists: Vec<Der>) -> Result<(), AttachError> {
+        let sent = self.commands.send(Command::Lists(lists)).await;
+        sent.map_err(|_| AttachError::Ended)
     }
 
     /// Says what DHCP and router advertisements say of encrypted resolvers now (RFC 9463), all of it, in place of what was said

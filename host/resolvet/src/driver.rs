@@ -12,7 +12,7 @@ use std::{
 };
 
 use resolvet_proto::{
-    judgement::{Judgement, Ranking, Request, Server, Stage, Verdict},
+    judgement::{AnchorSet, Conveyed, Der, Judgement, Ranking, Request, Server, Stage, Verdict},
     session::{
         Action, Authenticated, ConnectionFailure, ConnectionFailureKind, Event, LookupFailure,
         Response, Session, Timestamp, Vetted, WithdrawReason,
@@ -144,15 +144,10 @@ impl Driver {
                         self.handle(Event::NetworkOptions { options });
                     }
                     Some(Command::Evidence(evidence)) => {
-                        self.forget_sessions();
-                        self.handle(Event::EvidenceChanged {
-                            anchors: Some(evidence.anchors),
-                            conveyed: Some(evidence.conveyed),
-                            crls: Some(evidence.crls),
-                            clock: None,
-                            network_identity: None,
-                        });
+                        let (anchors, conveyed) = (evidence.anchors, evidence.conveyed);
+                        self.judge_by(Some(anchors), Some(conveyed), evidence.crls);
                     }
+                    Some(Command::Lists(lists)) => self.judge_by(None, None, lists),
                     Some(Command::Truncated(attempt, reply)) => {
                         self.handle(Event::Truncated { attempt });
                         // Whoever asked may have given up.
@@ -373,6 +368,23 @@ impl Driver {
         let generation = self.client.policies.judge().generation();
         let is_same = lost.server == *server && lost.generation == generation;
         (is_same && lost.ticket.is_of_use(clock::now())).then_some(lost.ticket)
+    }
+
+    /// What is vetted is judged by these from now on; what is absent stays as it was.
+    fn judge_by(
+        &mut self,
+        anchors: Option<Arc<AnchorSet>>,
+        conveyed: Option<Conveyed>,
+        crls: Vec<Der>,
+    ) {
+        self.forget_sessions();
+        self.handle(Event::EvidenceChanged {
+            anchors,
+            conveyed,
+            crls: Some(crls),
+            clock: None,
+            network_identity: None,
+        });
     }
 
     /// Nothing of before is resumed from now on.

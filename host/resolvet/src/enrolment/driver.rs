@@ -464,6 +464,7 @@ impl Driver {
         let Some((client, session)) = self.session.clone() else {
             return Err(EnrolError::Ended("nothing attaches".into()));
         };
+        let crls = lists(&crls, &session.crls);
         let session = session::Config {
             authentication_domain_name: Some(authentication_domain_name),
             network_identity: self.enroller.network_identity().clone(),
@@ -490,6 +491,12 @@ impl Driver {
         let nowhere = || EnrolError::Ended("the network has no name to keep a key for".into());
         self.keys.as_mut().ok_or_else(nowhere)
     }
+}
+
+/// The certificate revocation lists that an enrolment conveyed, and those that are configured besides.
+pub(crate) fn lists(conveyed: &[Der], configured: &[Der]) -> Vec<Der> {
+    let besides = configured.iter().filter(|list| !conveyed.contains(list));
+    conveyed.iter().chain(besides).cloned().collect()
 }
 
 impl From<EnrolError> for ProofError {

@@ -159,7 +159,7 @@ impl Device {
 }
 
 /// How long to wait when so many attempts before came to nothing.
-fn back_off(failures: u32) -> Duration {
+pub(crate) fn back_off(failures: u32) -> Duration {
     let doubled = FIRST_WAIT.saturating_mul(1 << failures.min(10));
     Duration::from_secs(doubled.min(LONGEST_WAIT))
 }

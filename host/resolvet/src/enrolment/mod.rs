@@ -38,6 +38,7 @@ mod words;
 
 pub use channel::ChannelError;
 pub use driver::Place;
+pub(crate) use driver::lists;
 pub use enroller::{Device, Enrolled, Enroller, Person};
 pub use error::{EnrolError, EnrolErrorKind, ProofError};
 pub use keys::{
@@ -45,6 +46,7 @@ pub use keys::{
     TokenUriError, read_secret_file,
 };
 pub use locate::{EstLocation, Interfaces, Link, LinkError, Search};
+pub(crate) use membership::back_off;
 pub use membership::{Membership, Present};
 pub use prepare::{PrepareError, prepared};
 pub use reattach::{Attached, ReattachError, Renewal, reattach};

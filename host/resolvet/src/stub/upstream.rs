@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     AttachError, Attachment, Client,
-    enrolment::{Enroller, Membership, NetworkName, Store},
+    enrolment::{Enroller, Membership, NetworkName, Store, back_off, lists},
 };
 
 /// Orders that may wait.
@@ -141,7 +141,8 @@ impl Upstream {
         self.present.clone()
     }
 
-    /// Attaches by these instead. What is attached now goes on until the new one has begun.
+    /// Attaches by these instead. What is attached now goes on until the new one has begun; that of an enrolment, which takes its
+    /// time, ends at once, and queries wait.
     ///
     /// # Errors
     /// It was ended.
@@ -198,6 +199,7 @@ impl Keeper {
                 begun = begin(&self.client, &self.origin, self.failures) => begun,
                 order = self.orders.recv() => match order {
                     Some(order) => {
+                        self.withdraw(&order);
                         self.take(order);
                         continue;
                     }
@@ -209,8 +211,8 @@ impl Keeper {
                 Err(trouble) => {
                     self.present
                         .send_modify(|present| present.trouble = trouble);
+                    let wait = back_off(self.failures);
                     self.failures = self.failures.saturating_add(1);
-                    let wait = Duration::from_secs(WAITS.1);
                     self.rest(wait, &mut generations).await
                 }
             };
@@ -277,15 +279,28 @@ impl Keeper {
                             return true;
                         }
                     }
+                    Some(Order::Judge(evidence)) => {
+                        if let Held::Membership(membership) = &held {
+                            let conveyed = &membership.present().enrolment.crls;
+                            let lists = lists(conveyed, &evidence.crls);
+                            // What has ended is not used any more anyway.
+                            let _told = attachment.judge_by_lists(lists).await;
+                        }
+                        self.take(Order::Judge(evidence));
+                        return true;
+                    }
+                    Some(order @ Order::Replace(..)) => {
+                        if matches!(held, Held::Membership(_)) {
+                            self.withdraw(&order);
+                        }
+                        self.take(order);
+                        return true;
+                    }
                     Some(Order::NetworkOptions(options)) => {
                         self.session().network_options = options;
                         if !self.tell_options(&attachment).await {
                             return true;
                         }
-                    }
-                    Some(order) => {
-                        self.take(order);
-                        return true;
                     }
                     None => return false,
                 },
@@ -306,6 +321,7 @@ impl Keeper {
             Ok(()) = generations.changed() => true,
             order = self.orders.recv() => match order {
                 Some(order) => {
+                    self.withdraw(&order);
                     self.take(order);
                     true
                 }
@@ -329,6 +345,16 @@ impl Keeper {
             goes_on = self.rest(Duration::from_secs(WAITS.1), &mut generations) => return goes_on,
         }
         Box::pin(self.keep(Held::Membership(membership), generations)).await
+    }
+
+    /// What is attached still is not used any more, where an order says by what it would be judged and nobody judges it.
+    fn withdraw(&self, order: &Order) {
+        if matches!(order, Order::Judge(_) | Order::Replace(..)) {
+            self.present.send_modify(|present| {
+                present.attachment = None;
+                present.number = present.number.wrapping_add(1);
+            });
+        }
     }
 
     fn take(&mut self, order: Order) {

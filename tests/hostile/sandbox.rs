@@ -93,7 +93,8 @@ pub(crate) fn component(module: Vec<u8>) -> Vec<u8> {
 pub(crate) fn bare_component(mut module: Vec<u8>) -> Vec<u8> {
     let mut resolve = Resolve::default();
     resolve.push_dir(root().join("wit")).unwrap();
-    let world = "package resolvet:tests; world bare { export resolvet:policy/validation@0.1.0; }";
+    // What a module does not import does not come into its component.
+    let world = "package resolvet:tests; world bare { import resolvet:policy/log@0.1.0; export resolvet:policy/validation@0.1.0; }";
     let package = resolve.push_str("world.wit", world).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)

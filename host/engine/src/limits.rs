@@ -13,7 +13,8 @@ pub struct Limits {
     pub memory_octets: usize,
     /// Elements of all tables together. A table holds the functions that are called indirectly: thousands in an interpreter.
     pub table_elements: usize,
-    /// Octets of log lines, levels included. Enough for a sentence about each certificate; not enough to fill a disk.
+    /// Octets of log lines, levels included, and 48 more for each line. Enough for a sentence about each certificate; not enough to
+    /// fill a disk.
     pub log_octets: usize,
     /// Octets that cross between host and guest in calls, both ways. A system's whole set of trust anchors is 160 kB, a
     /// large CRL 4 MiB.

@@ -9,6 +9,9 @@ use crate::limits::Limits;
 
 /// Octets that a call costs beside its values, so that calls without any are not free.
 const CALL_OCTETS: usize = 16;
+/// Octets that a log line costs beside its texts, so that empty ones are not free: what one takes in memory, on machines where that is
+/// most. It is the same on all, or a replay elsewhere could end otherwise.
+const LINE_OCTETS: usize = 48;
 
 /// The host's side of one instance.
 pub(crate) struct State {
@@ -82,10 +85,15 @@ impl State {
         })
     }
 
-    /// Counts octets of a log line.
+    /// Counts a log line with so many octets of text.
     pub(crate) fn count_log(&mut self, octets: usize) -> Result<(), Broken> {
         let limit = self.limits.log_octets;
-        spend(&mut self.log_octets, octets, limit).map_err(|came| {
+        spend(
+            &mut self.log_octets,
+            octets.saturating_add(LINE_OCTETS),
+            limit,
+        )
+        .map_err(|came| {
             overrun(
                 FaultKind::LogOctets,
                 "octets of log lines",
@@ -201,3 +209,19 @@ impl fmt::Display for Broken {
 }
 
 impl std::error::Error for Broken {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_text_costs_what_it_takes_in_memory() {
+        assert!(size_of::<LogLine>() <= LINE_OCTETS);
+        let limits = Limits::default();
+        let mut state = State::new("{}".into(), limits);
+        let lines = (0..limits.log_octets).take_while(|_| state.count_log(0).is_ok());
+        assert_eq!(lines.count(), limits.log_octets / LINE_OCTETS);
+        let broken = state.count_log(0).unwrap_err();
+        assert_eq!(broken.kind, FaultKind::LogOctets);
+    }
+}

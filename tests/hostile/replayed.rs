@@ -21,7 +21,7 @@ struct Recording(Mutex<Option<(Generation, Decision)>>);
 impl Observer for Recording {
     fn judged(&self, judged: &Judged<'_>) {
         let generation = Generation::of(judged.answered.generation(), 500, judged.set, true);
-        let decision = Decision::of(judged, 1_800_000_000_000);
+        let decision = Decision::of(judged, 1_800_000_000_000, true);
         *self.0.lock().unwrap() = Some((generation, decision));
     }
 }

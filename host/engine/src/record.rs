@@ -7,8 +7,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use resolvet_proto::judgement::{
-    AnchorSet, DecisionId, Digest, Evaluation, Mode, Outcome, Purpose, Ranking, Request, Role,
-    Server, Stage, UsageProfile, Verdict,
+    AnchorSet, DecisionId, Digest, Evaluation, Judgement, Mode, Outcome, Purpose, Ranking, Request,
+    Role, Server, Stage, UsageProfile, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -270,9 +270,10 @@ impl Generation {
 }
 
 impl Decision {
-    /// What is kept of a judgement that was made at this time (milliseconds since 1970), without the request.
+    /// What is kept of a judgement that was made at this time (milliseconds since 1970), without the request; what policies logged
+    /// too, or not.
     #[must_use]
-    pub fn of(judged: &Judged<'_>, time: u64) -> Self {
+    pub fn of(judged: &Judged<'_>, time: u64, logs: bool) -> Self {
         let Judged {
             request,
             set,
@@ -283,22 +284,12 @@ impl Decision {
             Answered::Verdicts(judgement) => (
                 judgement.request,
                 judgement.lifetime,
-                Answers::Verdicts(recorded(
-                    set,
-                    judgement.stage,
-                    request,
-                    &judgement.evaluations,
-                )),
+                Answers::Verdicts(recorded(set, request, judgement, logs)),
             ),
             Answered::Rankings(judgement) => (
                 judgement.request,
                 judgement.lifetime,
-                Answers::Rankings(recorded(
-                    set,
-                    judgement.stage,
-                    request,
-                    &judgement.evaluations,
-                )),
+                Answers::Rankings(recorded(set, request, judgement, logs)),
             ),
         };
         let server: Option<&Server> = request.server.as_ref();
@@ -340,25 +331,45 @@ impl Decision {
 /// Each evaluation with its rule: those that are asked, in order.
 fn recorded<A: Clone>(
     set: &PolicySet,
-    stage: Stage,
     request: &Request,
-    evaluations: &[Evaluation<A>],
+    judgement: &Judgement<A>,
+    logs: bool,
 ) -> Vec<RecordedAnswer<A>> {
-    let asked = |rule: &Rule| rule.is_asked(stage, &request.purpose);
+    let asked = |rule: &Rule| rule.is_asked(judgement.stage, &request.purpose);
     let rules = set.prepared().enumerate();
     rules
         .filter(|(_, (rule, _))| asked(rule))
-        .zip(evaluations)
+        .zip(&judgement.evaluations)
         .map(|((rule, (_, prepared)), evaluation)| RecordedAnswer {
             rule,
             settings_digest: Digest::of(prepared.settings.as_bytes()),
-            evaluation: evaluation.clone(),
+            evaluation: kept(evaluation, logs),
         })
         .collect()
 }
 
+/// What is kept of a call. A log that is not wanted is not copied first: a policy decides how long it is.
+fn kept<A: Clone>(evaluation: &Evaluation<A>, logs: bool) -> Evaluation<A> {
+    Evaluation {
+        policy: evaluation.policy.clone(),
+        version: evaluation.version.clone(),
+        digest: evaluation.digest,
+        mode: evaluation.mode,
+        role: evaluation.role,
+        result: evaluation.result.clone(),
+        log: match logs {
+            true => evaluation.log.clone(),
+            false => Vec::new(),
+        },
+        signatures: evaluation.signatures.clone(),
+        nanoseconds: evaluation.nanoseconds,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use resolvet_proto::judgement::{Decision as Decided, LogLine};
+
     use super::*;
 
     fn line(record: &Record) -> String {
@@ -380,6 +391,30 @@ mod tests {
         ] {
             assert_eq!(Record::from_line(&line(&record)).unwrap(), record);
         }
+    }
+
+    #[test]
+    fn all_of_a_call_is_kept_but_a_log_that_is_not_wanted() {
+        let call = Evaluation {
+            policy: "rule".into(),
+            version: "1.0.0".into(),
+            digest: Digest::of(b"rule"),
+            mode: Mode::Enforce,
+            role: Role::Authority,
+            result: Ok(Verdict::new(Decided::Reject)),
+            log: vec![LogLine {
+                level: "info".into(),
+                message: "a line".into(),
+            }],
+            signatures: Vec::new(),
+            nanoseconds: 1,
+        };
+        assert_eq!(kept(&call, true), call);
+        let quiet = Evaluation {
+            log: Vec::new(),
+            ..call.clone()
+        };
+        assert_eq!(kept(&call, false), quiet);
     }
 
     #[test]

@@ -12,14 +12,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use resolvet_engine::{
-    Answered, Judged, Observer, PolicySet,
-    record::{Answers, Decision},
-};
-use resolvet_proto::judgement::{Answer, Evaluation, Request};
+use resolvet_engine::{Judged, Observer, PolicySet, record::Decision};
+use resolvet_proto::judgement::Request;
 
 use super::{
     options::{LogError, LogOptions},
+    size,
     writer::{Place, Writer},
 };
 
@@ -39,6 +37,8 @@ struct Handle {
     /// Ends when the thread that writes does.
     written: Mutex<Receiver<()>>,
     counters: Arc<Counters>,
+    /// Whether policies' own log lines are recorded.
+    guest_log: bool,
 }
 
 /// What happened to judgements.
@@ -76,7 +76,7 @@ impl DecisionLog {
         let (queue, jobs) = sync_channel(options.queue);
         let (done, written) = sync_channel(0);
         let counters = Arc::<Counters>::default();
-        let path = options.path.clone();
+        let (path, guest_log) = (options.path.clone(), options.guest_log);
         let mut writer = Writer::new(place, options, set_milliseconds, Arc::clone(&counters));
         let thread = thread::Builder::new().name("decision-log".into());
         let run = move || {
@@ -93,6 +93,7 @@ impl DecisionLog {
             queue: Some(queue),
             written: Mutex::new(written),
             counters,
+            guest_log,
         })))
     }
 
@@ -111,8 +112,8 @@ impl DecisionLog {
 
 impl Observer for DecisionLog {
     fn judged(&self, judged: &Judged<'_>) {
-        let counters = &self.0.counters;
-        let octets = octets(judged);
+        let (counters, guest_log) = (&self.0.counters, self.0.guest_log);
+        let octets = size::octets(judged, guest_log);
         let before = counters.queued_octets.fetch_add(octets, Ordering::Relaxed);
         let taken = before.saturating_add(octets) <= QUEUED_OCTETS
             && self.0.queue.as_ref().is_some_and(|queue| {
@@ -121,7 +122,7 @@ impl Observer for DecisionLog {
                     .unwrap_or_default();
                 let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
                 let job = Job {
-                    decision: Decision::of(judged, time),
+                    decision: Decision::of(judged, time, guest_log),
                     request: Arc::clone(judged.request),
                     set: Arc::clone(judged.set),
                     octets,
@@ -156,48 +157,6 @@ impl fmt::Debug for DecisionLog {
     }
 }
 
-/// About how much memory a judgement holds until it is written. What requests share is not counted.
-fn octets(judged: &Judged<'_>) -> usize {
-    let request = judged.request;
-    let certificates = request.presented.certificates.iter().map(|der| der.len());
-    let records = request
-        .records
-        .iter()
-        .map(|record| record.rdata.len() + record.owner.len());
-    let one =
-        |der: &Option<resolvet_proto::judgement::Der>| der.as_ref().map_or(0, |der| der.len());
-    let said = match judged.answered {
-        Answered::Verdicts(judgement) => judgement.evaluations.iter().map(said).sum::<usize>(),
-        Answered::Rankings(judgement) => judgement.evaluations.iter().map(said).sum(),
-    };
-    let fixed = size_of::<Request>() + size_of::<Answers>();
-    fixed
-        + certificates.sum::<usize>()
-        + records.sum::<usize>()
-        + one(&request.presented.ocsp_response)
-        + one(&request.resolver_info)
-        + request
-            .privacy_token
-            .as_ref()
-            .map_or(0, |token| one(&token.token))
-        + said
-}
-
-/// Octets of a policy's texts.
-fn said<A: Answer>(evaluation: &Evaluation<A>) -> usize {
-    let log = evaluation.log.iter();
-    let log: usize = log.map(|line| line.message.len() + line.level.len()).sum();
-    let findings = match &evaluation.result {
-        Ok(answer) => answer
-            .findings()
-            .iter()
-            .map(|finding| finding.message.len() + size_of_val(&*finding.evidence))
-            .sum(),
-        Err(fault) => fault.message.len(),
-    };
-    size_of::<Evaluation<A>>() + log + findings + size_of_val(&*evaluation.signatures)
-}
-
 /// The file with this number beside the log: 0 is the log itself.
 pub(super) fn numbered(path: &Path, number: u32) -> std::path::PathBuf {
     if number == 0 {
@@ -212,7 +171,7 @@ pub(super) fn numbered(path: &Path, number: u32) -> std::path::PathBuf {
 mod tests {
     use std::{fs::OpenOptions, io::pipe, os::fd::OwnedFd};
 
-    use resolvet_engine::{Engine, Options};
+    use resolvet_engine::{Answered, Engine, Options};
     use resolvet_proto::judgement::{Judgement, Outcome, Purpose, Stage, UsageProfile, Verdict};
 
     use super::*;

@@ -8,6 +8,7 @@ mod log;
 mod options;
 mod reader;
 mod redaction;
+mod size;
 mod writer;
 
 pub use log::DecisionLog;

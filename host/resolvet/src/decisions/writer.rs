@@ -10,7 +10,7 @@ use std::{
 };
 
 use resolvet_engine::{
-    record::{Anchors, Answers, Dropped, Generation, Record, Start},
+    record::{Anchors, Dropped, Generation, Record, Start},
     versions,
 };
 use resolvet_proto::judgement::Digest;
@@ -175,12 +175,6 @@ impl Writer {
     /// The line of the decision itself.
     fn decision(&self, job: &Job) -> io::Result<String> {
         let mut decision = job.decision.clone();
-        if !self.options.guest_log {
-            match &mut decision.answers {
-                Answers::Verdicts(all) => all.iter_mut().for_each(|one| one.evaluation.log.clear()),
-                Answers::Rankings(all) => all.iter_mut().for_each(|one| one.evaluation.log.clear()),
-            }
-        }
         if self.options.record == Detail::Full {
             decision = decision.with_request(&job.request);
         }

@@ -7,8 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use resolvet_engine::{Engine, Judge, Limits, Policy, PolicySet, PolicyTrial, Rule, Shadow, Trial};
-use resolvet_proto::judgement::{Stage, UsageProfile};
+use resolvet_engine::{
+    Answered, Engine, Judge, Judged, Limits, Observer as _, Policy, PolicySet, PolicyTrial, Rule,
+    Shadow, Trial,
+};
+use resolvet_proto::judgement::{Outcome, Stage, UsageProfile};
 use serde_json::{Map, Value, json};
 
 use crate::sandbox::{
@@ -64,7 +67,7 @@ fn asked(engine: &Engine, rules: Vec<Rule>, times: u64) -> Trial {
     let judge = friendly(engine);
     let shadow = Shadow::start(engine).unwrap();
     judge.observe(Arc::new(shadow.clone()));
-    shadow.try_set(Some(tried(engine, rules)));
+    shadow.try_set(tried(engine, rules), judge.set());
     for _ in 0..times {
         expect_accepted(&judge.validate(&request()));
     }
@@ -117,7 +120,8 @@ fn a_shadow_that_loops_leaves_the_only_evaluator_to_those_that_bind() {
     let judge = friendly(&engine);
     let shadow = Shadow::start(&engine).unwrap();
     judge.observe(Arc::new(shadow.clone()));
-    shadow.try_set(Some(tried(&engine, vec![of(&engine, "endless_loop")])));
+    let looping = tried(&engine, vec![of(&engine, "endless_loop")]);
+    shadow.try_set(looping, judge.set());
     // There is no queue: who found the evaluator taken would be refused at once.
     let began = Instant::now();
     let mut asked = 0;
@@ -215,6 +219,44 @@ fn recorded_questions_are_asked_first_and_of_both() {
 }
 
 #[test]
+fn what_another_set_judged_is_not_counted() {
+    let engine = engine();
+    let judge = friendly(&engine);
+    let shadow = Shadow::start(&engine).unwrap();
+    judge.observe(Arc::new(shadow.clone()));
+    let well_behaved = engine.admit(&guest("well_behaved")).unwrap();
+    let deciding = |decision: &str| {
+        let rule = rule(well_behaved.clone(), json!({"decision": decision}));
+        tried(&engine, vec![rule])
+    };
+    // The thread is busy while judgements of the first set wait.
+    let looping = tried(&engine, vec![of(&engine, "endless_loop")]);
+    shadow.try_set(looping, judge.set());
+    let before = judge.set();
+    let accepted = judge.validate(&request());
+    for _ in 0..3 {
+        expect_accepted(&judge.validate(&request()));
+    }
+    judge.swap(deciding("reject"));
+    shadow.try_set(deciding("reject"), judge.set());
+    // One of the first set that was under way meanwhile.
+    shadow.judged(&Judged {
+        request: &request(),
+        set: &before,
+        answered: Answered::Verdicts(&accepted),
+        nanoseconds: 1,
+    });
+    assert_eq!(judge.validate(&request()).outcome, Outcome::Rejected);
+    // What waited before it would have been counted before it.
+    let trial = trial(&shadow, 1);
+    assert_eq!(
+        (trial.live.judgements, trial.live.other_outcome),
+        (1, 0),
+        "{trial:?}"
+    );
+}
+
+#[test]
 fn what_a_judge_says_does_not_depend_on_its_shadow() {
     let engine = engine();
     let alone = friendly(&engine).validate(&request());
@@ -233,10 +275,10 @@ fn what_a_judge_says_does_not_depend_on_its_shadow() {
         assert_eq!(results(&judgement), results(&alone));
     };
     for (name, _) in HOSTILE {
-        shadow.try_set(Some(tried(&engine, vec![of(&engine, name)])));
+        shadow.try_set(tried(&engine, vec![of(&engine, name)]), judge.set());
         same(&judge);
     }
-    shadow.try_set(None);
+    shadow.try_nothing();
     same(&judge);
     assert!(shadow.trial().is_none());
 }

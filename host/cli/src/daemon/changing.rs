@@ -251,13 +251,14 @@ impl Daemon {
         // The log that is written: its section counts from the start on.
         let log = self.first.decisions.options();
         let log = log.filter(|log| log.record == Detail::Full);
+        let active = self.policies.judge().set();
         match (tried, log) {
             (Some(tried), Some(log)) if count > 0 => {
-                let active = self.policies.judge().set();
                 let questions = recorded::last(log, count);
                 self.shadow.try_recorded(tried, active, Box::new(questions));
             }
-            (tried, _) => self.shadow.try_set(tried),
+            (Some(tried), _) => self.shadow.try_set(tried, active),
+            (None, _) => self.shadow.try_nothing(),
         }
     }
 

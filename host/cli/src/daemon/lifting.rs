@@ -198,7 +198,7 @@ impl Daemon {
         self.policies.swap(set);
         self.counting.goes_on_as(generation);
         let tried = self.shadow.set();
-        self.shadow.try_set(None);
+        self.shadow.try_nothing();
         let status = LiftStatus {
             since: now(),
             remaining: wanted.seconds,

@@ -48,17 +48,26 @@ struct Inner {
 /// The set that is tried, and what came of it so far.
 struct Tried {
     judge: Judge,
+    /// What it is compared with: what another set judged, before or after, says nothing of this trial.
+    active: Arc<PolicySet>,
     trial: Trial,
     /// What is asked before anything else.
-    recorded: Option<(Judge, RecordedQuestions)>,
+    recorded: Option<RecordedQuestions>,
 }
 
 /// What the thread does.
 enum Work {
     /// Look whether there are recorded questions.
     Begin,
-    /// Make a judgement of the active set again.
-    Again(Arc<Request>, Said),
+    /// Make a judgement again.
+    Again(Waiting),
+}
+
+/// A judgement that waits to be made again, and the set that made it.
+struct Waiting {
+    request: Arc<Request>,
+    set: Arc<PolicySet>,
+    said: Said,
 }
 
 impl Shadow {
@@ -82,40 +91,45 @@ impl Shadow {
                 while let Ok(work) = work.recv() {
                     let Some(inner) = weak.upgrade() else { return };
                     inner.ask_recorded();
-                    if let Work::Again(request, active) = work {
-                        inner.try_again(&request, &active);
+                    if let Work::Again(waiting) = work {
+                        inner.try_again(&waiting);
                     }
                 }
             })?;
         Ok(Self(inner))
     }
 
-    /// Tries this set from now on, with new counts; `None` tries nothing.
-    pub fn try_set(&self, set: Option<PolicySet>) {
-        let tried = set.map(|set| Tried {
-            judge: Judge::beside(&self.0.engine, Arc::new(set)),
-            trial: Trial::default(),
-            recorded: None,
-        });
-        self.0.try_it(tried);
+    /// Tries nothing from now on.
+    pub fn try_nothing(&self) {
+        self.0.try_it(None);
     }
 
-    /// As [`Self::try_set`], and asks it and the active set these questions first, for at most half a minute.
+    /// Tries this set from now on, with new counts, on what this active set judges and no other.
+    pub fn try_set(&self, set: PolicySet, active: Arc<PolicySet>) {
+        self.0.try_it(Some(Tried {
+            judge: Judge::beside(&self.0.engine, Arc::new(set)),
+            active,
+            trial: Trial::default(),
+            recorded: None,
+        }));
+    }
+
+    /// As [`Self::try_set`], and asks both sets these questions first, for at most half a minute.
     pub fn try_recorded(
         &self,
         set: PolicySet,
         active: Arc<PolicySet>,
         questions: RecordedQuestions,
     ) {
-        let active = Judge::beside(&self.0.engine, active);
         self.0.try_it(Some(Tried {
             judge: Judge::beside(&self.0.engine, Arc::new(set)),
+            active,
             // From the first moment on there is something to be asked, or promotion would not wait for it.
             trial: Trial {
                 recorded: Some(RecordedTrial::default()),
                 ..Trial::default()
             },
-            recorded: Some((active, questions)),
+            recorded: Some(questions),
         }));
         // Where there is no place in the queue, the thread has work and looks before it.
         let _woken = self.0.queue.try_send(Work::Begin);
@@ -140,15 +154,18 @@ impl Shadow {
 
 impl Observer for Shadow {
     fn judged(&self, judged: &Judged<'_>) {
-        if self.0.tried().is_none() {
+        if self.0.judge(judged.set).is_none() {
             return;
         }
-        let active = match judged.answered {
-            Answered::Verdicts(judgement) => Said::of_verdict(judgement),
-            Answered::Rankings(judgement) => Said::of_ranking(judgement),
+        let waiting = Waiting {
+            request: Arc::clone(judged.request),
+            set: Arc::clone(judged.set),
+            said: match judged.answered {
+                Answered::Verdicts(judgement) => Said::of_verdict(judgement),
+                Answered::Rankings(judgement) => Said::of_ranking(judgement),
+            },
         };
-        let work = Work::Again(Arc::clone(judged.request), active);
-        if self.0.queue.try_send(work).is_err() {
+        if self.0.queue.try_send(Work::Again(waiting)).is_err() {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -164,11 +181,21 @@ impl Inner {
         *self.tried() = tried;
     }
 
-    fn try_again(&self, request: &Arc<Request>, active: &Said) {
-        let Some(judge) = self.tried().as_ref().map(|tried| tried.judge.clone()) else {
+    /// What is tried beside this set, if anything.
+    fn judge(&self, active: &Arc<PolicySet>) -> Option<Judge> {
+        let tried = self.tried();
+        let tried = tried.as_ref();
+        let tried = tried.filter(|tried| Arc::ptr_eq(&tried.active, active));
+        tried.map(|tried| tried.judge.clone())
+    }
+
+    fn try_again(&self, waiting: &Waiting) {
+        // Another set may be active by now.
+        let Some(judge) = self.judge(&waiting.set) else {
             return;
         };
-        let tried = said(&judge, active.stage, request);
+        let active = &waiting.said;
+        let tried = said(&judge, active.stage, &waiting.request);
         self.count(&judge, |trial| {
             trial.count(Origin::Live, active, &tried);
         });
@@ -176,12 +203,13 @@ impl Inner {
 
     fn ask_recorded(&self) {
         let recorded = self.tried().as_mut().and_then(|tried| {
-            let recorded = tried.recorded.take()?;
-            Some((tried.judge.clone(), recorded))
+            let questions = tried.recorded.take()?;
+            Some((tried.judge.clone(), Arc::clone(&tried.active), questions))
         });
-        let Some((judge, (active, questions))) = recorded else {
+        let Some((judge, active, questions)) = recorded else {
             return;
         };
+        let active = Judge::beside(&self.engine, active);
         let began = Instant::now();
         for (stage, request) in questions {
             if began.elapsed() > RECORDED {

@@ -13,10 +13,10 @@ use std::{
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU64, Ordering},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use aws_lc_rs::{digest, hmac, rand};
+use aws_lc_rs::{constant_time::verify_slices_are_equal, digest, hmac, rand};
 use resolvet_proto::judgement::Digest;
 use wasmtime::Engine;
 
@@ -34,6 +34,12 @@ const OTHERS: u32 = 0o077;
 const ENDING: &str = "compiled";
 /// How many are kept, those that were used last: far more than a host has policies, in all their versions of a year.
 const KEPT: usize = 256;
+/// Octets of all of them together: four of the largest that are admitted, thousands of those that Rust policies make.
+const KEPT_OCTETS: u64 = 1 << 30;
+/// How the names of files begin that are being written.
+const NEW: &str = "new-";
+/// After this time whoever wrote such a file was killed.
+const GIVEN_UP: Duration = Duration::from_secs(60 * 60);
 
 /// A folder of compiled code.
 pub(crate) struct Cache {
@@ -120,51 +126,67 @@ impl Cache {
 
     /// What this file holds, when it was written under this name by somebody with the key.
     fn authentic(&self, name: &str, mut file: File, most: usize) -> Option<CompiledCode> {
-        let mut octets = Vec::new();
-        let most = most.saturating_add(TAG_OCTETS);
-        (&mut file)
-            .take(most as u64 + 1)
-            .read_to_end(&mut octets)
-            .ok()?;
-        if octets.len() > most {
+        let length = usize::try_from(file.metadata().ok()?.len()).ok()?;
+        if length > most.saturating_add(TAG_OCTETS) {
             return None;
         }
-        let (tag, code) = octets.split_at_checked(TAG_OCTETS)?;
-        let message = [name.as_bytes(), code].concat();
-        hmac::verify(&self.key, &message, tag).ok()?;
+        let mut tag = [0; TAG_OCTETS];
+        file.read_exact(&mut tag).ok()?;
+        // It has megabytes: the place is taken once. What has grown since then does not authenticate.
+        let length = length.saturating_sub(TAG_OCTETS);
+        let mut code = Vec::with_capacity(length);
+        (&mut file)
+            .take(length as u64)
+            .read_to_end(&mut code)
+            .ok()?;
+        verify_slices_are_equal(&tag, self.tag(name, &code).as_ref()).ok()?;
         // Where that fails, it only goes earlier than it had to.
         let _used = file.set_modified(SystemTime::now());
-        Some(CompiledCode::authenticated(code.to_vec()))
+        Some(CompiledCode::authenticated(code))
+    }
+
+    /// What stands before this code under this name.
+    fn tag(&self, name: &str, code: &[u8]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(name.as_bytes());
+        context.update(code);
+        context.sign()
     }
 
     /// Keeps compiled code. It appears under its name when it is whole.
     pub(crate) fn put(&self, component: &Digest, code: &CompiledCode) -> io::Result<()> {
         let name = self.name(component);
-        let mut context = hmac::Context::with_key(&self.key);
-        context.update(name.as_bytes());
-        context.update(code.as_octets());
-        let tag = context.sign();
+        let tag = self.tag(&name, code.as_octets());
         write_whole(&self.folder, &[tag.as_ref(), code.as_octets()], |new| {
             fs::rename(new, self.folder.join(&name))
         })?;
         self.sweep()
     }
 
-    /// Removes what was not used for longest, as far as there is more than is kept. Another process may do the same.
+    /// Removes what was not used for longest, as far as there is more than is kept, and what nobody will finish writing. Another
+    /// process may do the same.
     fn sweep(&self) -> io::Result<()> {
+        let now = SystemTime::now();
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == ENDING)
-                && let Ok(used) = fs::symlink_metadata(&path).and_then(|file| file.modified())
-            {
-                files.push((used, path));
+            let Ok(metadata) = fs::symlink_metadata(&path) else {
+                continue;
+            };
+            let used = metadata.modified()?;
+            if path.extension().is_some_and(|ending| ending == ENDING) {
+                files.push((used, metadata.len(), path));
+            } else if is_new(&path) && now.duration_since(used).is_ok_and(|age| age > GIVEN_UP) {
+                let _removed = fs::remove_file(path);
             }
         }
         files.sort_unstable();
-        let more = files.len().saturating_sub(KEPT);
-        for (_, path) in files.into_iter().take(more) {
-            let _removed = fs::remove_file(path);
+        let mut octets = 0_u64;
+        for (count, (_, length, path)) in files.into_iter().rev().enumerate() {
+            octets = octets.saturating_add(length);
+            if count >= KEPT || octets > KEPT_OCTETS {
+                let _removed = fs::remove_file(path);
+            }
         }
         Ok(())
     }
@@ -224,32 +246,49 @@ fn private(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The key; made when it is missing.
-fn key(path: &Path) -> Result<[u8; KEY_OCTETS], String> {
-    if !path.exists() {
-        make_key(path).map_err(|error| error.to_string())?;
-    }
-    private(path)?;
-    let key = fs::read(path).map_err(|error| error.to_string())?;
-    let came = key.len();
-    key.try_into().map_err(|_| {
-        format!("the key has {came} octets: expected {KEY_OCTETS}; remove it and a new one is made")
-    })
+/// Whether this is the name of a file that is being written.
+fn is_new(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with(NEW))
 }
 
-fn make_key(path: &Path) -> io::Result<()> {
+/// The key; made when it is missing.
+fn key(path: &Path) -> Result<[u8; KEY_OCTETS], String> {
+    let text = |error: io::Error| error.to_string();
+    if !path.exists() {
+        make_key(path, |new| {
+            // Of two processes that make one at the same time, the first wins.
+            let linked = fs::hard_link(new, path);
+            fs::remove_file(new)?;
+            match linked {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                linked => linked,
+            }
+        })
+        .map_err(text)?;
+    }
+    private(path)?;
+    if let Ok(key) = fs::read(path).map_err(text)?.try_into() {
+        return Ok(key);
+    }
+    // A crash may leave a part of one. That is no reason not to start: what the whole one sealed is compiled again.
+    make_key(path, |new| fs::rename(new, path)).map_err(text)?;
+    let key = fs::read(path).map_err(text)?;
+    let came = key.len();
+    key.try_into()
+        .map_err(|_| format!("the key has {came} octets: expected {KEY_OCTETS}"))
+}
+
+/// Makes a key and gives it its name when it is on the disk.
+fn make_key(path: &Path, give: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let mut key = [0; KEY_OCTETS];
     rand::fill(&mut key).map_err(|_| io::Error::other("the system gives no random numbers"))?;
     let folder = path.parent().unwrap_or(Path::new("/"));
     write_whole(folder, &[&key], |new| {
-        // Of two processes that make one at the same time, the first wins.
-        let linked = fs::hard_link(new, path);
-        fs::remove_file(new)?;
-        match linked {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            linked => linked,
-        }
-    })
+        File::open(new)?.sync_all()?;
+        give(new)
+    })?;
+    File::open(folder)?.sync_all()
 }
 
 /// Writes a file under a name of its own and then gives it away.
@@ -260,7 +299,7 @@ fn write_whole(
 ) -> io::Result<()> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let path = folder.join(format!("new-{}-{number}", process::id()));
+    let path = folder.join(format!("{NEW}{}-{number}", process::id()));
     // What a process with our number left behind when it died.
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -284,7 +323,7 @@ fn write_whole(
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
@@ -358,6 +397,33 @@ mod tests {
     }
 
     #[test]
+    fn all_together_have_a_bound_and_what_nobody_finishes_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let cache = Cache::open(&folder.path().join("cache"), &engine).unwrap();
+        let [old, recent, new] = [b"a", b"b", b"c"].map(|name| Digest::of(name));
+        let path = |component| cache.folder.join(cache.name(component));
+        let aged = |path: &Path, hours: u64, octets: u64| {
+            let file = OpenOptions::new().write(true).open(path).unwrap();
+            file.set_len(octets).unwrap();
+            let age = Duration::from_secs(hours * 60 * 60);
+            file.set_modified(SystemTime::now() - age).unwrap();
+        };
+        for (component, hours) in [(&old, 3), (&recent, 2)] {
+            cache.put(component, &code()).unwrap();
+            aged(&path(component), hours, KEPT_OCTETS / 2);
+        }
+        let [abandoned, written] = ["new-1-0", "new-2-0"].map(|name| cache.folder.join(name));
+        fs::write(&abandoned, CODE).unwrap();
+        fs::write(&written, CODE).unwrap();
+        aged(&abandoned, 2, 1);
+        cache.put(&new, &code()).unwrap();
+        let is_there = [&old, &recent, &new].map(|component| path(component).exists());
+        assert_eq!(is_there, [false, true, true]);
+        assert_eq!([abandoned.exists(), written.exists()], [false, true]);
+    }
+
+    #[test]
     fn another_hosts_key_authenticates_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::default();
@@ -398,8 +464,29 @@ mod tests {
             assert!(error.contains("others may use it"), "{error}");
             open(mode & 0o700, &what);
         }
-        fs::write(path.join(KEY), b"short").unwrap();
-        let error = Cache::open(&path, &engine).err().unwrap().to_string();
-        assert!(error.contains("the key has 5 octets"), "{error}");
+    }
+
+    #[test]
+    fn a_part_of_a_key_counts_as_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let path = folder.path().join("cache");
+        let component = Digest::of(b"a");
+        for part in [b"".as_slice(), b"short"] {
+            let cache = Cache::open(&path, &engine).unwrap();
+            cache.put(&component, &code()).unwrap();
+            fs::write(path.join(KEY), part).unwrap();
+            let cache = Cache::open(&path, &engine).unwrap();
+            let key = fs::metadata(path.join(KEY)).unwrap();
+            assert_eq!((key.len(), key.mode() & 0o777), (KEY_OCTETS as u64, 0o600));
+            assert!(cache.get(&component, 100).is_none());
+            cache.put(&component, &code()).unwrap();
+            assert!(
+                Cache::open(&path, &engine)
+                    .unwrap()
+                    .get(&component, 100)
+                    .is_some()
+            );
+        }
     }
 }

@@ -11,7 +11,9 @@ use resolvet_proto::judgement::{
 use wasmtime::{Engine, Store};
 
 use crate::{
-    answer, fault,
+    answer,
+    bindings::{privacy::Privacy, selection::Selection, validation::Validation},
+    fault,
     fault::Time,
     limits::Limits,
     policy::Policy,
@@ -56,25 +58,16 @@ impl Task<'_> {
             offered: None,
         };
         self.run(|store| {
-            let exports = self.policy.exports().ok_or_else(missing)?;
             let given = match stage {
                 Stage::Validation => {
-                    let guest = exports
-                        .validation
-                        .as_ref()
-                        .ok_or_else(missing)?
-                        .instantiate(&mut *store)?;
+                    let guest = self.validation(store)?;
                     store.data_mut().open(facts);
                     guest
                         .resolvet_policy_validation()
                         .call_validate(&mut *store)?
                 }
                 Stage::Privacy => {
-                    let guest = exports
-                        .privacy
-                        .as_ref()
-                        .ok_or_else(missing)?
-                        .instantiate(&mut *store)?;
+                    let guest = self.privacy(store)?;
                     store.data_mut().open(facts);
                     guest.resolvet_policy_privacy().call_assess(&mut *store)?
                 }
@@ -95,12 +88,7 @@ impl Task<'_> {
             offered: offered.cloned(),
         };
         self.run(|store| {
-            let exports = self.policy.exports().ok_or_else(missing)?;
-            let guest = exports
-                .selection
-                .as_ref()
-                .ok_or_else(missing)?
-                .instantiate(&mut *store)?;
+            let guest = self.selection(store)?;
             store.data_mut().open(facts);
             let given = guest.resolvet_policy_selection().call_select(&mut *store)?;
             Ok(answer::ranking(
@@ -114,41 +102,40 @@ impl Task<'_> {
 
     /// Asks whether the settings are usable at this stage.
     pub(crate) fn check_settings(&self, stage: Stage) -> Done<Result<(), String>> {
-        self.run(|store| {
-            let exports = self.policy.exports().ok_or_else(missing)?;
-            match stage {
-                Stage::Validation => {
-                    let guest = exports
-                        .validation
-                        .as_ref()
-                        .ok_or_else(missing)?
-                        .instantiate(&mut *store)?;
-                    guest
-                        .resolvet_policy_validation()
-                        .call_check_settings(&mut *store)
-                }
-                Stage::Selection => {
-                    let guest = exports
-                        .selection
-                        .as_ref()
-                        .ok_or_else(missing)?
-                        .instantiate(&mut *store)?;
-                    guest
-                        .resolvet_policy_selection()
-                        .call_check_settings(&mut *store)
-                }
-                Stage::Privacy => {
-                    let guest = exports
-                        .privacy
-                        .as_ref()
-                        .ok_or_else(missing)?
-                        .instantiate(&mut *store)?;
-                    guest
-                        .resolvet_policy_privacy()
-                        .call_check_settings(&mut *store)
-                }
+        self.run(|store| match stage {
+            Stage::Validation => {
+                let guest = self.validation(store)?;
+                guest
+                    .resolvet_policy_validation()
+                    .call_check_settings(store)
+            }
+            Stage::Selection => {
+                let guest = self.selection(store)?;
+                guest.resolvet_policy_selection().call_check_settings(store)
+            }
+            Stage::Privacy => {
+                let guest = self.privacy(store)?;
+                guest.resolvet_policy_privacy().call_check_settings(store)
             }
         })
+    }
+
+    fn validation(&self, store: &mut Store<State>) -> wasmtime::Result<Validation> {
+        let exports = self.policy.exports();
+        let guest = exports.and_then(|exports| exports.validation.as_ref());
+        guest.ok_or_else(missing)?.instantiate(store)
+    }
+
+    fn selection(&self, store: &mut Store<State>) -> wasmtime::Result<Selection> {
+        let exports = self.policy.exports();
+        let guest = exports.and_then(|exports| exports.selection.as_ref());
+        guest.ok_or_else(missing)?.instantiate(store)
+    }
+
+    fn privacy(&self, store: &mut Store<State>) -> wasmtime::Result<Privacy> {
+        let exports = self.policy.exports();
+        let guest = exports.and_then(|exports| exports.privacy.as_ref());
+        guest.ok_or_else(missing)?.instantiate(store)
     }
 
     fn run<A>(&self, call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<A>) -> Done<A> {

@@ -38,6 +38,8 @@ use shared::{COMPILE, component, good_path, options, resident};
 const STRANGE_PIN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 /// How often swaps begin and end.
 const TURNS: u32 = 6;
+/// Milliseconds that a judgement may take.
+const PATIENCE: u32 = 5_000;
 /// Threads that evaluate.
 const THREADS: usize = 2;
 /// How a duration is counted: classes of so many nanoseconds, the last for all that is longer.
@@ -120,6 +122,9 @@ impl Soak {
         let (mut options, cache) = options();
         // Two that evaluate, and one that checks the settings of the next set.
         options.evaluators = THREADS + 1;
+        // What is looked for is a judgement that a swap loses. One that ends by time since the machine stood still is no such thing.
+        options.limits.time_milliseconds = PATIENCE;
+        options.set_milliseconds = PATIENCE;
         let engine = Engine::new(options).unwrap();
         let file = component("pkix.wasm");
         let policy = engine.admit(&file).unwrap();

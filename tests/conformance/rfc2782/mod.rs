@@ -92,8 +92,9 @@ fn the_same_record_twice_counts_once() {
 }
 
 #[test]
-fn ports_that_dot_must_not_use_are_ignored() {
-    for port in [0, 53] {
+fn ports_that_no_server_may_have_are_ignored() {
+    // RFC 7858 section 3.1, RFC 9461 section 6.
+    for port in [0, 53, 25, 6_667] {
         let mut zone = zone()
             .srv(SERVICE, 0, 0, port, "a.example.net.")
             .a("a.example.net.", 1);

@@ -62,6 +62,23 @@ fn the_target_is_a_name_of_its_own() {
     }
 }
 
+/// RFC 9460 section 2.5.2: behind an alias the owner of the record is a name of its own, and `.` stands for it.
+#[test]
+fn behind_an_alias_the_target_may_be_the_owner() {
+    let mut zone = Zone::new()
+        .svcb(
+            "_dns.resolver.arpa.",
+            0,
+            "_dns.example.net.",
+            &Params::new(),
+        )
+        .svcb("_dns.example.net.", 1, ".", &dot())
+        .a("_dns.example.net.", 1);
+    let discovered = zone.resolve(plan());
+    assert_eq!(lines(&discovered), ["dot 192.0.2.1 853"]);
+    assert_eq!(discovered.candidates[0].target, "_dns.example.net");
+}
+
 #[test]
 fn nothing_is_designated_where_nothing_is_said() {
     let discovered = Zone::new().resolve(plan());

@@ -204,6 +204,48 @@ fn dnr_counts_before_ddr() {
     );
 }
 
+/// Two names at one address are two servers, since either may be the one that the server can prove.
+#[test]
+fn each_name_at_an_address_is_tried() {
+    let other = Designation {
+        priority: 2,
+        name: name("dns.example.org"),
+        ..designation(&["192.0.2.1"], dot())
+    };
+    let mine = designation(&["192.0.2.1"], dot());
+    let mut zone = Zone::new()
+        .svcb("_dns.resolver.arpa.", 1, "dns.example.net.", &dot())
+        .a("dns.example.net.", 1);
+    let discovered = of_network(&[mine.clone(), other, mine], &mut zone);
+    let names = ["dns.example.net", "dns.example.org"];
+    let found = discovered.candidates.iter();
+    let found: Vec<_> = found.map(|candidate| candidate.identity.clone()).collect();
+    assert_eq!(
+        found,
+        names.map(|name| Some(ReferenceId::DnsId(name.into())))
+    );
+    assert_eq!(
+        discovered.candidates[0].also,
+        [Source::Ddr],
+        "what the resolver designates by its address is found before, once"
+    );
+    assert!(discovered.candidates[1].also.is_empty());
+}
+
+/// Two paths of one server are two services (RFC 9461 section 5); one that is not known may be either.
+#[test]
+fn each_path_at_an_address_is_tried() {
+    let at = |path: &str| {
+        let params = Params::new().with_alpn(&["h2"]);
+        designation(&["192.0.2.1"], params.with_path(&path.parse().unwrap()))
+    };
+    let designations = [at("/a{?dns}"), at("/b{?dns}"), at("/a{?dns}")];
+    let discovered = of_network(&designations, &mut Zone::new());
+    let found = discovered.candidates.iter();
+    let found: Vec<_> = found.map(|it| it.path.as_deref()).collect();
+    assert_eq!(found, [Some("/a{?dns}"), Some("/b{?dns}")]);
+}
+
 /// RFC 8310 section 7.3: a name that the network chose is no substitute for the one that the session was asked for.
 #[test]
 fn a_session_with_a_name_takes_designations_of_that_name_alone() {

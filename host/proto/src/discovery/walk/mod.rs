@@ -1,7 +1,8 @@
 //! One walk over the answers that are known.
 //!
 //! The ways of discovery are gone one after another, each in a file of its own; they share the lookups, the records and the
-//! candidates. A server that a later way finds again is one candidate with several sources.
+//! candidates. A server that a later way finds again is one candidate with several sources, unless it must answer to another name
+//! there.
 
 mod associated;
 mod given;
@@ -46,8 +47,8 @@ pub(super) struct Walk<'a> {
     positions: BTreeMap<(&'a DomainName, u16, &'a [u8]), u32>,
     /// NAPTR and SRV sets that were pursued for a protocol.
     visited: BTreeSet<(Protocol, Question)>,
-    /// The candidate of each server.
-    servers: BTreeMap<(Transport, IpAddr, u16), usize>,
+    /// The candidates at each place: several where they must answer to different names, or are asked under different paths.
+    servers: BTreeMap<(Transport, IpAddr, u16), Vec<usize>>,
 }
 
 /// What led to where the walk is.
@@ -194,12 +195,14 @@ impl<'a> Walk<'a> {
     }
 
     fn port_is_possible(&mut self, host: &Host<'_>) -> bool {
-        // RFC 7858 section 3.1, RFC 8094 section 3.1: never port 53.
-        let is_http = matches!(host.transport, Transport::Doh | Transport::Doh3);
-        let possible = host.port != 0 && (host.port != 53 || is_http);
+        let possible = !super::svcb::is_bad_port(host.port);
         if !possible {
             let message = format!("port {} is not possible for {}", host.port, host.transport);
-            self.note(NoteCode::ForbiddenPort, host.name, message, "RFC 7858 3.1");
+            let reference = match host.port {
+                0 | 53 => "RFC 7858 3.1",
+                _ => "RFC 9461 6",
+            };
+            self.note(NoteCode::ForbiddenPort, host.name, message, reference);
         }
         possible
     }
@@ -238,14 +241,20 @@ impl<'a> Walk<'a> {
             );
         }
         let key = (host.transport.clone(), address, host.port);
-        if let Some(position) = self.servers.get(&key).copied() {
+        let there = self.servers.get(&key).into_iter().flatten().copied();
+        let mut known = there.filter(|position| {
+            let candidate = self.candidates.get(*position);
+            candidate.is_some_and(|candidate| is_same(candidate, host))
+        });
+        if let Some(position) = known.next() {
             return self.found_again(position, host, trail);
         }
         if self.candidates.len() >= CANDIDATES {
             let message = format!("more than {CANDIDATES} candidates, the rest is left out");
             return self.note_all(NoteCode::TooManyCandidates, message, "");
         }
-        self.servers.insert(key, self.candidates.len());
+        let position = self.candidates.len();
+        self.servers.entry(key).or_default().push(position);
         self.ends.push(trail.end);
         self.candidates.push(Candidate {
             transport: host.transport.clone(),
@@ -380,6 +389,20 @@ impl<'a> Walk<'a> {
             self.notes.push(note);
         }
     }
+}
+
+/// Whether what was found at the place of a candidate is that candidate.
+fn is_same(known: &Candidate, host: &Host<'_>) -> bool {
+    if host.source == Source::Ddr && known.source != Source::Ddr {
+        // RFC 9463 section 3.1.1: what the network or a person says of a server counts before what its resolver says.
+        return true;
+    }
+    let is_pinned_so = host.pins.is_empty() || host.pins == known.pins;
+    let is_path = match (&known.path, &host.path) {
+        (Some(known), Some(path)) => known.as_str() == path.as_str(),
+        _ => true,
+    };
+    known.identity == host.identity && is_pinned_so && is_path
 }
 
 /// Loopback and private addresses are left to policies: an enterprise's resolver has one.

@@ -141,10 +141,10 @@ impl<'a> Walk<'a> {
 
     /// One service: a host for each way to speak to it.
     fn endpoint(&mut self, record: &'a Record, svcb: &'a Svcb, way: &Way, trail: &Trail) {
-        let name = if svcb.target.is_root() && way.source != Source::Ddr {
-            &record.owner
-        } else {
-            &svcb.target
+        // RFC 9460 section 2.5.2.
+        let name = match svcb.target.is_root() {
+            true => &record.owner,
+            false => &svcb.target,
         };
         if !self.is_possible_target(&record.owner, name, way) {
             return;
@@ -177,7 +177,7 @@ impl<'a> Walk<'a> {
     /// RFC 9462 section 4: a designated resolver has a name of its own, and nobody has addresses for `resolver.arpa`.
     fn is_possible_target(&mut self, owner: &DomainName, target: &DomainName, way: &Way) -> bool {
         let special = DomainName::parse(RESOLVER).is_ok_and(|resolver| target.is_within(&resolver));
-        if way.source == Source::Ddr && (special || target.is_root()) {
+        if way.source == Source::Ddr && special {
             let message = format!("the target `{target}` is no name of a designated resolver");
             self.note(NoteCode::ForbiddenTarget, owner, message, "RFC 9462 4");
             return false;

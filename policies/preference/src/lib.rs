@@ -2,21 +2,30 @@
 //! settings.
 //!
 //! Without settings nothing is dropped. The order is: what the settings rank first, transports before address families;
-//! then discovery's sources in the order in which discovery has them; then the administrator's ranks; then discovery's own
-//! order, which has drawn lots among servers of one rank by their weights (RFC 2782). A transport that this policy does not
-//! know is ranked last unless the settings name it.
+//! then discovery's sources in the order in which discovery has them; then, of S-NAPTR, the transports in the order in which
+//! discovery has them, since each protocol is pursued to its end before the next (RFC 3958 section 2.2.5); then the
+//! administrator's ranks; then discovery's own order, which has drawn lots among servers of one rank by their weights (RFC 2782).
+//! What the network designates (DNR) stays in discovery's order: ranks of DHCP and of router advertisements have nothing to do
+//! with one another (RFC 8106 section 5.3.1). A transport that this policy does not know is ranked last unless the settings name it.
 //!
 //! Every candidate that is dropped is a finding of its own.
 
 mod names;
 mod settings;
 
-use resolvet_guest::{candidates::Candidate, prelude::*, words::Transport};
-use settings::{Family, Settings};
+use resolvet_guest::{
+    candidates::Candidate,
+    prelude::*,
+    words::{Source, Transport},
+};
+use settings::Family;
 
-/// Orders what the settings allow.
-fn select(settings: &Settings) -> Ranking {
+pub use settings::Settings;
+
+/// Orders what the settings allow; the crate's head says how.
+pub fn select(settings: &Settings) -> Ranking {
     let mut sources = Vec::new();
+    let mut protocols = Vec::new();
     let mut kept = Vec::new();
     let mut findings = Vec::new();
     for (index, candidate) in candidates::all() {
@@ -34,19 +43,22 @@ fn select(settings: &Settings) -> Ranking {
             );
         }
         // Ranks of different sources have nothing to do with one another: SvcPriority 1 is not before NAPTR order 100.
-        let source = sources
-            .iter()
-            .position(|source| *source == candidate.source)
-            .unwrap_or_else(|| {
-                sources.push(candidate.source.clone());
-                sources.len() - 1
-            });
+        let source = place(&mut sources, &candidate.source);
+        let (protocol, ranks) = match candidate.source {
+            Source::SNaptr => {
+                let protocol = place(&mut protocols, &candidate.transport);
+                (protocol, candidates::ranks(index))
+            }
+            Source::Dnr => (0, Vec::new()),
+            _ => (0, candidates::ranks(index)),
+        };
         let key = (
             transport_rank(settings, &candidate),
             family_rank(settings, &candidate),
             source,
+            protocol,
         );
-        kept.push((key, candidates::ranks(index), index));
+        kept.push((key, ranks, index));
     }
     // No two keys are equal: the position is the last part.
     kept.sort_unstable();
@@ -57,6 +69,17 @@ fn select(settings: &Settings) -> Ranking {
         .into_iter()
         .chain(findings)
         .fold(ranking, Ranking::because)
+}
+
+/// Where something came first among its like.
+fn place<T: Clone + PartialEq>(known: &mut Vec<T>, it: &T) -> usize {
+    known
+        .iter()
+        .position(|known| known == it)
+        .unwrap_or_else(|| {
+            known.push(it.clone());
+            known.len() - 1
+        })
 }
 
 /// Why nothing is acceptable.

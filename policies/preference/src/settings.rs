@@ -9,7 +9,7 @@ use crate::names;
 /// The settings; `{}` drops nothing and keeps the administrator's order.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Settings {
+pub struct Settings {
     /// Transports, the most wanted first. Words of the contract's registry; one that this policy does not know is fine.
     pub(crate) transports: Vec<String>,
     /// Drop every transport that `transports` does not list.

@@ -1,8 +1,91 @@
 //! Clients that support several protocols.
 
-use resolvet_proto::discovery::NoteCode;
+use resolvet_guest::native;
+use resolvet_policy_preference::{Settings, select};
+use resolvet_proto::{
+    discovery::{DomainName, Kind, NoteCode, Question},
+    judgement::{
+        Digest, Evaluation, Judgement, Mode, Outcome, Ranking, Request, Role, Source, Stage,
+        Transport,
+    },
+    session::{
+        Action, AtOnce, Config, ConnectionFailure, ConnectionFailureKind, Event, Response, Session,
+    },
+};
 
-use crate::zone::{Zone, lines, notes};
+use crate::zone::{NOW, Zone, lines, notes};
+
+/// The servers that a session attempts, one after the other, in the order of `preference` without settings.
+fn attempted(zone: &Zone) -> Vec<String> {
+    let mut session = Session::new(Config {
+        methods: vec![Source::SNaptr],
+        transports: vec![Transport::Dot, Transport::Dtls],
+        at_once: AtOnce::One,
+        ..Config::new("example.net", 7)
+    })
+    .unwrap();
+    let mut attempted = Vec::new();
+    session.handle(Event::Start, NOW);
+    while let Some(action) = session.next_action() {
+        let event = match action {
+            Action::Query { id, name, rtype } => {
+                let kinds = [Kind::Naptr, Kind::Srv, Kind::A, Kind::Aaaa];
+                let kind = kinds.into_iter().find(|kind| kind.number() == rtype);
+                let question = Question {
+                    name: DomainName::parse(&name).unwrap(),
+                    kind: kind.unwrap(),
+                };
+                let response = Response::Message(zone.answer(&question).into());
+                Event::Answer { id, response }
+            }
+            Action::Select { request } => Event::Selected {
+                judgement: selected(&request),
+            },
+            Action::Connect {
+                attempt, server, ..
+            } => {
+                attempted.push(format!("{} {}", server.transport, server.address));
+                let reason = ConnectionFailure {
+                    kind: ConnectionFailureKind::Refused,
+                    detail: "nobody is there".into(),
+                };
+                Event::ConnectionFailed {
+                    attempt,
+                    reason,
+                    presented: None,
+                    judgement: None,
+                }
+            }
+            _ => continue,
+        };
+        session.handle(event, NOW);
+    }
+    attempted
+}
+
+/// What the engine makes of the order of `preference`.
+fn selected(request: &Request) -> Judgement<Ranking> {
+    let ranking = native::evaluate(request, "{}", || select(&Settings::default()));
+    let ranking = ranking.checked(request, request.candidates.len()).unwrap();
+    Judgement {
+        stage: Stage::Selection,
+        request: request.digest(),
+        generation: 0,
+        outcome: Outcome::Accepted,
+        lifetime: None,
+        evaluations: vec![Evaluation {
+            policy: "preference".into(),
+            version: "1".into(),
+            digest: Digest::of(b"preference"),
+            mode: Mode::Enforce,
+            role: Role::Authority,
+            result: Ok(ranking),
+            log: vec![],
+            signatures: vec![],
+            nanoseconds: 1,
+        }],
+    }
+}
 
 #[test]
 fn a_protocol_that_the_first_set_does_not_name_is_never_pursued() {
@@ -100,6 +183,12 @@ fn one_protocol_is_pursued_completely_before_another() {
         lines(&zone.discover()),
         expected,
         "the first set ranks the protocols"
+    );
+    let expected = expected.map(|line| line.trim_end_matches(" 853").to_owned());
+    assert_eq!(
+        attempted(&zone),
+        expected,
+        "and so servers are connected to"
     );
 }
 

@@ -1,6 +1,7 @@
 """A router that answers solicitations (RFC 4861) with options that radvd does not know, by Scapy.
 
 Arguments: interface, options in hexadecimal, a file, options that are sent once that file is there.
+Each answer follows one with the other options that seems to have passed routers, which counts for nothing (section 6.1.2).
 """
 
 import os
@@ -25,10 +26,11 @@ def link_local():
 
 
 def advertise(_solicitation):
-    options = bytes.fromhex(SECOND if os.path.exists(SIGN) else FIRST)
-    header = IPv6(src=link_local(), dst="ff02::1", hlim=255)
-    advertisement = ICMPv6ND_RA(routerlifetime=0) / Raw(load=options)
-    sendp(Ether(dst="33:33:00:00:00:01") / header / advertisement, iface=INTERFACE, verbose=False)
+    own, other = (SECOND, FIRST) if os.path.exists(SIGN) else (FIRST, SECOND)
+    for options, hops in ((other, 64), (own, 255)):
+        header = IPv6(src=link_local(), dst="ff02::1", hlim=hops)
+        advertisement = ICMPv6ND_RA(routerlifetime=0) / Raw(load=bytes.fromhex(options))
+        sendp(Ether(dst="33:33:00:00:00:01") / header / advertisement, iface=INTERFACE, verbose=False)
 
 
 conf.verb = 0

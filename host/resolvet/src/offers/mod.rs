@@ -6,6 +6,7 @@
 
 mod again;
 mod exchange;
+mod near;
 
 use std::{
     io,
@@ -240,6 +241,7 @@ async fn router(
         socket.bind_device(Some(interface.as_bytes()))?;
         socket.set_multicast_if_v6(index)?;
         socket.set_multicast_hops_v6(HOPS)?;
+        near::only(&socket)?;
         tokio_socket(socket)
     };
     let asking = Exchange {
@@ -250,12 +252,20 @@ async fn router(
     };
     let question = |_| parameters::solicitation().to_vec();
     let read = |message: &[u8], from: SocketAddr| {
-        // Nobody forwards what comes from a link-local address (RFC 4291 section 2.5.6), so it is of this link.
+        // RFC 4861 section 6.1.2: what is no router's own address is none that advertises.
         let is_near = matches!(from.ip(), IpAddr::V6(from) if from.is_unicast_link_local());
         parameters::advertisement(message).filter(|_| is_near)
     };
     let came = exchange(asking, question, read).await;
     came.map_err(system(Source::Router))
+}
+
+/// The number of an interface that has an address, by its name: the zone of its link-local addresses (RFC 4007 section 11).
+#[must_use]
+pub fn interface_index(interface: &str) -> Option<u32> {
+    let all = if_addrs::get_if_addrs().unwrap_or_default();
+    let mut own = all.into_iter().filter(|other| other.name == interface);
+    own.find_map(|own| own.index)
 }
 
 fn system(what: Source) -> impl Fn(io::Error) -> OfferError {

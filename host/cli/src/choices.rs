@@ -108,6 +108,10 @@ impl Subject {
                     false => self.bootstrap(" --est URL"),
                 }],
             ),
+            Choice::AnotherResolver => (
+                "ask another resolver: run the same command with `--resolver ADDRESS`, or set `network.resolver`",
+                vec![],
+            ),
             // A choice of a later version of the library has no words here.
             _ => return None,
         };
@@ -125,7 +129,7 @@ impl Subject {
 
     /// The choices after a session that ended without a server.
     pub(crate) fn of_session(&self, failure: &session::Failure) -> Vec<ChoiceReport> {
-        use Choice::{AnotherNetwork, EnrolAnew, TrustThisNetwork, TryLater};
+        use Choice::{AnotherNetwork, AnotherResolver, EnrolAnew, TrustThisNetwork, TryLater};
         let trust = match self.is_enrolled {
             true => EnrolAnew,
             false => TrustThisNetwork,
@@ -134,6 +138,7 @@ impl Subject {
             FailureKind::NothingDiscovered | FailureKind::ConnectionFailed => {
                 &[TryLater, AnotherNetwork]
             }
+            FailureKind::Unanswered => &[AnotherResolver, TryLater, AnotherNetwork],
             FailureKind::Downgrade => &[AnotherNetwork, TryLater],
             FailureKind::ValidationRefused => &[AnotherNetwork, trust],
             FailureKind::PrivacyRefused | FailureKind::SelectionRefused => &[AnotherNetwork],
@@ -209,6 +214,20 @@ mod tests {
             )
         );
         assert_eq!(subject.of_session(&failure(FailureKind::PolicyFault)), []);
+    }
+
+    #[test]
+    fn another_resolver_may_answer_where_one_is_silent() {
+        let subject = Subject::journey("example.net", None);
+        let choices = lines(&subject.of_session(&failure(FailureKind::Unanswered)));
+        assert_eq!(
+            choices.first().map(String::as_str),
+            Some(
+                "ask another resolver: run the same command with `--resolver ADDRESS`, or set `network.resolver`"
+            )
+        );
+        let choices = lines(&subject.of_session(&failure(FailureKind::NothingDiscovered)));
+        assert!(choices.iter().all(|line| !line.contains("--resolver")));
     }
 
     #[test]

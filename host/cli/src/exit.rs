@@ -39,7 +39,9 @@ impl From<Exit> for ExitCode {
 impl From<FailureKind> for Exit {
     fn from(kind: FailureKind) -> Self {
         match kind {
-            FailureKind::NothingDiscovered | FailureKind::Downgrade => Self::NothingDiscovered,
+            FailureKind::Unanswered | FailureKind::NothingDiscovered | FailureKind::Downgrade => {
+                Self::NothingDiscovered
+            }
             FailureKind::PrivacyRefused | FailureKind::SelectionRefused => Self::Denied,
             FailureKind::ValidationRefused => Self::NotAuthenticated,
             FailureKind::PolicyFault => Self::PolicyFault,

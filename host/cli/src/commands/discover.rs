@@ -6,7 +6,7 @@ use comfy_table::Cell;
 use resolvet::{AttachError, Attachment, Client, enrolment::NetworkName};
 use resolvet_proto::{
     judgement::{Dnssec, Server, Source, UsageProfile},
-    session::Entry,
+    session::{Entry, FailureKind},
 };
 
 use crate::{
@@ -167,6 +167,10 @@ pub(super) fn ending(report: &DiscoverReport, output: &Output) -> anyhow::Result
     }
     if let Some(failure) = &report.outcome.failure {
         output.line(&tinted(Tone::Bad, &failure.message))?;
+        if failure.kind == FailureKind::Unanswered {
+            let asked = tinted(Tone::Head, "asked:");
+            output.line(&format!("{asked} {}", report.resolver))?;
+        }
         for mend in mends(&report.candidates) {
             output.line(&format!("{} {mend}", tinted(Tone::Head, "mend:")))?;
         }

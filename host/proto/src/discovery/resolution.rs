@@ -76,6 +76,12 @@ impl Resolution {
         Walk::over(self).ready
     }
 
+    /// Whether anything was asked.
+    #[must_use]
+    pub fn has_asked(&self) -> bool {
+        !self.lookups.is_empty()
+    }
+
     /// Another plan, with what is known so far.
     #[must_use]
     pub fn replanned(self, plan: Plan) -> Self {

@@ -11,6 +11,8 @@ use crate::judgement::DecisionId;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FailureKind {
+    /// Discovery yielded nothing, since nobody answered any of its lookups: another resolver may.
+    Unanswered,
     /// Discovery yielded nothing.
     NothingDiscovered,
     /// Discovery yielded nothing, in a network whose enrolment conveyed a DNS server's certificate (the draft's section
@@ -33,6 +35,7 @@ impl FailureKind {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Unanswered => "unanswered",
             Self::NothingDiscovered => "nothing-discovered",
             Self::Downgrade => "downgrade",
             Self::ConnectionFailed => "connection-failed",

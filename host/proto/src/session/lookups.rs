@@ -58,6 +58,7 @@ impl Session {
         self.queries.clear();
         self.retries.clear();
         self.heard = false;
+        self.answered = false;
         self.troubles.clear();
         self.discovered = Discovered::default();
         self.excluded.clear();
@@ -207,11 +208,14 @@ impl Session {
             return;
         };
         let question = &lookup.question;
-        if self.is_of_domain(question) && !matches!(response, Response::Failed(_)) {
-            self.heard = true;
-        }
+        self.answered |= !matches!(
+            response,
+            Response::Failed(LookupFailure::TimedOut | LookupFailure::Unreachable { .. })
+        );
+        let begins = self.is_of_domain(question);
         match read(&response, question) {
             Ok(answer) => {
+                self.heard |= begins;
                 let problem = match answer.outcome {
                     Outcome::Found => None,
                     Outcome::NoRecords => Some("no-records".into()),
@@ -230,6 +234,8 @@ impl Session {
                 self.look_further(now);
             }
             Err(problem) => {
+                // Whoever forged it meant it to be believed.
+                self.heard |= begins && problem.bogus;
                 let text = Some(problem.text.clone());
                 self.tell(
                     now,
@@ -265,8 +271,9 @@ impl Session {
         }
     }
 
-    fn is_of_domain(&self, question: &Question) -> bool {
-        question.kind == Kind::Naptr && Some(&question.name) == self.domain.as_ref()
+    /// Whether a way of the domain begins with such a question. What comes after it is asked only where it was answered.
+    const fn is_of_domain(&self, question: &Question) -> bool {
+        self.domain.is_some() && matches!(question.kind, Kind::Naptr | Kind::Svcb | Kind::Ptr)
     }
 
     /// Issues again what waited long enough.
@@ -347,17 +354,21 @@ impl Session {
             self.discovered.notes.push(note);
             failure
         } else {
-            let why = self.discovered.notes.first();
-            let unheard = if self.heard {
-                ""
-            } else {
-                "no lookup was answered: "
+            let is_silent = !self.answered && self.resolution.has_asked();
+            let (kind, silence) = match (is_silent, self.config.resolver) {
+                (false, _) => (FailureKind::NothingDiscovered, String::new()),
+                (true, None) => (FailureKind::Unanswered, ": no lookup was answered".into()),
+                (true, Some(resolver)) => (
+                    FailureKind::Unanswered,
+                    format!(": no lookup was answered by {resolver}"),
+                ),
             };
-            let why = why.map(|note| format!(": {unheard}`{}`: {}", note.owner, note.message));
+            let why = self.discovered.notes.first();
+            let why = why.map(|note| format!(": `{}`: {}", note.owner, note.message));
             Failure {
-                kind: FailureKind::NothingDiscovered,
+                kind,
                 message: format!(
-                    "no encrypted DNS server was discovered {subject}{}",
+                    "no encrypted DNS server was discovered {subject}{silence}{}",
                     why.unwrap_or_default()
                 ),
                 decision: None,

@@ -84,8 +84,10 @@ pub struct Session {
     pub(super) troubles: BTreeSet<Trouble>,
     /// Servers that failed over datagrams, and until when they are not tried over them.
     pub(super) avoided: Vec<Avoided>,
-    /// Whether the lookup of the domain itself brought any message.
+    /// Whether a question that a way of the domain begins with was answered, with records or without.
     pub(super) heard: bool,
+    /// Whether any lookup brought anything, an error too.
+    pub(super) answered: bool,
     pub(super) discovered: Discovered,
     /// Positions of the candidates that are still to be tried.
     pub(super) queue: VecDeque<u32>,
@@ -216,6 +218,7 @@ impl Session {
             next_attempt: 0,
             troubles: BTreeSet::new(),
             heard: false,
+            answered: false,
             discovered: Discovered::default(),
             queue: VecDeque::new(),
             attempts_left: 0,

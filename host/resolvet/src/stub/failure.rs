@@ -32,7 +32,9 @@ pub(super) fn of_attachment(error: &AttachError) -> ExtendedError {
         AttachError::Failed(failure) => (
             match failure.kind {
                 FailureKind::ConnectionFailed => NETWORK_ERROR,
-                FailureKind::NothingDiscovered | FailureKind::Downgrade => NO_REACHABLE_AUTHORITY,
+                FailureKind::Unanswered
+                | FailureKind::NothingDiscovered
+                | FailureKind::Downgrade => NO_REACHABLE_AUTHORITY,
                 _ => OTHER,
             },
             failure.kind.as_str(),

@@ -231,6 +231,8 @@ pub enum Choice {
     TryLater,
     /// Say which DNS server is meant.
     NameTheDomain,
+    /// Have discovery's lookups answered by another resolver.
+    AnotherResolver,
 }
 
 /// How a journey ended.

@@ -446,7 +446,8 @@ impl Reattachment {
         }
         let curable = matches!(
             kind,
-            FailureKind::NothingDiscovered
+            FailureKind::Unanswered
+                | FailureKind::NothingDiscovered
                 | FailureKind::Downgrade
                 | FailureKind::ConnectionFailed
                 | FailureKind::ValidationRefused

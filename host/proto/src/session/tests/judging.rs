@@ -80,6 +80,7 @@ fn a_refused_server_is_followed_by_the_next() {
 fn the_order_of_failures() {
     use FailureKind::*;
     let kinds = [
+        Unanswered,
         NothingDiscovered,
         Downgrade,
         ConnectionFailed,

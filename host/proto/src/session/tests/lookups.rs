@@ -155,7 +155,7 @@ fn a_timeout_is_repeated_twice_with_growing_waits() {
     let failure = failing(&play.event(Event::Answer { id: 2, response }));
     assert_eq!(
         (failure.kind, failure.retry_after),
-        (FailureKind::NothingDiscovered, 30)
+        (FailureKind::Unanswered, 30)
     );
 }
 
@@ -220,8 +220,71 @@ fn nothing_found_where_a_certificate_was_conveyed_is_a_downgrade() {
     let failure = failing(&play.event(Event::Answer { id: 0, response }));
     assert_eq!(
         failure.kind,
-        FailureKind::NothingDiscovered,
+        FailureKind::Unanswered,
         "silence says nothing about the server"
+    );
+}
+
+/// A session with a conveyed certificate that goes these ways, and what each of its first lookups brings.
+fn enrolled(methods: &[Source], answer: impl Fn(u16) -> ResponseCode) -> Failure {
+    let certificates = vec![Der::from(b"certificate".as_slice())];
+    let mut play = Play::by(Config {
+        conveyed: Conveyed::Certificates { certificates },
+        methods: methods.to_vec(),
+        ..Config::new("example.net", 1)
+    });
+    let mut actions = play.event(Event::Start);
+    let asked: Vec<(u32, alloc::string::String, u16)> = queries(&actions)
+        .into_iter()
+        .map(|(id, owner, rtype)| (id, owner.into(), rtype))
+        .collect();
+    for (id, owner, rtype) in asked {
+        let response = response(&owner, rtype, answer(rtype), vec![], 0);
+        actions = play.event(Event::Answer { id, response });
+    }
+    failing(&actions)
+}
+
+#[test]
+fn any_way_of_the_domain_shows_a_downgrade() {
+    for way in [Source::SNaptr, Source::Svcb, Source::DnsSd] {
+        let failure = enrolled(core::slice::from_ref(&way), |_| ResponseCode::NoError);
+        assert_eq!(failure.kind, FailureKind::Downgrade, "{way}");
+    }
+}
+
+#[test]
+fn a_resolver_that_is_out_of_order_shows_no_downgrade() {
+    let ways = [Source::SNaptr, Source::Svcb];
+    let failure = enrolled(&ways, |_| ResponseCode::Refused);
+    assert_eq!(failure.kind, FailureKind::NothingDiscovered);
+    assert!(
+        !failure.message.contains("no lookup was answered"),
+        "{}",
+        failure.message
+    );
+    let failure = enrolled(&ways, |rtype| match rtype {
+        NAPTR => ResponseCode::Refused,
+        _ => ResponseCode::NoError,
+    });
+    assert_eq!(failure.kind, FailureKind::Downgrade, "one way was answered");
+}
+
+#[test]
+fn who_did_not_answer_is_named() {
+    let mut play = Play::new(Config {
+        resolver: Some([192, 0, 2, 53].into()),
+        ..Config::new("example.net", 1)
+    });
+    play.event(Event::Start);
+    let response = Response::Failed(LookupFailure::Unreachable {
+        detail: "no route".into(),
+    });
+    let failure = failing(&play.event(Event::Answer { id: 0, response }));
+    assert_eq!(
+        failure.message,
+        "no encrypted DNS server was discovered for `example.net`: no lookup was answered by 192.0.2.53: \
+         `example.net.`: the lookup of NAPTR records failed: the resolver cannot be reached: no route"
     );
 }
 

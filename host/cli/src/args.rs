@@ -8,7 +8,10 @@ mod publish;
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use resolvet::enrolment::{Enroller, Scheme};
+use resolvet::{
+    enrolment::{Enroller, Scheme},
+    offers::interface_index,
+};
 
 pub(crate) use daemon::{BreakGlass, Control, DaemonArguments};
 pub(crate) use network::{NetworkCommand, Trust};
@@ -161,8 +164,8 @@ pub(crate) struct Journey {
     /// Configuration file (see `resolvet config template`).
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Recursive resolver for discovery's lookups, in clear text and without trust. Default: the first `nameserver` of
-    /// /etc/resolv.conf.
+    /// Recursive resolver for discovery's lookups, in clear text and without trust; a link-local address with its interface,
+    /// fe80::1%eth0. Default: the first `nameserver` of /etc/resolv.conf.
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = socket_address)]
     pub(crate) resolver: Option<SocketAddr>,
     /// Trust anchors: a file of PEM or DER, or `system`. Default: `system`.
@@ -413,14 +416,39 @@ pub(crate) enum ConfigCommand {
     },
 }
 
-/// An address with or without a port; the port is 53 when none is given.
+/// An address with or without a port; the port is 53 when none is given. A link-local address has its interface behind `%`, by
+/// name or by number (RFC 4007 section 11).
 pub(crate) fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    let (text, zone) = match text.split_once('%') {
+        None => (text.to_owned(), None),
+        Some((before, after)) => {
+            let end = after.find(']').unwrap_or(after.len());
+            let (zone, rest) = after.split_at(end);
+            (format!("{before}{rest}"), Some(zone))
+        }
+    };
     let bare = text.trim_start_matches('[').trim_end_matches(']');
-    text.parse()
+    let address = text
+        .parse()
         .or_else(|_| bare.parse().map(|address| SocketAddr::new(address, 53)))
         .map_err(|_| {
-            "expected an address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53".into()
-        })
+            "expected an address such as 192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53 or fe80::1%eth0"
+        })?;
+    match (address, zone) {
+        (SocketAddr::V6(mut address), zone) if address.ip().is_unicast_link_local() => {
+            let zone = zone
+                .ok_or("expected a link-local address with its interface, such as fe80::1%eth0")?;
+            let index = zone.parse::<u32>().ok().filter(|index| *index != 0);
+            let index = index.or_else(|| interface_index(zone)).ok_or_else(|| {
+                let zone = zone.escape_debug();
+                format!("interface `{zone}` is not there or has no address")
+            })?;
+            address.set_scope_id(index);
+            Ok(address.into())
+        }
+        (address, None) => Ok(address),
+        (_, Some(_)) => Err("expected an interface behind a link-local address alone".into()),
+    }
 }
 
 #[cfg(test)]
@@ -442,6 +470,9 @@ mod tests {
             ("::1", "[::1]:53"),
             ("[::1]", "[::1]:53"),
             ("[::1]:54", "[::1]:54"),
+            ("fe80::1%7", "[fe80::1%7]:53"),
+            ("[fe80::1%7]", "[fe80::1%7]:53"),
+            ("[fe80::1%7]:54", "[fe80::1%7]:54"),
         ] {
             assert_eq!(
                 socket_address(text).map(|a| a.to_string()).as_deref(),
@@ -449,5 +480,25 @@ mod tests {
             );
         }
         assert!(socket_address("dns.example.net").is_err());
+    }
+
+    #[test]
+    fn a_link_local_resolver_has_an_interface() {
+        let index = interface_index("lo").unwrap();
+        let expected = format!("[fe80::1%{index}]:53");
+        let came = socket_address("fe80::1%lo").map(|address| address.to_string());
+        assert_eq!(came, Ok(expected));
+        for text in [
+            "fe80::1",
+            "[fe80::1]:53",
+            "fe80::1%",
+            "fe80::1%0",
+            "fe80::1%nowhere",
+            "::1%lo",
+            "192.0.2.1%lo",
+            "%lo",
+        ] {
+            assert!(socket_address(text).is_err(), "{text}");
+        }
     }
 }

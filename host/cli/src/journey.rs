@@ -221,6 +221,10 @@ impl Wish {
             .with_limits(limits)
             .with_dnssec(dnssec.clone())
             .with_refused_addresses(refused_addresses(&config.privacy_token)?);
+        let client = match &interface {
+            Some(interface) => client.with_interface(interface),
+            None => client,
+        };
         let keys = keys::store(&config.keys, &TokenArguments::default(), None)?;
         let mut enroller = Enroller::new(
             policies,

@@ -1,6 +1,7 @@
 //! What attaches to networks.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -18,10 +19,11 @@ use crate::{
     dnssec::{DnssecAnchors, Validator},
     driver,
     error::AttachError,
+    offers::interface_index,
     privacy_token::RefusedAddresses,
     spans::Trace,
     tls::Ticket,
-    transport::{ConnectError, Connection, Established, Target, connect},
+    transport::{ConnectError, Connection, Established, Target, connect, place},
 };
 
 /// How long the library waits, each a bound of its own.
@@ -60,6 +62,8 @@ pub struct Client {
     pub(crate) validator: Option<Validator>,
     pub(crate) limits: Limits,
     pub(crate) refused: RefusedAddresses,
+    /// The interface that servers with link-local addresses are on.
+    interface: Option<Arc<str>>,
     /// Servers that failed over datagrams, for the next attachment.
     pub(crate) avoided: Arc<Mutex<Vec<Avoided>>>,
     transports: Vec<Transport>,
@@ -99,6 +103,7 @@ impl Client {
             validator: None,
             limits: Limits::default(),
             refused: RefusedAddresses::default(),
+            interface: None,
             avoided: Arc::default(),
             transports: Self::transports(),
             method: Method::default(),
@@ -150,6 +155,24 @@ impl Client {
     pub fn with_refused_addresses(mut self, refused: RefusedAddresses) -> Self {
         self.refused = refused;
         self
+    }
+
+    /// The same client, for the network on this interface: servers at link-local addresses are on its link (RFC 9463 sections 4.1 and
+    /// 6.1 allow such). Without it they are on the link of a resolver that has such an address itself, else they cannot be reached.
+    #[must_use]
+    pub fn with_interface(mut self, interface: &str) -> Self {
+        self.interface = Some(interface.into());
+        self
+    }
+
+    /// The number of the interface that link-local addresses are on: asked each time, since interfaces come and go.
+    fn link(&self) -> Option<u32> {
+        let named = self.interface.as_deref().and_then(interface_index);
+        let of_resolver = match self.recursive.address() {
+            SocketAddr::V6(address) => Some(address.scope_id()).filter(|index| *index != 0),
+            SocketAddr::V4(_) => None,
+        };
+        named.or(of_resolver)
     }
 
     /// What validates, and who is asked for keys.
@@ -229,8 +252,12 @@ impl Client {
         ticket: Option<Ticket>,
     ) -> Result<Established, ConnectError> {
         let name = context.peer().map(ReferenceId::value).unwrap_or_default();
+        let at = place(server, || self.link()).ok_or(ConnectError::Link {
+            address: server.address,
+        })?;
         let target = Target {
             server,
+            at,
             name: &name,
             method: self.method,
             judge: self.policies.judge().clone(),

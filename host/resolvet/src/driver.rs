@@ -537,9 +537,10 @@ fn connection_failed(attempt: u32, error: ConnectError) -> Event {
         ConnectError::Handshake { .. }
         | ConnectError::Alpn { .. }
         | ConnectError::EchRefused { .. } => ConnectionFailureKind::Handshake,
-        ConnectError::Name { .. } | ConnectError::Transport(_) | ConnectError::Template { .. } => {
-            ConnectionFailureKind::Other
-        }
+        ConnectError::Name { .. }
+        | ConnectError::Transport(_)
+        | ConnectError::Link { .. }
+        | ConnectError::Template { .. } => ConnectionFailureKind::Other,
     };
     failed(attempt, kind, detail)
 }

@@ -1,6 +1,10 @@
 //! A connection to a server, whatever it speaks.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr, SocketAddrV6},
+    sync::Arc,
+    time::Duration,
+};
 
 use resolvet_engine::Judge;
 use resolvet_proto::{
@@ -96,6 +100,8 @@ pub(crate) struct Established {
 pub(crate) struct Target<'a> {
     /// Where, and how it is spoken to.
     pub(crate) server: &'a Server,
+    /// Its address on the link that it is on.
+    pub(crate) at: SocketAddr,
     /// What the peer is addressed by: its name in the handshake, and the host of URIs.
     pub(crate) name: &'a str,
     /// How DNS over HTTPS sends queries.
@@ -109,8 +115,8 @@ pub(crate) struct Target<'a> {
 }
 
 impl Target<'_> {
-    pub(super) fn address(&self) -> SocketAddr {
-        SocketAddr::new(self.server.address, self.server.port)
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.at
     }
 
     /// Where requests of DNS over HTTPS go.
@@ -122,6 +128,20 @@ impl Target<'_> {
                 reason,
             }
         })
+    }
+}
+
+/// Where a server is. A link-local address is one of each link, so the interface belongs to it (RFC 4007 section 6): `None` where
+/// that is not known.
+pub(crate) fn place(
+    server: &Server,
+    interface: impl FnOnce() -> Option<u32>,
+) -> Option<SocketAddr> {
+    match server.address {
+        IpAddr::V6(address) if address.is_unicast_link_local() => {
+            Some(SocketAddrV6::new(address, server.port, 0, interface()?).into())
+        }
+        address => Some(SocketAddr::new(address, server.port)),
     }
 }
 
@@ -167,4 +187,31 @@ pub(crate) async fn connect(
         cost,
         ticket,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_local_address_belongs_to_an_interface() {
+        for (address, interface, expected) in [
+            ("192.0.2.1", None, Some("192.0.2.1:853")),
+            ("169.254.0.1", None, Some("169.254.0.1:853")),
+            ("2001:db8::1", Some(3), Some("[2001:db8::1]:853")),
+            ("fe80::1", Some(3), Some("[fe80::1%3]:853")),
+            ("fe80::1", None, None),
+        ] {
+            let server = Server {
+                transport: Transport::Dot,
+                address: address.parse().unwrap(),
+                port: 853,
+                path: None,
+                ech: None,
+            };
+            let place = place(&server, || interface);
+            let place = place.map(|place| place.to_string());
+            assert_eq!(place.as_deref(), expected, "{address}");
+        }
+    }
 }

@@ -1,6 +1,10 @@
 //! Why there is no connection, and why a query got no answer.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use resolvet_proto::{doh::ReplyError, doq::StreamError, judgement::Transport};
 use thiserror::Error;
@@ -15,6 +19,14 @@ pub(crate) enum ConnectError {
     /// This build does not speak it.
     #[error("transport `{0}` is not in this build")]
     Transport(Transport),
+    /// The address is of a link, and nobody said which.
+    #[error(
+        "{address} is an address of one link, and no interface is known that it is on (RFC 4007 6)"
+    )]
+    Link {
+        /// Where to.
+        address: IpAddr,
+    },
     /// TCP failed.
     #[error("TCP connection to {address} failed: {source}")]
     Tcp {

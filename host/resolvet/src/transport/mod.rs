@@ -15,7 +15,7 @@ mod table;
 
 use std::time::Duration;
 
-pub(crate) use connection::{Connection, Established, Target, connect};
+pub(crate) use connection::{Connection, Established, Target, connect, place};
 pub(crate) use error::ConnectError;
 pub use error::ExchangeError;
 

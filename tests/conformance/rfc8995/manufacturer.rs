@@ -62,7 +62,7 @@ impl Default for Wanted {
 }
 
 /// A `Name` with a serial number.
-fn serial_name(serial: &str) -> Vec<u8> {
+pub(crate) fn serial_name(serial: &str) -> Vec<u8> {
     let attribute = seq(&[&tlv(6, &[0x55, 4, 5]), &tlv(0x13, serial.as_bytes())]);
     seq(&[&tlv(0x31, &attribute)])
 }

@@ -2,17 +2,18 @@
 
 use resolvet_proto::{
     enrolment::brski::{
-        Accepted, Assertion, ContentKind, Expected, PinError, PinMatch, SignatureError, ToSign,
-        Voucher, VoucherError, VoucherFormError, Waived, check_pin, check_voucher, pledge_request,
+        Accepted, Assertion, ContentKind, Expected, PinError, PinMatch, SignatureError, Signed,
+        ToSign, Voucher, VoucherError, VoucherFormError, Waived, check_pin, check_voucher,
+        pledge_request,
     },
     judgement::{Clock, Der},
 };
 
 use super::{
     ALGORITHMS,
-    manufacturer::{Manufacturer, SERIAL, Wanted, sign},
+    manufacturer::{Manufacturer, SERIAL, Wanted, serial_name, sign},
 };
-use crate::forge::{Certificate, NOW};
+use crate::forge::{Certificate, NOW, key};
 
 const NONCE: &str = "BwcHBwcHBwcHBwcHBwcHBw==";
 
@@ -270,6 +271,39 @@ fn an_unknown_masa() {
         ),
         Err(VoucherError::UnknownMasa { .. })
     ));
+}
+
+/// 2.3.1: each device's certificate has a serial number in its subject. One authority certifies devices and MASA here, and a
+/// device is no MASA for that, unless its certificate is an anchor.
+#[test]
+fn a_device_is_no_masa() {
+    let m = Manufacturer::new();
+    let voucher = m.voucher(&request(&m), &Wanted::default());
+    let content = Signed::from_der(&voucher).unwrap().content().to_vec();
+    let sibling = key();
+    let certificate = Certificate {
+        subject: serial_name("JADA000000000"),
+        ..Certificate::bare("", "vendor", &sibling).basic_constraints(false, None)
+    }
+    .sign(&m.vendor);
+    let chain = [certificate.clone()];
+    let to_sign = ToSign::new(&content, ContentKind::JsonVoucher, &chain, Some(NOW)).unwrap();
+    let voucher = sign(to_sign, &sibling);
+    assert_eq!(
+        check_at(&m, &voucher, NOW, &Clock::Synchronized, false),
+        Err(VoucherError::SignedByDevice {
+            serial_number: "JADA000000000".into()
+        })
+    );
+    let expected = Expected {
+        device: &m.device(),
+        nonce: NONCE,
+        nonceless: false,
+        now: NOW,
+        clock: &Clock::Synchronized,
+        anchors: &[certificate],
+    };
+    assert!(check_voucher(&voucher, &expected, ALGORITHMS).is_ok());
 }
 
 /// 5.6.2: the pin is the only anchor: the same key, or a path.

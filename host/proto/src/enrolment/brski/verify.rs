@@ -86,6 +86,14 @@ pub enum VoucherError {
         /// Why there is no path.
         reason: PathError,
     },
+    /// Its signer is a device: the certificate is an IDevID, and no anchor.
+    #[error(
+        "the voucher is signed by the device `{serial_number}`, expected a MASA of the manufacturer (RFC 8995 2.3.1)"
+    )]
+    SignedByDevice {
+        /// The serial number in the signer's subject.
+        serial_number: String,
+    },
     /// Its form.
     #[error(transparent)]
     Form(#[from] VoucherFormError),
@@ -174,6 +182,7 @@ pub fn check_voucher(
         algorithms,
     )
     .map_err(|reason| VoucherError::UnknownMasa { reason })?;
+    check_signer(&signer, expected.anchors)?;
     let mut waived = Vec::new();
     check_device(&voucher, expected, &mut waived)?;
     check_times(&voucher, expected, has_clock, &mut waived)?;
@@ -187,6 +196,19 @@ pub fn check_voucher(
         voucher,
         signer,
         waived,
+    })
+}
+
+/// Where one authority certifies both MASA and devices, a path alone would let each device speak for the MASA. An IDevID is
+/// known by the serial number that its subject must have; a MASA whose certificate has one is believed as an anchor only.
+fn check_signer(signer: &Der, anchors: &[Der]) -> Result<(), VoucherError> {
+    if anchors.contains(signer) {
+        return Ok(());
+    }
+    IDevId::new(signer).map_or(Ok(()), |device| {
+        Err(VoucherError::SignedByDevice {
+            serial_number: crate::enrolment::quoted(device.serial_number(), 128),
+        })
     })
 }
 

@@ -283,6 +283,22 @@ fn signed(tbs: &[u8], algorithm: &[u8], signer: &KeyPair) -> Vec<u8> {
 
 /// A CRL that lists these serial numbers.
 pub(crate) fn crl(issuer: &str, revoked: &[&[u8]], next_update: u64, signer: &KeyPair) -> Der {
+    crl_with(issuer, revoked, next_update, signer, &[])
+}
+
+/// A critical extension, DER.
+pub(crate) fn critical(oid: &[u8], value: &[u8]) -> Vec<u8> {
+    seq(&[&tlv(6, oid), &tlv(1, &[0xff]), &tlv(4, value)])
+}
+
+/// As [`crl`], with this extension beside the usual ones.
+pub(crate) fn crl_with(
+    issuer: &str,
+    revoked: &[&[u8]],
+    next_update: u64,
+    signer: &KeyPair,
+    extension: &[u8],
+) -> Der {
     let entries: Vec<u8> = revoked
         .iter()
         .flat_map(|serial| seq(&[&tlv(2, serial), &time(NOW - 7_200)]))
@@ -304,7 +320,7 @@ pub(crate) fn crl(issuer: &str, revoked: &[&[u8]], next_update: u64, signer: &Ke
         &time(NOW - 3_600),
         &time(next_update),
         &entries,
-        &tlv(0xa0, &seq(&[&authority, &number])),
+        &tlv(0xa0, &seq(&[&authority, &number, extension])),
     ]);
     signed(&tbs, ECDSA_SHA256, signer).into()
 }
@@ -317,13 +333,26 @@ pub(crate) enum OcspStatus {
 }
 
 /// An OCSP response about the certificate with this serial number of this issuer, signed by `signer` in the name of
-/// `responder`; `delegate` is put into it.
+/// `responder`; `delegate` is put into it. It was made an hour ago and counts for another one.
 pub(crate) fn ocsp(
+    status: OcspStatus,
+    serial: &[u8],
+    issuer: (&str, &KeyPair),
+    responder: (&str, &KeyPair),
+    delegate: Option<&Der>,
+) -> Der {
+    let times = (NOW - 3_600, Some(NOW + 3_600));
+    ocsp_of(status, serial, issuer, responder, delegate, times)
+}
+
+/// As [`ocsp`], of these times: when it was made, and the next update where it says one.
+pub(crate) fn ocsp_of(
     status: OcspStatus,
     serial: &[u8],
     (issuer, issuer_key): (&str, &KeyPair),
     (responder, signer): (&str, &KeyPair),
     delegate: Option<&Der>,
+    (made, next_update): (u64, Option<u64>),
 ) -> Der {
     let sha256 = seq(&[&tlv(6, &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1])]);
     let hash = |data: &[u8]| tlv(4, resolvet_proto::judgement::Digest::of(data).as_octets());
@@ -340,14 +369,10 @@ pub(crate) fn ocsp(
     let single = seq(&[
         &id,
         &status,
-        &time(NOW - 3_600),
-        &tlv(0xa0, &time(NOW + 3_600)),
+        &time(made),
+        &next_update.map_or_else(Vec::new, |end| tlv(0xa0, &time(end))),
     ]);
-    let data = seq(&[
-        &tlv(0xa1, &name(responder)),
-        &time(NOW - 3_600),
-        &seq(&[&single]),
-    ]);
+    let data = seq(&[&tlv(0xa1, &name(responder)), &time(made), &seq(&[&single])]);
     let signature = signer.sign(&data).unwrap();
     let certificates = delegate.map_or_else(Vec::new, |delegate| tlv(0xa0, &seq(&[delegate])));
     let basic = seq(&[

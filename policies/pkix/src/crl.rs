@@ -139,7 +139,12 @@ impl<'a> Crl<'a> {
         }
         let own = reasons.unwrap_or(ALL_REASONS);
         let Some(extension) = certificate.extension(oid::CRL_DISTRIBUTION_POINTS) else {
-            return Ok(if names.is_none() { own } else { 0 });
+            // What has no distribution points is taken to have one: the issuer's name (section 6.3.3).
+            let is_ours = match names {
+                None => true,
+                Some(names) => names_issuer(*names, certificate.issuer)?,
+            };
+            return Ok(if is_ours { own } else { 0 });
         };
         let mut covered = 0;
         let mut points = der::only(extension.value, tag::SEQUENCE)?;
@@ -205,6 +210,31 @@ impl<'a> Crl<'a> {
         }
         Ok(found)
     }
+}
+
+/// Who lists the certificate in indirect CRLs, as it says itself (`cRLIssuer`, section 4.2.1.13): each a `Name` with tag and
+/// length.
+pub(crate) fn indirect_issuers<'a>(certificate: &Certificate<'a>) -> Result<Vec<&'a [u8]>> {
+    let mut issuers = Vec::new();
+    let Some(extension) = certificate.extension(oid::CRL_DISTRIBUTION_POINTS) else {
+        return Ok(issuers);
+    };
+    let mut points = der::only(extension.value, tag::SEQUENCE)?;
+    while !points.is_empty() {
+        let mut point = points.nested(tag::SEQUENCE)?;
+        point.optional(tag::explicit(0))?;
+        point.optional(tag::implicit(1))?;
+        if let Some(names) = point.optional(tag::explicit(2))? {
+            let mut names = Reader::new(names.content);
+            while !names.is_empty() {
+                if let GeneralName::Directory(name) = GeneralName::read(&mut names)? {
+                    issuers.push(name);
+                }
+            }
+        }
+        point.end()?;
+    }
+    Ok(issuers)
 }
 
 /// The issuer that a CRL names, `Name` with tag and length, whatever else is wrong with it.
@@ -275,6 +305,24 @@ fn shares_name(mut ours: Reader<'_>, theirs: &[u8], issuer: &[u8]) -> Result<boo
         (0xa1, 0xa0) => relative_matches(theirs.content, ours.content, issuer),
         _ => Err(Malformed),
     }
+}
+
+/// Whether one of the full names of a `DistributionPointName` is the issuer's.
+fn names_issuer(mut point: Reader<'_>, issuer: &[u8]) -> Result<bool> {
+    let point = point.value()?;
+    if point.tag != tag::explicit(0) {
+        return Ok(false);
+    }
+    let mut names = Reader::new(point.content);
+    while !names.is_empty() {
+        if same(
+            &GeneralName::read(&mut names)?,
+            &GeneralName::Directory(issuer),
+        ) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn same(a: &GeneralName<'_>, b: &GeneralName<'_>) -> bool {

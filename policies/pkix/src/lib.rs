@@ -14,7 +14,8 @@
 //!   section 3.6.1, RFC 8995 section 5.5).
 //! * **DANE**, where a setting says so: TLSA records that were validated by DNSSEC (RFC 7671). DANE-EE and DANE-TA stand in for the
 //!   path to a trust anchor, DANE-EE for the name too; PKIX-EE and PKIX-TA narrow the path. Where none matches, it is refused.
-//! * **Revocation**: CRLs and the stapled OCSP response that the host gives. For a registrar its voucher may demand or forbid
+//! * **Revocation**: CRLs and the stapled OCSP response that the host gives; a response that does not say when the next one
+//!   comes counts for seven days (RFC 6960 section 3.2). For a registrar its voucher may demand or forbid
 //!   the check (RFC 8366 section 5.3), whatever the settings say.
 //! * **The way** in which an EST server was authenticated before, where a setting names those that count.
 //!

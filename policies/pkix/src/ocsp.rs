@@ -18,11 +18,15 @@ const SHA256: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
 /// Certificates of responders that are tried. One is usual.
 const RESPONDERS: usize = 4;
 
+/// How long a response counts that does not say when the next one comes: authorities renew theirs within days, and one that
+/// counted for ever would hide a revocation for as long.
+const SECONDS_WITHOUT_NEXT_UPDATE: u64 = 7 * 86_400;
+
 /// What a response says about a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// Not revoked; until the next update where there is one.
-    Good(Option<u64>),
+    /// Not revoked; until the next update, or [`SECONDS_WITHOUT_NEXT_UPDATE`].
+    Good(u64),
     Revoked,
     Unknown,
 }
@@ -154,11 +158,9 @@ fn digest(algorithm: &[u8], data: &[u8]) -> Option<Vec<u8>> {
 fn answer(mut single: Reader<'_>, facts: &Facts<'_>) -> Result<(Status, bool), Problem> {
     let status = single.value()?;
     let this_update = der::time(&single.expect(tag::GENERALIZED_TIME)?)?;
-    let next_update = match single.optional(tag::explicit(0))? {
-        None => None,
-        Some(explicit) => Some(der::time(
-            &Reader::new(explicit.content).expect(tag::GENERALIZED_TIME)?,
-        )?),
+    let end = match single.optional(tag::explicit(0))? {
+        None => this_update.saturating_add(SECONDS_WITHOUT_NEXT_UPDATE),
+        Some(explicit) => der::time(&Reader::new(explicit.content).expect(tag::GENERALIZED_TIME)?)?,
     };
     if let Some(explicit) = single.optional(tag::explicit(1))?
         && extensions(explicit.content)?
@@ -168,10 +170,9 @@ fn answer(mut single: Reader<'_>, facts: &Facts<'_>) -> Result<(Status, bool), P
         return Err(Problem::Malformed);
     }
     single.end()?;
-    let current = !facts.validity_counts_from(this_update)
-        && next_update.is_none_or(|end| !facts.validity_counts_to(end));
+    let current = !facts.validity_counts_from(this_update) && !facts.validity_counts_to(end);
     let status = match status.tag {
-        0x80 => Status::Good(next_update),
+        0x80 => Status::Good(end),
         0xa1 => Status::Revoked,
         0x82 => Status::Unknown,
         _ => return Err(Problem::Malformed),

@@ -2,7 +2,8 @@
 //!
 //! Nothing is fetched: what the host has it gives. A status that nobody knows is no refusal unless a setting requires
 //! one; but CRLs in the name of the issuer that settle nothing (forged, old, not about this certificate) are a refusal,
-//! because that is what withholding a revocation looks like.
+//! and so are those by an issuer of indirect CRLs that the certificate names, because that is what withholding a
+//! revocation looks like.
 
 use crate::{
     certificate::{Certificate, key_usage},
@@ -24,7 +25,7 @@ enum Status {
     /// They are complete, and it is on none; until then.
     Good(u64),
     Revoked,
-    /// There is none by this issuer.
+    /// There is none by this issuer, nor by another that the certificate names.
     Unknown,
     /// There are, and they settle nothing.
     Undetermined,
@@ -73,7 +74,7 @@ pub(crate) fn check(path: &[&Certificate<'_>], facts: &Facts<'_>, report: &mut R
             }
             Status::Undetermined => {
                 let message = format!(
-                    "the CRLs by the {}'s issuer settle nothing: none is complete, current, rightly signed and about it",
+                    "the CRLs by the {}'s issuer, or by another that it names, settle nothing: none is complete, direct, current, rightly signed and about it",
                     role.noun()
                 );
                 report.refuse(
@@ -111,7 +112,7 @@ fn stapled_response(
 ) -> bool {
     let problem = match ocsp::status(response, end_entity, issuer, facts) {
         Ok(ocsp::Status::Good(until)) => {
-            report.until(until);
+            report.until(Some(until));
             return true;
         }
         Ok(ocsp::Status::Revoked) => {
@@ -176,11 +177,11 @@ impl<'s, 'a> Lists<'s, 'a> {
             .filter(|list| name::matches(list.issuer, certificate.issuer))
             .collect();
         if by_issuer.is_empty() {
-            let unusable = self
-                .unusable
-                .iter()
-                .any(|issuer| name::matches(issuer, certificate.issuer));
-            return if unusable {
+            // An indirect list is not read, and may be the one that has the certificate.
+            let is_listed_elsewhere = crl::indirect_issuers(certificate).map_or(true, |issuers| {
+                issuers.iter().any(|issuer| self.has_list_by(issuer))
+            });
+            return if is_listed_elsewhere || self.has_list_by(certificate.issuer) {
                 Status::Undetermined
             } else {
                 Status::Unknown
@@ -216,6 +217,14 @@ impl<'s, 'a> Lists<'s, 'a> {
         } else {
             Status::Undetermined
         }
+    }
+
+    /// Whether there is a list in this name, usable or not.
+    fn has_list_by(&self, issuer: &[u8]) -> bool {
+        let usable = self.lists.iter().map(|list| list.issuer);
+        usable
+            .chain(self.unusable.iter().copied())
+            .any(|known| name::matches(known, issuer))
     }
 
     fn is_current(&self, list: &Crl<'_>) -> bool {

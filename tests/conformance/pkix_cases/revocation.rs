@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Case, case, settled};
 use crate::{
-    forge::{Certificate, NOW, OCSP_SIGNING, OcspStatus, crl, key, ocsp},
+    forge::{Certificate, NOW, OCSP_SIGNING, OcspStatus, crl, key, ocsp, ocsp_of},
     world::World,
 };
 
@@ -25,6 +25,17 @@ pub(super) fn cases(w: &World) -> Vec<Case> {
         .extended_key_usage(&[OCSP_SIGNING])
         .sign(&w.authority);
     let until = NOW + 3_600;
+    let without_next_update = |made| {
+        let times = (made, None);
+        stapled(ocsp_of(
+            OcspStatus::Good,
+            &[0x11],
+            issuer,
+            issuer,
+            None,
+            times,
+        ))
+    };
     vec![
         case(
             "crl-good",
@@ -68,6 +79,22 @@ pub(super) fn cases(w: &World) -> Vec<Case> {
             stapled(ocsp(OcspStatus::Good, &[0x11], issuer, issuer, None)),
             "accept",
             &[],
+        )
+        .with(json!({"stapled-ocsp": "require"})),
+        case(
+            "ocsp-without-next-update",
+            "A response that does not say when the next one comes counts for seven days.",
+            without_next_update(NOW - 604_800),
+            "accept",
+            &[],
+        )
+        .with(json!({"stapled-ocsp": "require"})),
+        case(
+            "ocsp-without-next-update-old",
+            "And no second longer.",
+            without_next_update(NOW - 604_801),
+            "reject",
+            &["ocsp-unusable"],
         )
         .with(json!({"stapled-ocsp": "require"})),
         case(

@@ -3,8 +3,8 @@
 use resolvet_proto::judgement::{Decision, Request};
 
 use crate::{
-    forge::{NOW, crl, key},
-    world::{World, judge, rejects},
+    forge::{NOW, critical, crl, crl_with, directory, id_ce, key, seq, tlv},
+    world::{World, accepts, judge, rejects},
 };
 
 fn with(w: &World, revoked: &[&[u8]], until: u64, signer: &rcgen::KeyPair) -> Request {
@@ -68,4 +68,42 @@ fn other_issuers_crls_say_nothing() {
         matches!(verdict.decision, Decision::Accept { .. }),
         "{verdict:#?}"
     );
+}
+
+/// 6.3.3 (b)(1): the certificate says that somebody else lists it. Such lists are not processed, so nothing is settled.
+#[test]
+fn an_indirect_list_settles_nothing() {
+    let w = World::new();
+    let lister = key();
+    let point = seq(&[&tlv(0xa2, &directory("lister"))]);
+    let server = w.server().extension(&id_ce(31), false, seq(&[&point]));
+    let with = |crls| Request {
+        crls,
+        ..w.request(&server)
+    };
+    let indirect = critical(&id_ce(28), &seq(&[&tlv(0x84, &[0xff])]));
+    for extension in [&*indirect, &[]] {
+        let list = crl_with("lister", &[&[0x11]], NOW + 9, &lister, extension);
+        rejects(&with(vec![list]), "crl-unusable");
+    }
+    let list = crl_with("somebody", &[], NOW + 9, &lister, &indirect);
+    accepts(&with(vec![list]));
+}
+
+/// 6.3.3: a certificate without distribution points is taken to have one, the name of its issuer.
+#[test]
+fn the_issuer_is_a_distribution_point() {
+    let w = World::new();
+    let with = |point: &str, revoked: &[&[u8]]| {
+        let full_name = tlv(0xa0, &tlv(0xa0, &directory(point)));
+        let extension = critical(&id_ce(28), &seq(&[&full_name]));
+        let list = crl_with("authority", revoked, NOW + 9, &w.authority, &extension);
+        Request {
+            crls: vec![list],
+            ..w.request(&w.server())
+        }
+    };
+    accepts(&with("authority", &[]));
+    rejects(&with("authority", &[&[0x11]]), "revoked");
+    rejects(&with("elsewhere", &[]), "crl-unusable");
 }

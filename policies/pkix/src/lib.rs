@@ -432,13 +432,13 @@ fn along(
     };
     let purposes = rules::purposes(&facts.purpose);
     let time = facts.effective_time();
-    match search::by_webpki(facts.presented, roots, purposes, time, &mut accepts) {
+    let found = match search::have_namesakes(facts.presented) {
+        true => Err(webpki::Error::UnknownIssuer),
+        false => search::by_webpki(facts.presented, roots, purposes, time, &mut accepts),
+    };
+    match found {
         Ok(()) => {}
-        Err(webpki::Error::CertDistrusted) => {
-            let message = "the path leads over a key that is known to be compromised".into();
-            report.refuse("distrusted", message, "RFC 5280 6.1", whole(end_entity));
-            return;
-        }
+        Err(webpki::Error::CertDistrusted) => return distrusted(end_entity, report),
         Err(_) => {
             let mut search = Search::new(facts.presented, roots);
             search.by_depth(&mut accepts);
@@ -453,11 +453,18 @@ fn along(
     }
 }
 
+fn distrusted(end_entity: &Certificate<'_>, report: &mut Report) {
+    let message = "the path leads over a key that is known to be compromised".into();
+    report.refuse("distrusted", message, "RFC 5280 6.1", whole(end_entity));
+}
+
 /// Says why there is no path at all.
 fn no_path(search: &Search<'_, '_>, end_entity: &Certificate<'_>, report: &mut Report) {
     let presented = |position: usize| search.presented.get(position).unwrap_or(end_entity);
     let obstacles = search.obstacles;
-    if obstacles.gave_up {
+    if obstacles.distrusted {
+        distrusted(end_entity, report);
+    } else if obstacles.gave_up {
         let message = "finding a path would take more signatures than are verified".into();
         report.refuse("too-much-work", message, "RFC 5280 8", whole(end_entity));
     } else if let Some(position) = obstacles.unsupported {

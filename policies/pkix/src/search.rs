@@ -2,8 +2,9 @@
 //!
 //! Two ways. [`by_webpki`] is the usual one: rustls-webpki, whose signatures the host verifies. [`by_depth`] is asked
 //! when webpki found nothing, because it does not process what RFC 5280 allows and private authorities use: certificate
-//! policies, constraints on directory names and SRVNames, self-issued certificates, names that differ in case. Either
-//! way a path counts only when every rule of [`crate::rules`] holds for it, and another is tried when one does not.
+//! policies, constraints on directory names and SRVNames, self-issued certificates, names that differ in case; and at
+//! once where authorities share a name ([`have_namesakes`]). Either way a path counts only when none of its keys is
+//! known to be compromised and every rule of [`crate::rules`] holds for it, and another is tried when that is not so.
 
 use core::cell::RefCell;
 
@@ -146,17 +147,48 @@ pub(crate) fn by_webpki<'a>(
     .map(|_| ())
 }
 
+/// Whether two of the presented authorities have one name. webpki tries them in every order and verifies a signature for
+/// each: a peer that presents enough of them would have it spend all that the host verifies in one evaluation.
+pub(crate) fn have_namesakes(presented: &[Certificate<'_>]) -> bool {
+    let authorities = presented.get(1..).unwrap_or_default();
+    authorities.iter().enumerate().any(|(position, one)| {
+        let before = authorities.get(..position).unwrap_or_default();
+        before.iter().any(|other| other.subject == one.subject)
+    })
+}
+
+/// A certificate by an issuer without a name, which nobody signed; valid from 1970 on.
+const UNSIGNED: &[u8] = b"\x30\x40\x30\x35\xa0\x03\x02\x01\x02\x02\x01\x01\x30\x03\x06\x01\x2a\x30\x00\
+    \x30\x20\x17\x0d700101000000Z\x18\x0f99991231235959Z\x30\x00\x30\x00\x30\x03\x06\x01\x2a\x03\x02\x00\x00";
+
+/// Whether webpki knows this key, a `SubjectPublicKeyInfo` with tag and length, to be compromised. Its list is not public: it
+/// is asked by a certificate of which the key would be the anchor, since anchors' keys are looked up before any signature.
+fn is_distrusted(key_info: &[u8]) -> bool {
+    let der = CertificateDer::from(UNSIGNED);
+    let anchors = [TrustAnchor {
+        subject: b"".as_slice().into(),
+        subject_public_key_info: content(key_info).into(),
+        name_constraints: None,
+    }];
+    EndEntityCert::try_from(&der).is_ok_and(|leaf| {
+        let time = UnixTime::since_unix_epoch(core::time::Duration::ZERO);
+        let outcome = leaf.verify_for_usage(&[], &anchors, &[], time, Purposes(&[]), None, None);
+        matches!(outcome, Err(Error::CertDistrusted))
+    })
+}
+
+/// The content of a value; the whole where it is none.
+fn content(value: &[u8]) -> &[u8] {
+    crate::der::Reader::new(value)
+        .value()
+        .map_or(value, |value| value.content)
+}
+
 /// An anchor's name and key. Its name constraints are judged with everybody else's in [`crate::constraints`].
 fn trust_anchor<'a>(anchor: &Certificate<'a>) -> TrustAnchor<'a> {
-    let content = |value: &'a [u8]| {
-        crate::der::Reader::new(value)
-            .value()
-            .map_or(value, |value| value.content)
-            .into()
-    };
     TrustAnchor {
-        subject: content(anchor.subject),
-        subject_public_key_info: content(anchor.key_info),
+        subject: content(anchor.subject).into(),
+        subject_public_key_info: content(anchor.key_info).into(),
         name_constraints: None,
     }
 }
@@ -168,6 +200,8 @@ pub(crate) struct Obstacles {
     pub(crate) bad_signature: Option<usize>,
     /// The position of one whose signature algorithm or issuer's key the host does not do.
     pub(crate) unsupported: Option<usize>,
+    /// A path was there, and one of its keys is known to be compromised.
+    pub(crate) distrusted: bool,
     /// The search was given up.
     pub(crate) gave_up: bool,
 }
@@ -216,7 +250,7 @@ impl<'s, 'a> Search<'s, 'a> {
         for anchor in self.anchors {
             if self.issued(head, anchor, path.len() - 1) {
                 path.push(anchor);
-                let accepted = accepts(path);
+                let accepted = self.trusts(path) && accepts(path);
                 path.pop();
                 if accepted {
                     return true;
@@ -241,6 +275,12 @@ impl<'s, 'a> Search<'s, 'a> {
             }
         }
         false
+    }
+
+    fn trusts(&mut self, path: &[&Certificate<'_>]) -> bool {
+        let distrusted = path.iter().any(|step| is_distrusted(step.key_info));
+        self.obstacles.distrusted |= distrusted;
+        !distrusted
     }
 
     fn issued(
@@ -295,4 +335,26 @@ pub(crate) fn verify(
         message,
         signature,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key of emSign DV TLS CA - G3B, which webpki knows to be compromised.
+    const COMPROMISED: &str = "3076301006072a8648ce3d020106052b8104002203620004e79ed9c04a9773c4735e51111da85ac2\
+        bd5e64ab374b80e12cbc2038ec1e4f0e3b812fc9859e1e67afb04e2f8bc97f7485ba65aa911ee8a4\
+        e45b62d5cc03d56be678b3c38cb4dc937ca2460e238453c892935d29d44f91e15606b63ccedab468";
+
+    #[test]
+    fn compromised_keys_are_known() {
+        let octets = (0..COMPROMISED.len()).step_by(2);
+        let mut key: Vec<u8> = octets
+            .map(|at| u8::from_str_radix(&COMPROMISED[at..at + 2], 16).unwrap())
+            .collect();
+        assert!(is_distrusted(&key));
+        *key.last_mut().unwrap() ^= 1;
+        assert!(!is_distrusted(&key));
+        assert!(!is_distrusted(&[]));
+    }
 }

@@ -7,11 +7,42 @@ use serde_json::json;
 
 use super::{Case, case, settled};
 use crate::{
-    forge::{Certificate, ECDSA_SHA1, NOW, dns, key, srv},
+    forge::{Certificate, ECDSA_SHA1, NOW, dns, id_ce, key, seq, srv, tlv},
     world::{SERVER, World, request},
 };
 
+/// The key of an authority that was compromised, content of a `SubjectPublicKeyInfo`: emSign DV TLS CA - G3B.
+const COMPROMISED: &[u8] = &[
+    0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04,
+    0x00, 0x22, 0x03, 0x62, 0x00, 0x04, 0xe7, 0x9e, 0xd9, 0xc0, 0x4a, 0x97, 0x73, 0xc4, 0x73, 0x5e,
+    0x51, 0x11, 0x1d, 0xa8, 0x5a, 0xc2, 0xbd, 0x5e, 0x64, 0xab, 0x37, 0x4b, 0x80, 0xe1, 0x2c, 0xbc,
+    0x20, 0x38, 0xec, 0x1e, 0x4f, 0x0e, 0x3b, 0x81, 0x2f, 0xc9, 0x85, 0x9e, 0x1e, 0x67, 0xaf, 0xb0,
+    0x4e, 0x2f, 0x8b, 0xc9, 0x7f, 0x74, 0x85, 0xba, 0x65, 0xaa, 0x91, 0x1e, 0xe8, 0xa4, 0xe4, 0x5b,
+    0x62, 0xd5, 0xcc, 0x03, 0xd5, 0x6b, 0xe6, 0x78, 0xb3, 0xc3, 0x8c, 0xb4, 0xdc, 0x93, 0x7c, 0xa2,
+    0x46, 0x0e, 0x23, 0x84, 0x53, 0xc8, 0x92, 0x93, 0x5d, 0x29, 0xd4, 0x4f, 0x91, 0xe1, 0x56, 0x06,
+    0xb6, 0x3c, 0xce, 0xda, 0xb4, 0x68,
+];
+
+/// Authorities of the anchor's name, each signed by the next; the way up takes the one that is presented last.
+fn namesakes(w: &World) -> Vec<Der> {
+    let keys: Vec<_> = (0..16).map(|_| key()).collect();
+    let authority = |pair: &[rcgen::KeyPair]| {
+        Certificate::authority("root", "root", &pair[0], &pair[1]).sign(&pair[1])
+    };
+    let server = Certificate::end_entity(&[dns(SERVER)], "root", &w.server, &keys[0]);
+    let mut chain: Vec<Der> = keys.windows(2).map(authority).collect();
+    chain.push(server.sign(&keys[0]));
+    chain.reverse();
+    chain
+}
+
 pub(super) fn cases(w: &World) -> Vec<Case> {
+    let compromised = |certificate: Certificate| Certificate {
+        key_info: seq(&[COMPROMISED]),
+        ..certificate
+    };
+    let policy = seq(&[&seq(&[&tlv(6, &[0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, 2])])]);
+    let other_authority = Certificate::authority("authority", "root", &key(), &w.root);
     let stranger = key();
     let good = w.request(&w.server());
     let chain = good.presented.certificates.clone();
@@ -132,6 +163,40 @@ pub(super) fn cases(w: &World) -> Vec<Case> {
             ),
             "reject",
             &["anchor-inconsistent"],
+        ),
+        case(
+            "distrusted",
+            "A key that is known to be compromised.",
+            w.request(&compromised(w.server())),
+            "reject",
+            &["distrusted"],
+        ),
+        case(
+            "distrusted-critical-policies",
+            "A critical extension on the way does not hide it.",
+            w.request(&compromised(w.server()).extension(&id_ce(32), true, policy)),
+            "reject",
+            &["distrusted"],
+        ),
+        case(
+            "distrusted-beside-expired",
+            "Nor does another authority of the same name that has expired.",
+            settled(w.request(&compromised(w.server())), |r| {
+                let expired = Certificate {
+                    validity: (0, NOW - 1),
+                    ..other_authority
+                };
+                r.presented.certificates.push(expired.sign(&w.root));
+            }),
+            "reject",
+            &["distrusted"],
+        ),
+        case(
+            "too-much-work",
+            "Fifteen authorities of the anchor's name take more signatures than a search verifies.",
+            request(namesakes(w), anchors.clone()),
+            "reject",
+            &["too-much-work"],
         ),
         case(
             "path-too-long",

@@ -41,8 +41,6 @@ pub(crate) mod oid {
 /// Bits of the key usage extension (RFC 5280 section 4.2.1.3), as [`der::named_bits`] places them.
 pub(crate) mod key_usage {
     pub(crate) const DIGITAL_SIGNATURE: u16 = 1 << 15;
-    pub(crate) const KEY_ENCIPHERMENT: u16 = 1 << 13;
-    pub(crate) const KEY_AGREEMENT: u16 = 1 << 11;
     pub(crate) const KEY_CERT_SIGN: u16 = 1 << 10;
     pub(crate) const CRL_SIGN: u16 = 1 << 9;
 }

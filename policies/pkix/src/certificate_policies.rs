@@ -4,7 +4,7 @@
 //! links to its parents, and decides the same.
 
 use crate::{
-    certificate::{Certificate, oid},
+    certificate::{Certificate, Extension, oid},
     der::{self, Malformed, Reader, Result, tag},
     name,
     settings::Settings,
@@ -13,11 +13,17 @@ use crate::{
 /// Most policies in the graph of one path. Real certificates carry one to five.
 const NODES: usize = 512;
 
+/// The qualifiers that a critical extension may have: CPS pointer and user notice (RFC 5280 section 4.2.1.4). Both are for
+/// people, so there is nothing to process.
+const QUALIFIERS: [&[u8]; 2] = [&[0x2b, 6, 1, 5, 5, 7, 2, 1], &[0x2b, 6, 1, 5, 5, 7, 2, 2]];
+
 /// Why the policies of a path are not acceptable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// An extension cannot be read, or maps from or to anyPolicy.
     Malformed,
+    /// Critical policies have a qualifier that is not processed.
+    Qualifier,
     /// No policy holds along the path though one must.
     None,
     /// More than [`NODES`].
@@ -100,7 +106,7 @@ pub(crate) fn check(
         let self_issued = name::matches(certificate.subject, certificate.issuer);
         let allow_any = any > 0 || (!last && self_issued);
         let nodes = match certificate.extension(oid::CERTIFICATE_POLICIES) {
-            Some(extension) => descend(graph.last(), &policies(extension.value)?, allow_any),
+            Some(extension) => descend(graph.last(), &policies(extension)?, allow_any),
             None => Vec::new(),
         };
         graph.count(nodes.len())?;
@@ -263,20 +269,40 @@ fn is_acceptable(graph: &Graph<'_>, settings: &Settings) -> bool {
 }
 
 /// The policies of a certificate. None may stand twice (section 4.2.1.4).
-fn policies(value: &[u8]) -> Result<Vec<&[u8]>> {
-    let mut list = der::only(value, tag::SEQUENCE)?;
+fn policies<'a>(extension: &Extension<'a>) -> core::result::Result<Vec<&'a [u8]>, Fault> {
+    let mut list = der::only(extension.value, tag::SEQUENCE)?;
     if list.is_empty() {
-        return Err(Malformed);
+        return Err(Fault::Malformed);
     }
     let mut policies = Vec::new();
     while !list.is_empty() {
-        let policy = list.nested(tag::SEQUENCE)?.expect(tag::OID)?.content;
+        let mut information = list.nested(tag::SEQUENCE)?;
+        let policy = information.expect(tag::OID)?.content;
         if policies.contains(&policy) || policies.len() == 64 {
-            return Err(Malformed);
+            return Err(Fault::Malformed);
         }
         policies.push(policy);
+        if let Some(qualifiers) = information.optional(tag::SEQUENCE)? {
+            check_qualifiers(qualifiers.content, extension.critical)?;
+        }
+        information.end()?;
     }
     Ok(policies)
+}
+
+/// Each is a type and a value of that type, which must be known where the extension is critical.
+fn check_qualifiers(content: &[u8], critical: bool) -> core::result::Result<(), Fault> {
+    let mut qualifiers = Reader::new(content);
+    while !qualifiers.is_empty() {
+        let mut fields = qualifiers.nested(tag::SEQUENCE)?;
+        let kind = fields.expect(tag::OID)?.content;
+        fields.value()?;
+        fields.end()?;
+        if critical && !QUALIFIERS.contains(&kind) {
+            return Err(Fault::Qualifier);
+        }
+    }
+    Ok(())
 }
 
 /// `requireExplicitPolicy` and `inhibitPolicyMapping` (section 4.2.1.11).

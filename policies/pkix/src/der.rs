@@ -176,10 +176,17 @@ pub(crate) fn octets_of_bits(content: &[u8]) -> Result<&[u8]> {
     }
 }
 
-/// A BIT STRING of named bits: the first sixteen of them, the first in the highest place.
+/// A BIT STRING of named bits: the first sixteen of them, the first in the highest place. Bits beyond its end must be zero
+/// (X.690 section 11.2.1), or they would grant what nobody signed for.
 pub(crate) fn named_bits(content: &[u8]) -> Result<u16> {
     let (&unused, octets) = content.split_first().ok_or(Malformed)?;
     if unused > 7 || (octets.is_empty() && unused != 0) {
+        return Err(Malformed);
+    }
+    if octets
+        .last()
+        .is_some_and(|last| last & !(0xff << unused) != 0)
+    {
         return Err(Malformed);
     }
     let high = octets.first().copied().unwrap_or(0);
@@ -285,6 +292,23 @@ mod tests {
         );
         assert_eq!(read(tag::UTC_TIME, b"7001010000Z"), Err(Malformed));
         assert_eq!(read(tag::UTC_TIME, b"700101000000+"), Err(Malformed));
+    }
+
+    #[test]
+    fn bits_beyond_the_end_are_refused() {
+        assert_eq!(named_bits(&[7, 0x80]), Ok(0x8000));
+        assert_eq!(named_bits(&[7, 0, 0x80]), Ok(0x0080));
+        assert_eq!(named_bits(&[0]), Ok(0));
+        for bad in [
+            &[7, 0x84][..],
+            &[1, 0x81],
+            &[4, 0xff, 8],
+            &[1],
+            &[8, 0],
+            &[],
+        ] {
+            assert_eq!(named_bits(bad), Err(Malformed), "{bad:?}");
+        }
     }
 
     #[test]

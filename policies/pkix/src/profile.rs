@@ -285,15 +285,15 @@ fn authority(
                 "the end entity is no authority, yet its key usage says keyCertSign".into();
             report.refuse("key-usage-cert-sign", message, "RFC 5280 4.2.1.9", whole(c));
         }
-        let handshake =
-            key_usage::DIGITAL_SIGNATURE | key_usage::KEY_ENCIPHERMENT | key_usage::KEY_AGREEMENT;
-        if usage.is_some_and(|bits| bits & handshake == 0) {
+        // No handshake that the host speaks proves a key otherwise than by a signature.
+        if usage.is_some_and(|bits| bits & key_usage::DIGITAL_SIGNATURE == 0) {
             let message =
-                "the end entity's key usage allows neither signatures nor key exchange".into();
+                "the end entity's key usage lacks digitalSignature, without which its key proves nothing in a handshake"
+                    .into();
             report.refuse(
                 "key-usage-no-handshake",
                 message,
-                "RFC 5280 4.2.1.3",
+                "RFC 8446 4.4.2.2",
                 whole(c),
             );
         }

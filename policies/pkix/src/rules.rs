@@ -265,6 +265,10 @@ fn policies(path: &[&Certificate<'_>], settings: &Settings, report: &mut Report)
             "extension-malformed",
             "an extension about certificate policies is malformed",
         ),
+        Err(Fault::Qualifier) => (
+            "critical-extension-unknown",
+            "critical certificate policies have a qualifier that is not processed",
+        ),
         Err(Fault::None) => (
             "certificate-policies",
             "no acceptable certificate policy holds along the path",

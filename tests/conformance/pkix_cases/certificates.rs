@@ -132,8 +132,8 @@ pub(super) fn cases(w: &World) -> Vec<Case> {
         ),
         server(
             "key-usage-no-handshake",
-            "The key may sign CRLs and nothing else.",
-            w.server().key_usage(&[0b0000_0010]),
+            "The key may encipher keys and not sign, which every handshake needs.",
+            w.server().key_usage(&[0b0010_0000]),
             "key-usage-no-handshake",
         ),
         server(

@@ -70,6 +70,34 @@ fn key_usage() {
     accepts(&w.request(&w.server().without(&id_ce(15))));
 }
 
+/// 4.2.1.3 and RFC 8446 section 4.4.2.2: the key signs the handshake, so it may sign. Bits beyond the end of the BIT STRING
+/// give it no right.
+#[test]
+fn a_server_may_sign() {
+    let w = World::new();
+    let server = |bits: &[u8]| w.request(&w.server().extension(&id_ce(15), true, tlv(3, bits)));
+    accepts(&server(&[5, 0b1010_0000]));
+    rejects(&server(&[5, 0b0010_0000]), "key-usage-no-handshake");
+    rejects(&server(&[3, 0b0000_1000]), "key-usage-no-handshake");
+    rejects(&server(&[7, 0b1000_0001]), "extension-malformed");
+}
+
+/// 4.2.1.4: where the extension is critical, qualifiers are understood, or the certificate is rejected.
+#[test]
+fn qualifiers_of_policies() {
+    let w = World::new();
+    let policies = |critical, qualifier: &[u8]| {
+        let policy = tlv(6, &[0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, 2]);
+        let qualifier = seq(&[&tlv(6, qualifier), &tlv(0x16, b"https://example.net/")]);
+        let value = seq(&[&seq(&[&policy, &seq(&[&qualifier])])]);
+        w.request(&w.server().extension(&id_ce(32), critical, value))
+    };
+    let (pointer, unknown) = ([0x2b, 6, 1, 5, 5, 7, 2, 1], [0x2b, 6, 1, 5, 5, 7, 2, 99]);
+    accepts(&policies(true, &pointer));
+    accepts(&policies(false, &unknown));
+    rejects(&policies(true, &unknown), "critical-extension-unknown");
+}
+
 /// 4.2.1.6: with an empty subject the subject alternative name is critical, and it is never empty.
 #[test]
 fn alternative_names() {

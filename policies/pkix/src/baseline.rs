@@ -106,7 +106,7 @@ fn end_entity(c: &Certificate<'_>, report: &mut Report) -> Result<()> {
 
 /// A common name that looks like a host's must repeat one of the alternative names. It is never an identifier (RFC 9525 section 2); but software
 /// that still takes it for one would be led elsewhere.
-pub(crate) fn common_name(c: &Certificate<'_>, refuses: bool, report: &mut Report) -> Result<()> {
+pub(crate) fn common_name(c: &Certificate<'_>, public: bool, report: &mut Report) -> Result<()> {
     let names = identity::presented(c)?;
     let mut strange: Vec<&[u8]> = Vec::new();
     name::common_names(c.subject, |value| {
@@ -117,8 +117,10 @@ pub(crate) fn common_name(c: &Certificate<'_>, refuses: bool, report: &mut Repor
             GeneralName::Ip(address) => identity::address_text(address).as_bytes() == octets,
             _ => false,
         });
-        // Words for a person, as private authorities like to give, lead no software anywhere.
-        let looks_like_a_name = looks_like_ipv4(octets)
+        // Software reads addresses in other notations too (`0xC0A80101`, `3232235777`), so a public authority's word is a
+        // name. Words for a person, as private authorities like to give, lead no software anywhere.
+        let looks_like_a_name = (public && !octets.contains(&b' '))
+            || looks_like_ipv4(octets)
             || octets.contains(&b':')
             || (octets.contains(&b'.') && !octets.contains(&b' '));
         if !repeats && looks_like_a_name {
@@ -131,7 +133,7 @@ pub(crate) fn common_name(c: &Certificate<'_>, refuses: bool, report: &mut Repor
             text(value)
         );
         report.judge(
-            refuses,
+            public,
             "common-name-not-in-alt-names",
             message,
             "CA/B TLS BR 7.1.4.3",

@@ -43,7 +43,7 @@
 //! | `extension-profile` | `require` | `warn`: wrong criticality and a missing key usage of authorities are only warnings |
 //! | `serial-numbers` | `require` | `warn`: zero, negative and overlong serial numbers are only warnings |
 //! | `least-rsa-bits` | `2048` | shortest RSA key, 2048 to 8192 |
-//! | `accept-any-extended-key-usage` | `false` | anyExtendedKeyUsage in the end entity's certificate is acceptable |
+//! | `accept-any-extended-key-usage` | `false` | anyExtendedKeyUsage in the end entity's certificate is acceptable in place of the purpose, and in a public one |
 //! | `require-extended-key-usage` | `false` | an end entity without extended key usage is not acceptable |
 //! | `baseline-requirements` | `implicit` | public CAs' stricter rules: for the system's anchors (`implicit`), `always`, `never` |
 //! | `unsynchronized-clock` | `reject` | `ignore-validity`: no validity dates are judged by a clock that nobody set |

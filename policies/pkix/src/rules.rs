@@ -53,7 +53,7 @@ pub(crate) fn check(path: &[&Certificate<'_>], facts: &Facts<'_>, settings: &Set
         }
         if role != Role::Anchor {
             version(certificate, role, &mut report);
-            extended_key_usage(certificate, role, facts, settings, &mut report);
+            extended_key_usage(certificate, role, public, facts, settings, &mut report);
         }
     }
     path_length(path, settings, &mut report);
@@ -141,6 +141,7 @@ fn validity(
 fn extended_key_usage(
     c: &Certificate<'_>,
     role: Role,
+    public: bool,
     facts: &Facts<'_>,
     settings: &Settings,
     report: &mut Report,
@@ -182,9 +183,11 @@ fn extended_key_usage(
             );
         }
         None => {}
-        Some(_)
+        // Beside the purpose that is wanted it takes nothing away; public authorities must not write it at all.
+        Some(named)
             if role == Role::EndEntity
                 && any == Some(true)
+                && (public || !named)
                 && !settings.accept_any_extended_key_usage =>
         {
             let message =

@@ -27,6 +27,7 @@ pub(super) fn cases(w: &World) -> Vec<Case> {
             ));
         })
     };
+    let for_any = w.server().extended_key_usage(&[SERVER_AUTH, ANY_PURPOSE]);
     vec![
         case(
             "purpose-not-allowed",
@@ -38,7 +39,21 @@ pub(super) fn cases(w: &World) -> Vec<Case> {
         case(
             "any-extended-key-usage",
             "A certificate for any purpose is for none.",
-            w.request(&w.server().extended_key_usage(&[SERVER_AUTH, ANY_PURPOSE])),
+            w.request(&w.server().extended_key_usage(&[ANY_PURPOSE])),
+            "reject",
+            &["any-extended-key-usage"],
+        ),
+        case(
+            "any-extended-key-usage-beside",
+            "Beside serverAuth it takes nothing away.",
+            w.request(&for_any),
+            "accept",
+            &[],
+        ),
+        case(
+            "any-extended-key-usage-public",
+            "Public authorities do not write it at all.",
+            implicit(w.request(&for_any)),
             "reject",
             &["any-extended-key-usage"],
         ),
@@ -118,6 +133,16 @@ pub(super) fn cases(w: &World) -> Vec<Case> {
             "Public authorities repeat a common name that looks like a host's among the alternative names.",
             implicit(w.request(&Certificate {
                 subject: name("www.example.net"),
+                ..w.server()
+            })),
+            "reject",
+            &["common-name-not-in-alt-names"],
+        ),
+        case(
+            "baseline-common-name-number",
+            "An address in another notation is a name: 192.0.2.1 in hexadecimal.",
+            implicit(w.request(&Certificate {
+                subject: name("0xC0000201"),
                 ..w.server()
             })),
             "reject",

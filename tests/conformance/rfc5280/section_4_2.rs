@@ -155,6 +155,7 @@ fn extended_key_usage() {
         &w.request(&w.server().extended_key_usage(&[ANY_PURPOSE])),
         "any-extended-key-usage",
     );
+    accepts(&w.request(&w.server().extended_key_usage(&[SERVER_AUTH, ANY_PURPOSE])));
     let authority = w.authority().extended_key_usage(&[CLIENT_AUTH]);
     rejects(
         &w.request_of(&w.server(), &authority, &w.root()),

@@ -3,7 +3,7 @@
 use resolvet_proto::judgement::Decision;
 
 use crate::{
-    forge::{Certificate, NOW, dns, key},
+    forge::{Certificate, NOW, dns, key, seq, tlv},
     world::{SERVER, World, accepts, judge, rejects, request},
 };
 
@@ -105,6 +105,32 @@ fn names_are_compared_folded() {
     let w = World::new();
     let server = Certificate::end_entity(&[dns(SERVER)], "  AUTHORITY ", &w.server, &w.authority);
     accepts(&w.request(&server));
+}
+
+/// 6.1.3 (a)(4) and 7.1: an anchor's name too, and where it is another kind of string.
+#[test]
+fn names_of_anchors_are_compared_folded() {
+    let w = World::new();
+    let printable = |text: &str| {
+        let attribute = seq(&[&tlv(6, &[0x55, 4, 3]), &tlv(0x13, text.as_bytes())]);
+        seq(&[&tlv(0x31, &attribute)])
+    };
+    let root = |subject: &str| Certificate {
+        subject: printable(subject),
+        issuer: printable(subject),
+        ..w.root()
+    };
+    for (subject, code) in [
+        ("root", None),
+        ("ROOT", None),
+        ("roof", Some("issuer-unknown")),
+    ] {
+        let request = w.request_of(&w.server(), &w.authority(), &root(subject));
+        match code {
+            None => accepts(&request),
+            Some(code) => rejects(&request, code),
+        }
+    }
 }
 
 /// An accept ends with the first certificate of the path that ends.

@@ -1,6 +1,6 @@
 //! Exit codes, which are part of the program's interface.
 
-use std::process::ExitCode;
+use std::{io, path::Path, process::ExitCode};
 
 use resolvet::{
     AttachError, QueryError,
@@ -61,6 +61,14 @@ impl std::fmt::Display for UsageError {
 }
 
 impl std::error::Error for UsageError {}
+
+/// A file that an argument names cannot be read: whoever named it must change something.
+pub(crate) fn unreadable(what: &str, file: &Path, error: &io::Error) -> UsageError {
+    UsageError(format!(
+        "{what} `{}` cannot be read: {error}",
+        file.display()
+    ))
+}
 
 /// A policy that is not taken, for a reason with a code that stays: ends with [`Exit::Usage`].
 #[derive(Debug)]

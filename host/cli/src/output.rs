@@ -115,7 +115,7 @@ impl Output {
         if self.is_json() {
             let document = serde_json::json!({
                 "version": crate::report::VERSION,
-                "error": format!("{error:#}"),
+                "error": told(error),
                 "code": reason(error),
                 "choices": choices,
                 "exit-code": crate::exit::Exit::of(error) as u8,
@@ -123,7 +123,7 @@ impl Output {
             // A closed standard output cannot be told anything.
             let _closed = write_line(&document.to_string());
         } else {
-            anstream::eprintln!("{}: {error:#}", tinted(Tone::Bad, "error"));
+            anstream::eprintln!("{}: {}", tinted(Tone::Bad, "error"), told(error));
             for choice in lines(choices) {
                 anstream::eprintln!("{}: {choice}", tinted(Tone::Head, "choice"));
             }
@@ -163,6 +163,22 @@ impl Output {
     }
 }
 
+/// An error with its causes, each once: many errors end with what caused them.
+pub(crate) fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if told.ends_with(&cause) {
+            continue;
+        }
+        if !told.is_empty() {
+            told.push_str(": ");
+        }
+        told.push_str(&cause);
+    }
+    told
+}
+
 /// The lines of a table as wide as the terminal.
 pub(crate) fn table(head: &[&str], rows: Vec<Vec<Cell>>) -> Vec<String> {
     let mut table = Table::new();
@@ -199,4 +215,24 @@ pub(crate) fn tinted(tone: Tone, text: &str) -> String {
 
 fn write_line(text: &str) -> anyhow::Result<()> {
     writeln!(anstream::stdout(), "{text}").context("standard output is closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::told;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow!("no such file").context("log `/x`: no such file");
+        assert_eq!(told(&error), "log `/x`: no such file");
+        let error = error.context("the daemon cannot start");
+        assert_eq!(
+            told(&error),
+            "the daemon cannot start: log `/x`: no such file"
+        );
+        let error = anyhow!("no such file").context("log `/x` cannot be read");
+        assert_eq!(told(&error), "log `/x` cannot be read: no such file");
+    }
 }

@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use resolvet::enrolment::{Pin, PinEntry, PinError};
 use zeroize::Zeroizing;
 
-use crate::exit::UsageError;
+use crate::{exit::UsageError, output::told};
 
 /// Octets that are read from a file descriptor: more than a password may have.
 const OCTETS: usize = 2_048;
@@ -66,7 +66,7 @@ pub(crate) fn pin_entry(descriptor: Option<u32>) -> PinEntry {
             return Err(PinError::NotGiven(reason.into()));
         }
         let octets = secret(&format!("PIN of token {token}: "), "--pin-fd", descriptor);
-        Pin::new(octets.map_err(|error| PinError::NotGiven(format!("{error:#}")))?)
+        Pin::new(octets.map_err(|error| PinError::NotGiven(told(&error)))?)
     })
 }
 

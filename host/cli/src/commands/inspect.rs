@@ -2,7 +2,6 @@
 
 use std::{fs, path::Path};
 
-use anyhow::Context as _;
 use resolvet::anchors;
 use resolvet_proto::certificate::{
     Facts, facts,
@@ -13,7 +12,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::{
-    exit::{Exit, UsageError},
+    exit::{Exit, UsageError, unreadable},
     output::{Output, Tone, tinted},
     report::VERSION,
 };
@@ -82,7 +81,7 @@ fn read(file: &Path, privacy_oid: &str) -> anyhow::Result<InspectReport> {
         Err(error) => error,
     };
     let size = fs::metadata(file)
-        .with_context(|| format!("`{}`", file.display()))?
+        .map_err(|error| unreadable("file", file, &error))?
         .len();
     let statement = (size <= EXTENSION_OCTETS)
         .then(|| fs::read(file).ok())

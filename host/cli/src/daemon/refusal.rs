@@ -23,7 +23,7 @@ impl Refusal {
         } else if let Some(NotAdmitted { policy, reason, .. }) = error.downcast_ref() {
             format!("policy `{policy}` is not admitted: {reason}")
         } else {
-            format!("{error:#}")
+            crate::output::told(error)
         };
         Self { code, reason }
     }

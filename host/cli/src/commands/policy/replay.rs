@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::{
     config,
     dates::date_time,
-    exit::{Exit, UsageError},
+    exit::{Exit, UsageError, unreadable},
     output::{Output, Tone, tinted},
     policies,
     report::VERSION,
@@ -125,7 +125,7 @@ pub(super) fn run(logs: &[PathBuf], with: &[String], output: &Output) -> anyhow:
 
 fn replay(log: &Path, replayer: &mut Replayer, report: &mut ReplayReport) -> anyhow::Result<Exit> {
     let cannot = || format!("log `{}` cannot be read", log.display());
-    let file = File::open(log).with_context(cannot)?;
+    let file = File::open(log).map_err(|error| unreadable("log", log, &error))?;
     let versions = versions();
     let mut exit = Exit::Done;
     for recorded in Reader::new(BufReader::new(file)) {

@@ -142,7 +142,7 @@ async fn live(socket: PathBuf, interval: Duration) -> anyhow::Result<Exit> {
             }
             Err(error) => {
                 before = None;
-                vec![tinted(Tone::Bad, &format!("{error:#}"))]
+                vec![tinted(Tone::Bad, &crate::output::told(&error))]
             }
         };
         shown.push(String::new());

@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     args::{PolicyTrust, Profile},
-    exit::UsageError,
+    exit::{UsageError, unreadable},
     servers::{OptionText, ServerText},
 };
 
@@ -82,7 +82,9 @@ pub(crate) struct Network {
     pub(crate) attempts: Option<u32>,
     pub(crate) attempts_at_once: Option<AtOnce>,
     pub(crate) attempt_delay_milliseconds: Option<u32>,
+    #[serde(deserialize_with = "some")]
     pub(crate) handshake_milliseconds: Option<u32>,
+    #[serde(deserialize_with = "some")]
     pub(crate) query_milliseconds: Option<u32>,
     pub(crate) transports: Vec<Transport>,
     pub(crate) doh_method: DohMethod,
@@ -115,6 +117,7 @@ pub(crate) struct PrivacyToken {
     pub(crate) from: Vec<TokenSource>,
     pub(crate) extension_oid: Option<String>,
     pub(crate) refused_addresses: Vec<String>,
+    #[serde(deserialize_with = "some")]
     pub(crate) milliseconds: Option<u32>,
 }
 
@@ -145,7 +148,9 @@ pub(crate) struct Daemon {
     pub(crate) control: Option<PathBuf>,
     pub(crate) state: Option<PathBuf>,
     pub(crate) watch: Option<bool>,
+    #[serde(deserialize_with = "some")]
     pub(crate) queries: Option<u32>,
+    #[serde(deserialize_with = "some")]
     pub(crate) streams: Option<u32>,
     pub(crate) cache_octets: Option<u32>,
     pub(crate) longest_ttl: Option<u32>,
@@ -210,6 +215,14 @@ pub(crate) struct Registry {
     pub(crate) refused: Vec<IpNet>,
     pub(crate) component_octets: Option<usize>,
     pub(crate) pull_milliseconds: Option<u32>,
+}
+
+/// A number of what nothing can be done without.
+fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    match u32::deserialize(deserializer)? {
+        0 => Err(D::Error::custom("expected at least 1")),
+        number => Ok(Some(number)),
+    }
 }
 
 /// Ranges of addresses, as `10.0.0.0/8`.
@@ -400,12 +413,8 @@ impl Default for Config {
 impl Config {
     /// Reads a configuration; paths in it are relative to its folder.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = fs::read_to_string(path).map_err(|error| {
-            UsageError(format!(
-                "configuration `{}` cannot be read: {error}",
-                path.display()
-            ))
-        })?;
+        let text =
+            fs::read_to_string(path).map_err(|error| unreadable("configuration", path, &error))?;
         let mut config = Self::parse(&text).map_err(|reason| {
             UsageError(format!("configuration `{}`: {reason}", path.display()))
         })?;
@@ -481,7 +490,10 @@ impl Config {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+    use resolvet_proto::discovery::DomainName;
+
     use super::*;
+    use crate::servers::servers;
 
     #[test]
     fn the_template_reads_as_the_defaults() {
@@ -490,11 +502,12 @@ mod tests {
 
     #[test]
     fn every_key_of_the_template_is_known() {
-        // A line `# key = value` is a key that is switched off; what is prose has a capital or no equals sign.
+        // A line `# key = value` is a key that is switched off; what is prose has a capital or no equals sign. Elements of a list
+        // stand on lines of their own, indented.
         let uncommented: String = TEMPLATE
             .lines()
             .map(|line| match line.strip_prefix("# ") {
-                Some(rest) if rest.starts_with('[') || is_key(rest) => rest,
+                Some(rest) if rest.starts_with('[') || is_key(rest) || is_of_list(rest) => rest,
                 _ => line,
             })
             .flat_map(|line| [line, "\n"])
@@ -506,6 +519,16 @@ mod tests {
             "the keys were switched on"
         );
         assert_eq!(config.rules.unwrap().len(), 5);
+        let servers = servers("servers", &config.network.servers).unwrap();
+        let domain = DomainName::parse("example.net").unwrap();
+        for server in &servers {
+            assert_eq!(server.check(Some(&domain)), Ok(()), "{server:?}");
+        }
+        assert_eq!(servers.len(), 4);
+    }
+
+    fn is_of_list(line: &str) -> bool {
+        line == "]" || line.starts_with("  \"") || line.starts_with("  {")
     }
 
     fn is_key(line: &str) -> bool {
@@ -532,6 +555,18 @@ mod tests {
             (
                 "version = \"v1\"\n[registry]\nrefused = [\"10.0.0.0/33\"]",
                 "`10.0.0.0/33` is no range",
+            ),
+            (
+                "version = \"v1\"\n[daemon]\nqueries = 0",
+                "queries = 0\n  |           ^\nexpected at least 1",
+            ),
+            (
+                "version = \"v1\"\n[network]\nservers = [{ transport = \"dot\", nam = \"a.example\" }]",
+                "unknown field `nam`, expected one of `transport`, `name`",
+            ),
+            (
+                "version = \"v1\"\n[network]\nfallback = [853]",
+                "expected a DNS stamp, or a table",
             ),
         ] {
             let error = Config::parse(text).unwrap_err();

@@ -44,8 +44,8 @@ pub(crate) fn existing(named: Option<&Path>) -> anyhow::Result<Option<Store>> {
 
 /// A network's name as the user wrote it.
 pub(crate) fn network_name(text: &str) -> Result<NetworkName, UsageError> {
-    text.parse()
-        .map_err(|error| UsageError(format!("--network: {error}")))
+    let name = text.parse::<NetworkName>();
+    name.map_err(|error| UsageError(error.to_string()))
 }
 
 /// The enrolment of this network.

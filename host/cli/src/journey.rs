@@ -21,7 +21,7 @@ use resolvet_proto::{
     discovery::{DomainName, Plan, dnr::NetworkOption},
     doh::Method,
     judgement::{AnchorDatabase, AnchorSet, Conveyed, Der, Source, Transport, UsageProfile},
-    session,
+    session::{self, Session},
 };
 
 use crate::{
@@ -117,8 +117,10 @@ pub(crate) struct Wish {
     pub(crate) profile: UsageProfile,
     resolver: SocketAddr,
     domain: Option<String>,
-    anchors: Option<String>,
-    end_entity: Vec<PathBuf>,
+    /// Whom to believe, and which option or key says so.
+    anchors: Option<(&'static str, String)>,
+    /// What an enrolment conveyed, and which option or key says so.
+    end_entity: (&'static str, Vec<PathBuf>),
     enrolled: Option<Enrolled>,
     interface: Option<String>,
 }
@@ -146,16 +148,16 @@ impl Wish {
             Some(Profile::Opportunistic) => UsageProfile::Opportunistic,
         };
         let resolver = resolver(journey.resolver, config.network.resolver.as_deref())?;
-        let anchors = journey
-            .trust_anchors
-            .or(config.network.trust_anchors.clone());
+        let configured = config.network.trust_anchors.clone();
+        let anchors = journey.trust_anchors.map(|file| ("--trust-anchors", file));
+        let anchors = anchors.or(configured.map(|file| ("`network.trust-anchors`", file)));
         let end_entity = if journey.end_entity.is_empty() {
-            config.network.end_entity.clone()
+            ("`network.end-entity`", config.network.end_entity.clone())
         } else {
-            journey.end_entity
+            ("--end-entity", journey.end_entity)
         };
         // What the user says about trust wins over what is stored.
-        let said = anchors.is_some() || !end_entity.is_empty();
+        let said = anchors.is_some() || !end_entity.1.is_empty();
         let enrolled = if journey.designated || (said && journey.network.is_none()) {
             None
         } else {
@@ -174,7 +176,7 @@ impl Wish {
                 return Err(UsageError(text.into()).into());
             }
             (Some(_), true) => {
-                let text = "--designated stands instead of a domain";
+                let text = "--designated (`daemon.designated = true`) stands instead of a domain: expected one of them";
                 return Err(UsageError(text.into()).into());
             }
             _ => {}
@@ -248,7 +250,9 @@ impl Wish {
         session.usage_profile = profile.clone();
         match &enrolled {
             None => {
-                session.anchors = Arc::new(trust_anchors(anchors.as_deref())?);
+                let anchors = anchors.as_ref();
+                let anchors = anchors.map(|(said, file)| (*said, file.as_str()));
+                session.anchors = Arc::new(trust_anchors(anchors)?);
                 session.conveyed = conveyed(&end_entity)?;
             }
             Some(enrolled) if enrolled.enrolment.database == AnchorDatabase::Implicit => {
@@ -262,6 +266,8 @@ impl Wish {
             session.attempt_delay = delay.into();
         }
         session.crls = revocation_lists(&config.network.revocation_lists)?;
+        // Whoever attaches would refuse it too, and a check or a reload never attaches.
+        Session::new(session.clone()).map_err(|error| servers::no_session(&error))?;
         let described = Described {
             session: session::Config {
                 seed: 0,
@@ -346,6 +352,7 @@ fn find_by(session: &mut session::Config, network: &Network) -> anyhow::Result<(
     session.fallback = servers::servers("fallback", &network.fallback)?;
     if !session.fallback.is_empty() {
         let anchors = network.fallback_trust_anchors.as_deref();
+        let anchors = anchors.map(|file| ("`network.fallback-trust-anchors`", file));
         session.fallback_anchors = Arc::new(trust_anchors(anchors)?);
     }
     session.resolver_info = network.resolver_info.unwrap_or(session.resolver_info);
@@ -526,11 +533,12 @@ pub(crate) fn dnssec_anchors(dnssec: &Dnssec) -> anyhow::Result<DnssecAnchors> {
         .map_err(|error: DnssecAnchorsError| UsageError(format!("`dnssec`: {error}")).into())
 }
 
-fn trust_anchors(source: Option<&str>) -> anyhow::Result<AnchorSet> {
+/// The trust anchors of this source, which this option or key names.
+fn trust_anchors(source: Option<(&str, &str)>) -> anyhow::Result<AnchorSet> {
     match source {
-        None | Some("system") => Ok(anchors::from_system()?),
-        Some(file) => anchors::from_file(Path::new(file))
-            .map_err(|error| UsageError(format!("--trust-anchors: {error}")).into()),
+        None | Some((_, "system")) => Ok(anchors::from_system()?),
+        Some((said, file)) => anchors::from_file(Path::new(file))
+            .map_err(|error| UsageError(format!("{said}: {error}")).into()),
     }
 }
 
@@ -544,11 +552,12 @@ fn revocation_lists(files: &[PathBuf]) -> Result<Vec<Der>, UsageError> {
     Ok(lists)
 }
 
-fn conveyed(files: &[impl AsRef<Path>]) -> anyhow::Result<Conveyed> {
+/// The certificates of these files, which this option or key names.
+fn conveyed((said, files): &(&str, Vec<PathBuf>)) -> anyhow::Result<Conveyed> {
     let mut certificates: Vec<Der> = Vec::new();
     for file in files {
-        let read = anchors::certificates(file.as_ref())
-            .map_err(|error| UsageError(format!("--end-entity: {error}")))?;
+        let read =
+            anchors::certificates(file).map_err(|error| UsageError(format!("{said}: {error}")))?;
         certificates.extend(read);
     }
     Ok(if certificates.is_empty() {

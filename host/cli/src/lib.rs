@@ -32,7 +32,10 @@ mod traces;
 
 use std::{env, process::ExitCode};
 
-use clap::Parser as _;
+use clap::{
+    Parser as _,
+    error::{ContextKind, ContextValue},
+};
 
 use args::{Arguments, Color, Command, DaemonArguments, Format};
 
@@ -42,7 +45,7 @@ const COMPILE: &str = "compile-policy";
 /// The program `resolvet`.
 #[must_use]
 pub fn resolvet() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse().map_err(without_hidden) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() && wants_json() => {
             let output = output::Output::new(Format::Json, Color::Never);
@@ -66,6 +69,16 @@ pub fn resolvet() -> ExitCode {
             exit::Exit::of(&error).into()
         }
     }
+}
+
+/// Where a command is missing, those that people may give are listed, and not what the program asks of itself.
+fn without_hidden(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::Strings(commands)) = error.get(ContextKind::ValidSubcommand) {
+        let shown = commands.iter().filter(|command| *command != COMPILE);
+        let shown = ContextValue::Strings(shown.cloned().collect());
+        error.insert(ContextKind::ValidSubcommand, shown);
+    }
+    error
 }
 
 /// Whether arguments that could not be understood ask for JSON all the same.

@@ -105,6 +105,19 @@ pub(crate) fn signatories(config: &config::Policies, policy: &str) -> anyhow::Re
         }
         .into());
     }
+    configured(config)
+}
+
+/// Whether the keys of the configuration can be used, also where no policy needs them yet.
+pub(crate) fn check(config: &config::Policies) -> anyhow::Result<()> {
+    // An argument may give the keys that so many are needed of.
+    if !config.keys.is_empty() {
+        configured(config)?;
+    }
+    Ok(())
+}
+
+fn configured(config: &config::Policies) -> anyhow::Result<Signatories> {
     let keys = config.keys.iter().map(|key| public_key(key));
     let keys = keys.collect::<anyhow::Result<Vec<_>>>()?;
     let signatories = Signatories::new(keys, config.keys_needed.unwrap_or(1));

@@ -217,6 +217,47 @@ fn what_no_journey_and_no_daemon_would_start_with_does_not_pass_the_check() {
         ("[daemon]\nmetrics = \"0.0.0.0:9153\"", "daemon.metrics"),
         ("[daemon]\nlisten = [\"192.0.2.1:53\"]", "daemon.listen"),
         ("[daemon]\ndomain = \"a..b\"", "a..b"),
+        ("[daemon]\nqueries = 0", "expected at least 1"),
+        ("[daemon]\nstreams = 0", "expected at least 1"),
+        ("[daemon]\nenrolment = \"a b\"", "`daemon.enrolment`"),
+        (
+            "[daemon]\ndomain = \"example.net\"\ndesignated = true",
+            "`daemon.designated = true`",
+        ),
+        ("[network]\nattempts = 0", "`network.attempts` is 0"),
+        ("[network]\nattempts = 99", "`network.attempts` is 99"),
+        (
+            "[network]\nattempt-delay-milliseconds = 1",
+            "`network.attempt-delay-milliseconds` is 1",
+        ),
+        (
+            "[network]\nservers = [{ transport = \"dot\" }, { transport = \"dot\", name = \"x y\" }]",
+            "`network.servers`, server 2: server's name `x y`",
+        ),
+        (
+            "[network]\nfallback = [{ transport = \"dot\" }]",
+            "`network.fallback`, server 1: server has no name",
+        ),
+        (
+            "[daemon]\ndesignated = true\n[network]\nservers = [{ transport = \"dot\" }]",
+            "`network.servers`, server 1: server has no name",
+        ),
+        (
+            "[network]\ntrust-anchors = \"nosuch.pem\"",
+            "`network.trust-anchors`: ",
+        ),
+        (
+            "[network]\nend-entity = [\"nosuch.pem\"]",
+            "`network.end-entity`: ",
+        ),
+        (
+            "[policies]\nkeys = [\"absent.pub\"]\nkeys-needed = 3",
+            "absent.pub",
+        ),
+        (
+            "[policies]\nkeys = [\"RWRbcvqEJnFfQ5Gy2cnjJFa2tV9Pr2C8ICVSC9DqY4HMk1Ykt9aQsLHh\"]\nkeys-needed = 3",
+            "`policies.keys-needed`",
+        ),
     ] {
         fs::write(&file, format!("version = \"v1\"\n{text}\n")).unwrap();
         let output = run(&["config", "check", file.to_str().unwrap()]);
@@ -225,6 +266,9 @@ fn what_no_journey_and_no_daemon_would_start_with_does_not_pass_the_check() {
         assert!(error.contains(said), "{text}: {error}");
     }
     assert!(!folder.path().join("log").exists(), "nothing is opened");
+    fs::write(&file, "version = \"v1\"\n[daemon]\ndesignated = true\n").unwrap();
+    let output = run(&["config", "check", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 
 #[test]
@@ -403,8 +447,47 @@ fn wrong_use_ends_with_two() {
         ],
         &["discover", "example.net", "--config", "/dev/null"],
         &["policy", "run", "no-such-policy", "--request", "-"],
+        &["policy", "run", "pkix", "--request", "/nowhere.jsonl"],
+        &[
+            "policy",
+            "run",
+            "pkix",
+            "--request",
+            "-",
+            "--settings",
+            "/nowhere.json",
+        ],
+        &["policy", "replay", "/nowhere.jsonl", "--with", "pkix"],
+        &["inspect", "/nowhere.pem"],
     ] {
         let output = run(words);
         assert_eq!(output.status.code(), Some(2), "{words:?}: {output:?}");
     }
+}
+
+#[test]
+fn an_error_names_no_option_that_nobody_gave_and_a_cause_once() {
+    let output = run(&["network", "trust", "a b"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(
+        error.starts_with("error: `a b` cannot name a network"),
+        "{error}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("resolvet.toml");
+    fs::write(&file, "version = \"v1\"\n[decisions]\nlog = \"no/log\"\n").unwrap();
+    let words = ["discover", "example.net", "--resolver", "127.0.0.1:9"];
+    let words = [&words[..], &["--config", file.to_str().unwrap()]].concat();
+    let error = String::from_utf8(run(&words).stderr).unwrap();
+    assert!(error.contains("decision log"), "{error}");
+    assert_eq!(error.matches("No such file").count(), 1, "{error}");
+}
+
+#[test]
+fn what_the_program_asks_of_itself_is_no_command_for_people() {
+    let document = json(&run(&["--format", "json"]));
+    let error = document["error"].as_str().unwrap();
+    assert!(error.contains("discover"), "{error}");
+    assert!(!error.contains("compile-policy"), "{error}");
 }

@@ -11,11 +11,11 @@ use serde::Serialize;
 use crate::{
     args::{ConfigCommand, Journey},
     config::{Config, TEMPLATE},
-    daemon,
-    exit::Exit,
+    daemon, enrolled,
+    exit::{Exit, UsageError},
     journey::Wish,
     output::{Output, Tone, tinted},
-    policies,
+    policies, provenance,
     report::VERSION,
 };
 
@@ -44,14 +44,21 @@ const NO_DOMAIN: &str = "domain.invalid";
 fn check(file: &Path, output: &Output) -> anyhow::Result<()> {
     let config = Config::read(file)?;
     daemon::check(&config)?;
+    provenance::check(&config.policies)?;
+    if let Some(network) = &config.daemon.enrolment {
+        let named = enrolled::network_name(network);
+        named.map_err(|error| UsageError(format!("`daemon.enrolment`: {error}")))?;
+    }
+    let designated = config.daemon.designated.unwrap_or(false);
     let journey = Journey {
         // That of the machine it is for may be another than this one's.
         resolver: config.network.resolver.is_none().then_some(NO_RESOLVER),
+        designated,
         ..Journey::default()
     };
     let domain = config.daemon.domain.clone();
-    let domain = domain.as_deref().unwrap_or(NO_DOMAIN);
-    let wish = Wish::of(config, Some(domain), journey)?;
+    let domain = domain.or_else(|| (!designated).then(|| NO_DOMAIN.into()));
+    let wish = Wish::of(config, domain.as_deref(), journey)?;
     let (engine, set) = policies::preview(&wish.config, &wish.profile, output)?;
     let names: Vec<String> = set
         .rules()

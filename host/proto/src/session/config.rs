@@ -83,7 +83,7 @@ pub struct Config {
     /// Whether it is asked for by a RESINFO record in JSON, too (draft-sah-resinfo-doh-00): a form from before RFC 9606.
     #[serde(default)]
     pub legacy_resolver_info: bool,
-    /// How many servers a round of attempts tries, at most [`ATTEMPTS`].
+    /// How many servers a round of attempts tries, 1 to [`ATTEMPTS`].
     pub attempts: u32,
     /// What may be attempted at once.
     #[serde(default)]
@@ -221,11 +221,24 @@ pub enum ConfigError {
     #[error(transparent)]
     TooLarge(#[from] RequestError),
     /// A server that was written down cannot be meant.
-    #[error(transparent)]
-    Server(#[from] ConfiguredError),
-    /// No server may be tried.
-    #[error("`attempts` is 0, expected 1 to {ATTEMPTS}")]
-    Attempts,
+    #[error("server {position} of `configured`: {problem}")]
+    Configured {
+        /// Which of them, the first is 1.
+        position: usize,
+        /// What is wrong with it.
+        problem: ConfiguredError,
+    },
+    /// A server of the fallback cannot be meant.
+    #[error("server {position} of `fallback`: {problem}")]
+    Fallback {
+        /// Which of them, the first is 1.
+        position: usize,
+        /// What is wrong with it.
+        problem: ConfiguredError,
+    },
+    /// No server may be tried, or too many.
+    #[error("`attempts` is {0}, expected 1 to {ATTEMPTS}")]
+    Attempts(u32),
     /// Attempts would follow each other too fast or too slowly.
     #[error("`attempt_delay` is {0} ms, expected {SHORTEST_DELAY} to {LONGEST_DELAY} (RFC 8305 8)")]
     Delay(u64),

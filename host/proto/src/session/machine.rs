@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{
     Action, Avoided, Config, ConfigError, Entry, Event, Failure, FailureKind, Step, Timestamp,
     WithdrawReason,
-    config::check_delay,
+    config::{ATTEMPTS, check_delay},
     limits::{CLOCK_STEP_MILLISECONDS, PATIENCE_MILLISECONDS},
     lookups::Trouble,
     race::Race,
@@ -179,8 +179,8 @@ impl Session {
     /// A session that has not begun.
     ///
     /// # Errors
-    /// The domain is no domain name, no attempt is allowed, attempts follow each other too fast or too slowly, or the evidence
-    /// is larger than what is judged.
+    /// The domain is no domain name, a server that was written down cannot be meant, no attempt is allowed or too many, attempts
+    /// follow each other too fast or too slowly, or the evidence is larger than what is judged.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let domain = match &config.authentication_domain_name {
             None => None,
@@ -189,14 +189,16 @@ impl Session {
                 ConfigError::Name { name, problem }
             })?),
         };
-        for server in &config.configured {
-            server.check(domain.as_ref())?;
+        for (server, position) in config.configured.iter().zip(1..) {
+            let checked = server.check(domain.as_ref());
+            checked.map_err(|problem| ConfigError::Configured { position, problem })?;
         }
-        for server in &config.fallback {
-            server.check(None)?;
+        for (server, position) in config.fallback.iter().zip(1..) {
+            let checked = server.check(None);
+            checked.map_err(|problem| ConfigError::Fallback { position, problem })?;
         }
-        if config.attempts == 0 {
-            return Err(ConfigError::Attempts);
+        if !(1..=ATTEMPTS).contains(&config.attempts) {
+            return Err(ConfigError::Attempts(config.attempts));
         }
         check_delay(config.attempt_delay)?;
         let session = Self {

@@ -16,7 +16,6 @@ use alloc::{
 
 use super::{
     Action, AtOnce, FailureKind, LifetimeBound, Session, State, Step, Timestamp, WithdrawReason,
-    config::ATTEMPTS,
     limits::{ABREAST, REJUDGE_MILLISECONDS},
     machine::{Peer, Phase},
     serving::{NO_TIME, expiry, is_authenticated, lifetime},
@@ -223,7 +222,7 @@ impl Session {
                 server.transport
             ))
         } else if self.attempts_left == 0 {
-            let attempts = self.config.attempts.min(ATTEMPTS);
+            let attempts = self.config.attempts;
             Some(format!("{attempts} servers were tried, no more are"))
         } else {
             self.avoids(&server, now).map(Into::into)

@@ -9,7 +9,6 @@ use alloc::{
 
 use super::{
     Action, AtOnce, FailureKind, Session, Step, Timestamp, WithdrawReason,
-    config::ATTEMPTS,
     limits::REPETITIONS,
     machine::{Held, Peer, Phase},
 };
@@ -112,7 +111,7 @@ impl Session {
             let message = format!("the selectors left none of {count} candidates");
             self.worsen(FailureKind::SelectionRefused, message);
         }
-        self.attempts_left = self.config.attempts.min(ATTEMPTS);
+        self.attempts_left = self.config.attempts;
         if self.keep_held(now) {
             return;
         }

@@ -314,8 +314,22 @@ fn what_was_written_down_is_checked() {
             ..public_server()
         },
     ] {
-        assert!(matches!(check(server), Err(ConfigError::Server(_))));
+        let error = check(server).unwrap_err();
+        assert!(matches!(error, ConfigError::Configured { position: 1, .. }));
     }
+    let nameless = ConfiguredServer {
+        name: None,
+        ..public_server()
+    };
+    let error = Session::new(Config {
+        fallback: vec![public_server(), nameless],
+        ..Config::new("example.net", 1)
+    })
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "server 2 of `fallback`: server has no name and the session has none (RFC 8310 section 7)"
+    );
 }
 
 /// RFC 9606: between validation and assessment, and never instead of it.

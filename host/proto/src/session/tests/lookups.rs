@@ -364,12 +364,17 @@ fn a_domain_is_a_name() {
         error.to_string(),
         "authentication domain name `192.0.2.1` is an address, expected a domain name (RFC 8310 section 7)"
     );
-    let error = Session::new(Config {
-        attempts: 0,
-        ..Config::new("example.net", 1)
-    })
-    .unwrap_err();
-    assert_eq!(error, ConfigError::Attempts);
+    for (attempts, is_taken) in [(0, false), (1, true), (16, true), (17, false)] {
+        let session = Session::new(Config {
+            attempts,
+            ..Config::new("example.net", 1)
+        });
+        let expected = match is_taken {
+            true => Ok(()),
+            false => Err(ConfigError::Attempts(attempts)),
+        };
+        assert_eq!(session.map(|_| ()), expected);
+    }
     let crls = vec![Der::from(b"".as_slice()); 65];
     let error = Session::new(Config {
         crls,

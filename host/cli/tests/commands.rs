@@ -135,6 +135,49 @@ fn settings_of_a_line_win_and_wrong_ones_are_named() {
     );
 }
 
+/// Names and defaults of the settings in the table of this section.
+fn settings_of(section: &str) -> Vec<(String, String)> {
+    let rows = section
+        .lines()
+        .skip_while(|line| !line.starts_with("| setting |"))
+        .take_while(|line| line.starts_with('|'))
+        .skip(2);
+    let cell = |text: &str| text.trim().trim_matches('`').to_owned();
+    rows.map(|row| {
+        let mut cells = row.split('|').skip(1);
+        (cell(cells.next().unwrap()), cell(cells.next().unwrap()))
+    })
+    .collect()
+}
+
+#[test]
+fn the_manual_has_every_setting_of_every_policy_and_no_other() {
+    let manual = include_str!("../../../docs/policies.md");
+    let pkix = include_str!("../../../policies/pkix/src/lib.rs");
+    let privacy = include_str!("../../../policies/privacy/src/lib.rs");
+    let unknown = ["--request", "-", "--settings", r#"{"no-such-setting":1}"#];
+    for (policy, head) in [
+        ("pkix", Some(pkix)),
+        ("preference", None),
+        ("privacy", Some(privacy)),
+    ] {
+        let (_, section) = manual.split_once(&format!("\n## `{policy}`\n")).unwrap();
+        let told = settings_of(section);
+        let output = run(&[&["policy", "run", policy], &unknown[..]].concat());
+        let error = String::from_utf8(output.stderr).unwrap();
+        let (_, known) = error.split_once("expected one of ").unwrap();
+        let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        let names: Vec<&str> = told.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, known, "{policy}");
+        // Some say in their own sources, too, what applies when nothing is said.
+        if let Some(head) = head {
+            let lines = head.lines().filter_map(|line| line.strip_prefix("//! "));
+            let head = settings_of(&lines.collect::<Vec<_>>().join("\n"));
+            assert_eq!(told, head, "{policy}");
+        }
+    }
+}
+
 #[test]
 fn policies_are_listed_with_what_they_see() {
     let output = run(&["policy", "list", "--format", "json"]);

@@ -4,6 +4,14 @@
 #[doc = include_str!("../../../docs/operators.md")]
 pub mod operators {}
 
+/// The policies that the program carries, and their settings.
+#[doc = include_str!("../../../docs/policies.md")]
+pub mod policies {}
+
+/// How a fleet gets its policies from a registry.
+#[doc = include_str!("../../../docs/fleets.md")]
+pub mod fleets {}
+
 /// How a device enrols in a network, and what the network's administrator runs.
 #[doc = include_str!("../../../docs/enrolment.md")]
 pub mod enrolment {}

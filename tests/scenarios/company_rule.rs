@@ -21,6 +21,25 @@ const RULE: &str = "policies/company-rule.wasm";
 /// How the folder is used, and whose signatures count.
 const SIGNED: [&str; 4] = ["--policies", "policies", "--policy-key", "author.pub"];
 
+/// What the manuals show is what is built and tested: this rule, and the example of the SDK's documentation.
+#[test]
+fn the_rules_of_the_manuals_are_those_that_are_tested() {
+    let block = |text: &'static str, fence: &str| {
+        let (_, after) = text.split_once(fence).unwrap();
+        after.split_once("\n```").unwrap().0
+    };
+    let manual = include_str!("../../docs/policy-authors.md");
+    let built = include_str!("../fixtures/company-rule/src/lib.rs");
+    assert_eq!(block(manual, "```rust,ignore\n"), built.trim_end());
+    let sdk = include_str!("../../guest/src/lib.rs");
+    let (_, example) = sdk.split_once("//! ```\n").unwrap();
+    let lines = example.lines().map_while(|line| line.strip_prefix("//!"));
+    let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let example: Vec<&str> = lines.take_while(|line| *line != "```").collect();
+    let first = include_str!("../../README.md");
+    assert_eq!(block(first, "```rust\n"), example.join("\n"));
+}
+
 /// The folder of this build.
 fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();

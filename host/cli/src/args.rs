@@ -105,7 +105,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         journey: Journey,
     },
-    /// Tell the whole way of a domain: each lookup, record, policy and finding, with times.
+    /// Explain how a domain's server was chosen: each lookup, record, policy and finding, with times.
     Explain {
         /// The domain to begin at. Default: that of the enrolment.
         domain: Option<String>,
@@ -253,7 +253,8 @@ pub(crate) struct Bootstrap {
     pub(crate) token: TokenArguments,
     #[command(flatten)]
     pub(crate) own: OwnArguments,
-    /// What to call the network. Default: the domain of the DNS server's certificate.
+    /// Which network, by the name that you gave it. Default: the one that is trusted for the domain, else the domain of the DNS
+    /// server's certificate.
     #[arg(long, value_name = "NAME")]
     pub(crate) network: Option<String>,
     /// Trust the network that this device is attached to now to enrol in, as `resolvet network trust` does. Default: ask

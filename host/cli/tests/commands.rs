@@ -135,6 +135,40 @@ fn settings_of_a_line_win_and_wrong_ones_are_named() {
     );
 }
 
+#[test]
+fn the_manual_installs_the_daemon_where_its_unit_looks_for_it() {
+    let manual = include_str!("../../../docs/operators.md");
+    let unit = include_str!("../../../packaging/resolvetd.service");
+    let users = include_str!("../../../packaging/resolvetd.sysusers");
+    for (place, installed) in [
+        (
+            "ExecStart=/usr/bin/resolvetd --config",
+            "target/release/resolvetd /usr/bin/\n",
+        ),
+        (
+            "--config /etc/resolvet/resolvet.toml",
+            ">/etc/resolvet/resolvet.toml\n",
+        ),
+        (
+            "--control /run/resolvet/control.sock",
+            "--control /run/resolvet/control.sock\n",
+        ),
+        (
+            "XDG_DATA_HOME=/var/lib/resolvet\n",
+            "XDG_DATA_HOME=/var/lib/resolvet resolvet bootstrap",
+        ),
+        (
+            "User=resolvet\nGroup=resolvet\n",
+            "-o resolvet -g resolvet -m 0700 /var/lib/resolvet\n",
+        ),
+        ("StateDirectoryMode=0700\n", "-m 0700 /var/lib/resolvet\n"),
+    ] {
+        assert!(unit.contains(place), "{place}");
+        assert!(manual.contains(installed), "{installed}");
+    }
+    assert!(users.contains("u resolvet ") && users.contains(" /var/lib/resolvet\n"));
+}
+
 /// Names and defaults of the settings in the table of this section.
 fn settings_of(section: &str) -> Vec<(String, String)> {
     let rows = section

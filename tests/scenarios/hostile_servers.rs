@@ -1,10 +1,11 @@
 //! A vetted server does its worst: queries fail with a clear error, and the client lives on.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use resolvet_tests::lab::dns::{Behaviour, When};
 use resolvet_tests::lab::dot::DotFault;
 use resolvet_tests::lab::{Lab, Options};
+use tokio::time::timeout;
 
 use crate::journey::{Journey, Outcome};
 
@@ -33,10 +34,9 @@ async fn answers_that_do_not_answer_are_not_given() {
         let outcome = vetted(&lab).await;
         let dot = &lab.site().servers()[0].dot;
         dot.responder().behave(When::always(), behaviour.clone());
-        let began = Instant::now();
-        let answer = outcome.ask().await;
+        let answer = timeout(LONG, outcome.ask()).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{behaviour:?} does not end"));
         assert!(answer.is_err(), "{behaviour:?}: {answer:?}");
-        assert!(began.elapsed() < LONG, "{behaviour:?}");
         dot.responder().behave_well();
         outcome
             .ask()
@@ -60,9 +60,8 @@ async fn frames_that_lie_are_errors() {
         let dot = &lab.site().servers()[0].dot;
         dot.fail(DotFault::Stream(octets.clone()));
         let outcome = vetted(&lab).await;
-        let began = Instant::now();
-        assert!(outcome.ask().await.is_err(), "{} octets", octets.len());
-        assert!(began.elapsed() < LONG, "{} octets", octets.len());
+        let answer = timeout(LONG, outcome.ask()).await.unwrap();
+        assert!(answer.is_err(), "{} octets", octets.len());
     }
 }
 

@@ -35,11 +35,11 @@ pub(crate) use publish::{CertificateRequest, Dnr, EstContent, NamedHost, Publish
     after_long_help = "EXIT CODES\n  \
         0  done\n  \
         1  failed: the network, a file or the system\n  \
-        2  used wrongly: arguments, configuration or settings must change\n  \
+        2  wrong usage: arguments, configuration or settings must change\n  \
         3  denied by policy: selection or privacy refused\n  \
         4  nothing was discovered\n  \
         5  not authenticated: validation refused\n  \
-        6  a policy failed, which wins over 3 and 5\n\n\
+        6  a policy failed; takes precedence over 3 and 5\n\n\
         ENVIRONMENT\n  \
         NO_COLOR         no colour, as --color never\n  \
         XDG_CACHE_HOME   compiled policies are kept in its folder `resolvet` (else ~/.cache/resolvet)\n  \
@@ -57,7 +57,7 @@ pub(crate) use publish::{CertificateRequest, Dnr, EstContent, NamedHost, Publish
     max_term_width = 100
 )]
 pub(crate) struct Arguments {
-    /// What to print: text for people, or JSON of a versioned form for programs.
+    /// What to print: text for people, or JSON in a versioned form for programs.
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
     /// Whether to use colour; `auto` means on a terminal only.
@@ -86,7 +86,7 @@ pub(crate) enum Command {
     Discover {
         /// The domain to begin at: the authentication domain name (RFC 8310). Default: that of the enrolment.
         domain: Option<String>,
-        /// Connect to every candidate, also to those that are not needed any more once one is vetted.
+        /// Connect to every candidate, even to those that are no longer needed once one is vetted.
         #[arg(long)]
         all: bool,
         #[command(flatten)]
@@ -112,7 +112,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         journey: Journey,
     },
-    /// Tell in plain words what a certificate, a chain or a privacy extension says.
+    /// Explain in plain words what a certificate, a chain or a privacy extension says.
     Inspect {
         /// A file of PEM, or of DER: one certificate, or the value of a privacy extension.
         file: PathBuf,
@@ -123,31 +123,31 @@ pub(crate) enum Command {
     /// Enrol this device in a network: trust anchors and the DNS server's certificate, from nothing but a password or a
     /// manufacturer's voucher.
     ///
-    /// The network's EST server proves that it knows the user's password, and so does this device, over TLS whose
-    /// certificate nobody believes yet (OPAQUE, RFC 9807, or HTTP Mutual authentication, RFC 8120). A wrong password, and
-    /// anybody in between, is refused. What it then conveys is judged by policies and stored; `discover`, `query` and `explain` use it.
+    /// The network's EST server proves that it knows the user's password, and so does this device, over a TLS connection whose
+    /// certificate is not trusted yet (OPAQUE, RFC 9807, or HTTP Mutual authentication, RFC 8120). A wrong password is refused, and
+    /// so is anybody in between. What the server then conveys is judged by policies and stored; `discover`, `query` and `explain` use it.
     Bootstrap(Bootstrap),
-    /// Say in which networks this device may enrol. In any other one nothing is bootstrapped.
+    /// Say which networks this device may enrol in. Nothing is bootstrapped in any other.
     #[command(subcommand)]
     Network(NetworkCommand),
-    /// Show, export, renew and remove what networks are trusted by.
+    /// Show, export, renew and remove enrolments: what each network is trusted by.
     #[command(subcommand)]
     Trust(TrustCommand),
     /// Print what a network's administrator has to publish.
     #[command(subcommand)]
     Publish(PublishCommand),
-    /// Say what the daemon `resolvetd` does: its server, its policies, its answers.
+    /// Show what the daemon `resolvetd` is doing: its server, its policies, its answers.
     Status {
         #[command(flatten)]
         control: Control,
     },
-    /// Lift restrictions for a time, in an emergency: they are asked and recorded, and bind nobody.
+    /// Lift restrictions for a time, in an emergency: they are still asked and recorded, but bind nobody.
     ///
-    /// Whatever authenticates a server stays in force, and so does what the host itself holds to: a proof that the server has its
-    /// key, no clear text, no server that was not discovered. It ends by itself, and with the daemon. Root and the daemon's own
-    /// user may do so.
+    /// Whatever authenticates a server stays in force, and so does what the host itself insists on: proof that the server has its
+    /// key, no clear text, no server that was not discovered. The lift ends by itself, and when the daemon ends. Only root and the
+    /// daemon's own user may do so.
     BreakGlass(BreakGlass),
-    /// List, run, test, sign and compare policies; have the daemon load them anew.
+    /// List, run, test, sign and compare policies; have the daemon reload them.
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Write a configuration template, or check a configuration.
@@ -158,7 +158,7 @@ pub(crate) enum Command {
     CompilePolicy,
 }
 
-/// What a journey begins with. Every option stands in the configuration too; an option wins.
+/// What a journey begins with. Every option can be set in the configuration too; an option that is given wins.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Journey {
     /// Configuration file (see `resolvet config template`).
@@ -189,7 +189,7 @@ pub(crate) struct Journey {
     /// Interface on which the network is asked which resolvers it designates (RFC 9463).
     #[arg(long, value_name = "NAME")]
     pub(crate) interface: Option<String>,
-    /// Usage profile (RFC 8310): `strict` wants authentication or nothing.
+    /// Usage profile (RFC 8310): `strict` takes an authenticated server or none.
     #[arg(long, value_enum)]
     pub(crate) profile: Option<Profile>,
     /// Folder of more policies: each *.wasm file in it is added as a restriction that enforces.
@@ -215,7 +215,7 @@ pub(crate) struct Bootstrap {
     /// File descriptor whose first line is the password. Default: ask on the terminal.
     #[arg(long, value_name = "N")]
     pub(crate) password_fd: Option<u32>,
-    /// How the password may be proved. `any` prefers OPAQUE and takes HTTP Mutual where the server has nothing else.
+    /// How the password may be proved. `any` prefers OPAQUE, and takes HTTP Mutual where the server offers nothing else.
     #[arg(long, value_enum, default_value_t = Authentication::Any)]
     pub(crate) authentication: Authentication,
     /// Enrol a thing by its manufacturer's certificate and voucher (BRSKI, RFC 8995) instead of a password.
@@ -261,10 +261,10 @@ pub(crate) struct Bootstrap {
     /// on the terminal, unless it is trusted already.
     #[arg(long)]
     pub(crate) trust_network: bool,
-    /// Say whom this would contact in which order, which keys it would use and what it would store where; contact nobody.
+    /// Show whom this would contact and in which order, which keys it would use, and what it would store where; contact nobody.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not let the system's trust anchors stand in where the server gives none of its own.
+    /// Do not fall back on the system's trust anchors where the server gives none of its own.
     #[arg(long)]
     pub(crate) no_system_anchors: bool,
     /// Folder of enrolments. Default: `resolvet/networks` in the user's data folder.
@@ -299,7 +299,7 @@ pub(crate) struct OwnArguments {
     /// name; else ask on the terminal.
     #[arg(long, value_name = "N", requires = "login")]
     pub(crate) login_password_fd: Option<u32>,
-    /// Ask the EST server first where it has what (`/pal`, RFC 8295 section 2).
+    /// First ask the EST server what it offers, and where (`/pal`, RFC 8295 section 2).
     #[arg(long)]
     pub(crate) pal: bool,
 }
@@ -317,7 +317,7 @@ pub(crate) struct TokenArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TrustCommand {
-    /// Show the networks, whom each is trusted by, and until when.
+    /// Show the enrolled networks, what each is trusted by, and until when.
     Show {
         /// One network.
         network: Option<String>,
@@ -336,7 +336,7 @@ pub(crate) enum TrustCommand {
         #[arg(long, value_name = "FOLDER")]
         store: Option<PathBuf>,
     },
-    /// Ask the EST server again, which is known by what is stored and needs no password.
+    /// Ask the EST server again. It is recognised by what is stored, so no password is needed.
     Renew {
         /// The network.
         network: String,

@@ -16,12 +16,12 @@ use super::{Journey, socket_address};
                   It discovers, authenticates and judges as `resolvet` does, and goes on: verdicts end, networks change, \
                   policies are swapped while it runs. Without a vetted server it answers SERVFAIL and says why (RFC 8914).",
     after_long_help = "SIGNALS\n  \
-        SIGHUP            load configuration and policies anew\n  \
+        SIGHUP            reload configuration and policies\n  \
         SIGTERM, SIGINT   answer what is under way, and end\n\n\
         EXIT CODES\n  \
         0  ended by a signal\n  \
         1  failed: the network, a file or the system\n  \
-        2  used wrongly: arguments, configuration or settings must change\n\n\
+        2  wrong usage: arguments, configuration or settings must change\n\n\
         EXAMPLES\n  \
         resolvetd example.net\n  \
         resolvetd --config /etc/resolvet/resolvet.toml\n  \

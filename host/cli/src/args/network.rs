@@ -6,10 +6,10 @@ use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NetworkCommand {
-    /// Trust a network to enrol this device in. On any other network nothing is bootstrapped.
+    /// Trust a network to enrol this device in. Nothing is bootstrapped in any other.
     ///
     /// The network is recognised by NetworkManager's connection that is active now, or by the server that authenticated it
-    /// by 802.1X, as wpa_supplicant says; where there is neither, by you alone, who names it. An SSID, or a domain that DHCP
+    /// by 802.1X, as wpa_supplicant says; where there is neither, by your word alone. An SSID, or a domain that DHCP
     /// gave, is never enough: anybody can use either.
     Trust(Trust),
     /// Show the networks that are trusted, and whether this device is attached to one of them.
@@ -18,7 +18,7 @@ pub(crate) enum NetworkCommand {
         #[arg(long, value_name = "FOLDER")]
         store: Option<PathBuf>,
     },
-    /// Trust a network no longer. Its enrolment stays: `resolvet trust remove` removes that.
+    /// Stop trusting a network. Its enrolment stays: `resolvet trust remove` removes that.
     Forget {
         /// The network.
         network: String,
@@ -38,7 +38,7 @@ pub(crate) struct Trust {
     /// The interface that leads to the network. Default: the one of the default route.
     #[arg(long, value_name = "NAME")]
     pub(crate) interface: Option<String>,
-    /// Recognise the network by nothing: whenever you name it, this device is attached to it.
+    /// Recognise the network by your word alone: whenever you name it, this device counts as attached to it.
     #[arg(long, conflicts_with = "interface")]
     pub(crate) by_name: bool,
     /// Folder of enrolments. Default: `resolvet/networks` in the user's data folder.

@@ -40,7 +40,7 @@ pub(crate) enum PolicyCommand {
         #[arg(long, value_enum)]
         stage: Option<StageName>,
     },
-    /// Have the daemon load configuration and policies anew: all of it, or, when anything is refused, nothing.
+    /// Have the daemon reload configuration and policies: all of it, or nothing when anything is refused.
     Reload {
         #[command(flatten)]
         control: Control,
@@ -49,9 +49,9 @@ pub(crate) enum PolicyCommand {
     ///
     /// Ends with q or Ctrl-C. Without a terminal, give --once, or --format json for a document a line.
     Top(TopArguments),
-    /// Ask the daemon how far each policy is: verified, compiled, self-tested, shadowed, active, watched, or rolled back.
+    /// Ask the daemon how far each policy has come: verified, compiled, self-tested, shadowed, active, watched, or rolled back.
     ///
-    /// Beside each are its revision, since when it is there, how often it was asked and failed; of a version that is tried, what
+    /// Beside each are its revision, since when it has been there, how often it was asked and failed; of a version that is tried, what
     /// it would have changed, by finding; and what was refused last, with a code that stays.
     Status {
         #[command(flatten)]
@@ -62,7 +62,7 @@ pub(crate) enum PolicyCommand {
         #[command(flatten)]
         control: Control,
     },
-    /// Have the daemon use the version that is tried (`shadow`) in the place of the one that it is tried beside.
+    /// Have the daemon use the version on trial (`shadow`) in place of the one that it is tried beside.
     ///
     /// That holds, over restarts too, as long as the configuration names the same two components. Root and the daemon's own
     /// user may do so.
@@ -72,7 +72,7 @@ pub(crate) enum PolicyCommand {
         #[command(flatten)]
         control: Control,
     },
-    /// Have the daemon go back to the policy set of a generation before.
+    /// Have the daemon go back to the policy set of an earlier generation.
     ///
     /// That holds, over restarts too, until the configured policies are others, or `policy reload` or `policy promote` says
     /// otherwise. Revisions that were reached stay reached. Root and the daemon's own user may do so.
@@ -148,7 +148,7 @@ pub(crate) struct PushArguments {
     /// Annotation of the manifest, for people; may be given more than once. Title and version are there already.
     #[arg(long, value_name = "NAME=VALUE", value_parser = annotation)]
     pub(crate) annotation: Vec<(String, String)>,
-    /// Push a component that nobody signed.
+    /// Push a component even though nobody signed it.
     #[arg(long)]
     pub(crate) unsigned: bool,
     #[command(flatten)]
@@ -258,7 +258,7 @@ pub(crate) struct KeygenArguments {
     /// File descriptor whose first line is the password that protects the secret key. Default: ask on the terminal.
     #[arg(long, value_name = "N")]
     pub(crate) password_fd: Option<u32>,
-    /// Protect the secret key by nothing but its file's mode.
+    /// Protect the secret key only by its file's mode.
     #[arg(long, conflicts_with = "password_fd")]
     pub(crate) no_password: bool,
 }

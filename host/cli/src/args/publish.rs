@@ -52,7 +52,7 @@ pub(crate) struct Zone {
 pub(crate) struct CertificateRequest {
     /// The domain: the authentication domain name.
     pub(crate) domain: String,
-    /// The server's key, which there is already, ECDSA on P-256 or RSA: a file of mode 0600, PEM, or a key in a token (RFC
+    /// The server's existing key, ECDSA on P-256 or RSA: a file of mode 0600, PEM, or a key in a token (RFC
     /// 7512).
     #[arg(long, value_name = "FILE|pkcs11:URI", conflicts_with = "new_key")]
     pub(crate) key: Option<String>,
@@ -68,7 +68,7 @@ pub(crate) struct CertificateRequest {
     /// An address of the server, for clients that learn no name (RFC 9462); may be given more than once.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) ip_id: Vec<IpAddr>,
-    /// What the server states about privacy: a file of TOML or JSON, or `none` for saying that there is no policy.
+    /// What the server states about privacy: a file of TOML or JSON, or `none` to say that there is no policy.
     #[arg(long, value_name = "FILE|none")]
     pub(crate) privacy: Option<PathBuf>,
     /// Object identifier of the privacy extension, of your organisation's arc.

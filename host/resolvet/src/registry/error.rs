@@ -1,4 +1,4 @@
-//! Why an artefact was not had.
+//! Why an artefact could not be fetched.
 
 use std::{io, net::IpAddr, path::PathBuf, time::Duration};
 

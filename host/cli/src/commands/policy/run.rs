@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::{
     args::StageName,
     config,
-    exit::{Exit, UsageError, unreadable},
+    exit::{Exit, UsageError},
     output::Output,
     policies,
 };
@@ -171,7 +171,8 @@ pub(super) fn run(
     let mut input: Box<dyn BufRead> = if request == Path::new("-") {
         Box::new(stdin().lock())
     } else {
-        let file = File::open(request).map_err(|error| unreadable("requests", request, &error))?;
+        let file = File::open(request)
+            .map_err(|error| crate::exit::unreadable("requests", request, &error))?;
         Box::new(BufReader::new(file))
     };
     let mut exit = Exit::Done;
@@ -232,7 +233,7 @@ fn read_settings(text: &str) -> anyhow::Result<Map<String, Value>> {
         text.to_owned()
     } else {
         std::fs::read_to_string(text)
-            .map_err(|error| unreadable("settings", Path::new(text), &error))?
+            .map_err(|error| crate::exit::unreadable("settings", Path::new(text), &error))?
     };
     serde_json::from_str(&json)
         .map_err(|error| UsageError(format!("--settings is no JSON object: {error}")).into())

@@ -38,7 +38,7 @@ impl Walk<'_> {
             match known {
                 Known::Lost => {
                     let message = format!(
-                        "{} port {} is not used: its TLSA records could not be had",
+                        "{} port {} is not used: its TLSA records could not be fetched",
                         candidate.address, candidate.port
                     );
                     self.note_all(NoteCode::TlsaLost, message, "RFC 6698 4.1");

@@ -99,6 +99,11 @@ fn whatever_is_wrong_with_a_file_the_old_set_stays() {
         "{reason}"
     );
     assert_eq!(daemon.status()["policies"]["generation"], 2);
+    // With this nothing could attach any more.
+    home.configure_with("attempts = 99", DEFAULTS);
+    let reason = refusal(&daemon);
+    assert!(reason.contains("`network.attempts` is 99"), "{reason}");
+    daemon.ask_until(ResponseCode::NoError);
 }
 
 #[test]

@@ -27,7 +27,7 @@ use super::{
 
 /// The only version of the form so far.
 const VERSION: u32 = 1;
-/// Addresses that are kept; the oldest goes first.
+/// Addresses that are kept, beside more of them when more are in use; the oldest goes first.
 const ADDRESSES: usize = 64;
 /// The file by whose lock processes take turns.
 const LOCK: &str = "lock";
@@ -167,7 +167,7 @@ impl Cache {
         }
     }
 
-    /// Removes the addresses that are the oldest beyond those that are kept, those in use last, and what none of the others names. What
+    /// Removes the addresses that are the oldest beyond those that are kept, none that is in use, and what none of the others names. What
     /// cannot be removed now is tried again next time.
     fn clear(&self, in_use: &BTreeSet<PathBuf>) {
         let mut names: Vec<(bool, SystemTime, PathBuf)> = files(&self.folder.join(NAMES))
@@ -178,7 +178,7 @@ impl Cache {
             })
             .collect();
         names.sort();
-        let beyond = names.len().saturating_sub(ADDRESSES);
+        let beyond = names.len().saturating_sub(ADDRESSES.max(in_use.len()));
         for (.., path) in names.drain(..beyond) {
             let _removed = fs::remove_file(path);
         }
@@ -319,5 +319,22 @@ mod tests {
         }
         assert_eq!(files(&folder.path().join(NAMES)).count(), ADDRESSES);
         assert_eq!(files(&folder.path().join(BLOBS)).count(), 2);
+    }
+
+    #[test]
+    fn what_is_in_use_is_kept_however_much_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let artefact = artefact(b"component");
+        cache.put([(&reference("before"), &artefact)]).unwrap();
+        let used = (0..ADDRESSES + 3).map(|number| reference(&number.to_string()));
+        let used: Vec<_> = used.collect();
+        cache
+            .put(used.iter().map(|reference| (reference, &artefact)))
+            .unwrap();
+        for reference in &used {
+            assert!(cache.get(reference).unwrap().is_some(), "{reference}");
+        }
+        assert_eq!(cache.get(&reference("before")).unwrap(), None);
     }
 }

@@ -13,8 +13,12 @@ use super::error::RegistryError;
 
 /// Octets of Docker's configuration.
 const CONFIG_OCTETS: u64 = 1 << 20;
-/// How long a helper may take: it may ask a cloud for a token.
+/// How long a helper may take, and how long one may wait for its turn: it may ask a cloud for a token.
 const HELPER: Duration = Duration::from_secs(10);
+/// Docker's own registry, and what its credentials are filed under by those who keep them.
+const DOCKER: (&str, &str) = ("docker.io", "https://index.docker.io/v1/");
+/// What helpers print, with an exit code that is not zero, when they have nothing.
+const NOTHING: &str = "credentials not found in native keychain";
 
 /// Helpers that may run at the same time, those that nobody waits for any more among them.
 const HELPERS: usize = 8;
@@ -47,16 +51,17 @@ pub(super) async fn of(
     })?;
     let (sender, found) = oneshot::channel();
     let asked = registry.to_owned();
-    let running = FREE.try_acquire().map_err(|_| {
-        failed(format!(
+    let turn = timeout(HELPER, FREE.acquire()).await;
+    let Ok(Ok(running)) = turn else {
+        return Err(failed(format!(
             "{HELPERS} helpers were asked before and have not ended"
-        ))
-    })?;
+        )));
+    };
     // A thread of its own: a helper that hangs would hold up the end of the event loop's own threads.
     thread::Builder::new()
         .name("docker-credential".into())
         .spawn(move || {
-            let credential = get_credential_from_reader(octets.as_slice(), &asked);
+            let credential = look_up(&octets, &asked);
             drop(running);
             // Whoever asked may have stopped waiting.
             let _late = sender.send(credential);
@@ -72,12 +77,39 @@ pub(super) async fn of(
             Ok(Some(Credentials::Password(user, password.into())))
         }
         Ok(DockerCredential::IdentityToken(token)) => Ok(Some(Credentials::Identity(token.into()))),
-        Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(None),
+        Err(error) if is_nothing(&error) => Ok(None),
         // What a helper printed may be a secret.
         Err(CredentialRetrievalError::HelperFailure { helper, .. }) => {
             Err(failed(format!("`{helper}` failed")))
         }
         Err(error) => Err(failed(format!("`{}`: {error}", path.display()))),
+    }
+}
+
+/// What the configuration has for a registry by any of its names.
+fn look_up(config: &[u8], registry: &str) -> Result<DockerCredential, CredentialRetrievalError> {
+    let names = match registry == DOCKER.0 {
+        true => &[DOCKER.1, DOCKER.0][..],
+        false => &[registry],
+    };
+    let mut found = Err(CredentialRetrievalError::NoCredentialConfigured);
+    for name in names {
+        found = get_credential_from_reader(config, name);
+        if !found.as_ref().is_err_and(is_nothing) {
+            break;
+        }
+    }
+    found
+}
+
+/// Whether this says that there are none: then nobody in particular asks.
+fn is_nothing(error: &CredentialRetrievalError) -> bool {
+    match error {
+        CredentialRetrievalError::NoCredentialConfigured => true,
+        CredentialRetrievalError::HelperFailure { stdout, stderr, .. } => {
+            [stdout, stderr].iter().any(|said| said.trim() == NOTHING)
+        }
+        _ => false,
     }
 }
 
@@ -134,5 +166,34 @@ mod tests {
         fs::write(&path, helper).unwrap();
         let error = of("registry.example.net", Some(&path)).await.err().unwrap();
         assert_eq!(error.code(), "registry-access");
+    }
+
+    #[test]
+    fn a_store_that_has_nothing_is_no_failure() {
+        let said = |stdout: &str, stderr: &str| CredentialRetrievalError::HelperFailure {
+            helper: "docker-credential-pass".into(),
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+        };
+        assert!(is_nothing(&said(&format!("{NOTHING}\n"), "")));
+        assert!(is_nothing(&said("", NOTHING)));
+        assert!(!is_nothing(&said("pass not initialized", "exit status 1")));
+        assert!(!is_nothing(
+            &CredentialRetrievalError::HelperCommunicationError
+        ));
+    }
+
+    #[tokio::test]
+    async fn dockers_own_registry_is_found_under_both_of_its_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        for name in [DOCKER.0, DOCKER.1] {
+            // A helper that is not there: what matters is that it is asked.
+            let text = format!(r#"{{"credHelpers":{{"{name}":"none-of-this-name"}}}}"#);
+            fs::write(&path, text).unwrap();
+            let error = of("docker.io", Some(&path)).await.err();
+            assert_eq!(error.map(|error| error.code()), Some("registry-access"));
+            assert!(of("example.net", Some(&path)).await.unwrap().is_none());
+        }
     }
 }

@@ -28,6 +28,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::{
+    net::{TcpListener, UdpSocket},
     sync::{Mutex, Semaphore, watch},
     task::JoinSet,
     time::timeout,
@@ -107,21 +108,31 @@ impl Stub {
         limits: Limits,
         upstream: Upstream,
     ) -> Result<Self, BindError> {
-        if addresses.is_empty() {
-            return Err(BindError::Nothing);
+        let (sockets, mut absent) = open(addresses).await?;
+        match absent.pop() {
+            None => Ok(Self::with(sockets, limits, upstream)),
+            Some(error) => Err(error),
         }
-        if let Some(address) = addresses.iter().find(|a| !a.ip().is_loopback()) {
-            return Err(BindError::NotLoopback(*address));
+    }
+
+    /// The same, less those addresses that this machine does not have (one without IPv6, for example), as long as it has one of
+    /// them; and why they are left out.
+    ///
+    /// # Errors
+    /// As [`Self::bind`], or this machine has none of the addresses.
+    pub async fn bind_present(
+        addresses: &[SocketAddr],
+        limits: Limits,
+        upstream: Upstream,
+    ) -> Result<(Self, Vec<BindError>), BindError> {
+        let (sockets, mut absent) = open(addresses).await?;
+        if sockets.is_empty() {
+            return Err(absent.pop().unwrap_or(BindError::Nothing));
         }
-        let mut sockets = Vec::new();
-        for &address in addresses {
-            let pair = listen::bind(address).await;
-            sockets.push(pair.map_err(|problem| BindError::Bind {
-                address,
-                protocol: problem.protocol,
-                source: problem.source,
-            })?);
-        }
+        Ok((Self::with(sockets, limits, upstream), absent))
+    }
+
+    fn with(sockets: Vec<(UdpSocket, TcpListener)>, limits: Limits, upstream: Upstream) -> Self {
         let resolver = Resolver::new(upstream.watch(), &limits);
         let (stop, stopped) = watch::channel(false);
         let streams = Arc::new(Semaphore::new(limits.streams));
@@ -135,13 +146,13 @@ impl Stub {
             let (streams, stopped) = (Arc::clone(&streams), stopped.clone());
             tasks.spawn(listen::streams(tcp, shared, streams, stopped));
         }
-        Ok(Self {
+        Self {
             addresses: bound,
             resolver,
             upstream,
             stop,
             tasks: Mutex::new(tasks),
-        })
+        }
     }
 
     /// Where it listens.
@@ -168,4 +179,35 @@ impl Stub {
         let drained = async { while self.tasks.lock().await.join_next().await.is_some() {} };
         timeout(within, drained).await.is_ok()
     }
+}
+
+/// Sockets at these addresses, and why there are none at those that this machine does not have.
+async fn open(
+    addresses: &[SocketAddr],
+) -> Result<(Vec<(UdpSocket, TcpListener)>, Vec<BindError>), BindError> {
+    if addresses.is_empty() {
+        return Err(BindError::Nothing);
+    }
+    if let Some(address) = addresses.iter().find(|a| !a.ip().is_loopback()) {
+        return Err(BindError::NotLoopback(*address));
+    }
+    let (mut sockets, mut absent) = (Vec::new(), Vec::new());
+    for &address in addresses {
+        match listen::bind(address).await {
+            Ok(pair) => sockets.push(pair),
+            Err(problem) => {
+                let is_absent = problem.is_absent();
+                let error = BindError::Bind {
+                    address,
+                    protocol: problem.protocol,
+                    source: problem.source,
+                };
+                match is_absent {
+                    true => absent.push(error),
+                    false => return Err(error),
+                }
+            }
+        }
+    }
+    Ok((sockets, absent))
 }

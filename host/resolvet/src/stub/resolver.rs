@@ -13,7 +13,7 @@ use resolvet_proto::stub::{
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{Semaphore, SemaphorePermit, watch},
     time::timeout,
 };
 
@@ -68,6 +68,21 @@ pub(super) enum Carrier {
     Stream,
 }
 
+/// What a client gets. As long as it is held, its question is under way.
+pub(super) struct Answered<'a> {
+    pub(super) octets: Vec<u8>,
+    _turn: Option<SemaphorePermit<'a>>,
+}
+
+impl From<Vec<u8>> for Answered<'_> {
+    fn from(octets: Vec<u8>) -> Self {
+        Self {
+            octets,
+            _turn: None,
+        }
+    }
+}
+
 /// What answers.
 pub(super) struct Resolver {
     present: watch::Receiver<Present>,
@@ -107,28 +122,28 @@ impl Resolver {
     }
 
     /// The reply to what a client sent; `None` for what is no query.
-    pub(super) async fn respond(&self, octets: &[u8], carrier: Carrier) -> Option<Vec<u8>> {
+    pub(super) async fn respond(&self, octets: &[u8], carrier: Carrier) -> Option<Answered<'_>> {
         count(&self.counters.queries);
         let asked = match read(octets) {
             Incoming::Ignore => return None,
-            Incoming::Reply(reply) => return Some(reply),
+            Incoming::Reply(reply) => return Some(reply.into()),
             Incoming::Ask(asked) => asked,
         };
-        let whole = match answer_locally(&asked) {
-            Some(reply) => reply,
+        let mut answered = match answer_locally(&asked) {
+            Some(reply) => reply.into(),
             None => self.answer(&asked).await,
         };
-        Some(match carrier {
-            Carrier::Stream => whole,
-            Carrier::Datagram => datagram(whole, &asked.head(SERVFAIL)),
-        })
+        if matches!(carrier, Carrier::Datagram) {
+            answered.octets = datagram(answered.octets, &asked.head(SERVFAIL));
+        }
+        Some(answered)
     }
 
-    async fn answer(&self, asked: &Asked<'_>) -> Vec<u8> {
+    async fn answer(&self, asked: &Asked<'_>) -> Answered<'_> {
         // The wait for others' fetch is bounded as the fetch is, so what waits counts too.
-        let Ok(_permit) = self.under_way.try_acquire() else {
+        let Ok(turn) = self.under_way.try_acquire() else {
             count(&self.counters.overloads);
-            return reply(&asked.head(SERVFAIL), &[failure::overload(self.limit)]);
+            return reply(&asked.head(SERVFAIL), &[failure::overload(self.limit)]).into();
         };
         let word = || self.present.borrow().word();
         let found = self
@@ -144,7 +159,10 @@ impl Resolver {
         if found.kept.is_failure() {
             count(&self.counters.failures);
         }
-        found.kept.reply(asked, clock::now().boot)
+        Answered {
+            octets: found.kept.reply(asked, clock::now().boot),
+            _turn: Some(turn),
+        }
     }
 
     /// What a vetted server answers now, or why there is no answer.

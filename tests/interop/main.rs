@@ -36,3 +36,4 @@ mod servers;
 mod strace;
 mod trace;
 mod unbound;
+mod without_ipv6;

@@ -14,6 +14,8 @@ use resolvet::registry::{
     Artefact, Cache, Pulled, Reference, Registry, RegistryError, RegistryOptions,
 };
 use resolvet_engine::provenance::Source;
+use resolvet_proto::judgement::Digest;
+use tokio::task::JoinSet;
 
 use crate::{
     config::{self, Place},
@@ -58,35 +60,89 @@ fn dockers() -> Option<PathBuf> {
     file.is_file().then_some(file)
 }
 
+/// For which addresses of a set registries are asked. What was never in use is asked for in any case, and what an address with a digest
+/// means is not, once it is here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// For no other: no registry holds up a start. Whoever polls asks afterwards.
+    Nothing,
+    /// For those that are not in use.
+    #[default]
+    Others,
+    /// For all.
+    Everything,
+}
+
 /// What registries deliver to the sets of one loader.
 #[derive(Default)]
 pub(crate) struct Delivery {
     config: config::Registry,
     registry: Option<Arc<Registry>>,
     cache: Option<Cache>,
-    /// Whether the next set asks the registries for what is active already.
-    ask: bool,
-    /// Whether this one does.
-    asks: bool,
+    /// What the next set asks for.
+    next: Asking,
+    /// What this one does.
+    asking: Asking,
     /// The addresses of the last configuration.
     wanted: BTreeSet<Reference>,
-    /// What somebody pulled already for the next set.
-    offered: BTreeMap<Reference, Artefact>,
+    /// What registries answered before, for the next set.
+    offered: Answers,
+    /// What they answered for this one.
+    answers: Answers,
     /// What the last set is made of; it may have been refused since.
     taken: BTreeMap<Reference, Artefact>,
     /// What the active set is made of.
     active: BTreeMap<Reference, Artefact>,
     /// Why what was in use before was taken, for addresses whose registry could not be reached.
     out_of_reach: BTreeMap<Reference, String>,
+    /// Whether the last set has something that may have moved and that nobody asked for.
+    is_unasked: bool,
 }
 
+/// What a registry answered for an address.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// What was known of the address when the registry was asked: the manifest's digest.
+    pub(crate) known: Option<Digest>,
+    pub(crate) said: Result<Pulled, RegistryError>,
+}
+
+/// What registries answered.
+pub(crate) type Answers = BTreeMap<Reference, Answer>;
+
 /// Whom to ask, and what for.
-pub(crate) struct Watched {
-    pub(crate) registry: Arc<Registry>,
-    /// Addresses whose artefact may be another one later, and what they named.
+pub(crate) struct Questions {
+    registry: Arc<Registry>,
+    /// Addresses, and what they named.
     pub(crate) addresses: Vec<(Reference, Option<Artefact>)>,
+}
+
+/// What registries may have anew.
+pub(crate) struct Watched {
+    /// Addresses whose artefact may be another one later, and those that could not be had.
+    pub(crate) questions: Questions,
     /// Addresses whose registry could not be reached when the set was loaded, and why.
     pub(crate) out_of_reach: BTreeMap<Reference, String>,
+}
+
+impl Questions {
+    /// Asks for all of it at once, so that what one pull may take is what all of them take.
+    pub(crate) async fn ask(self) -> Answers {
+        let mut under_way = JoinSet::new();
+        for (reference, known) in self.addresses {
+            let registry = Arc::clone(&self.registry);
+            under_way.spawn(async move {
+                let said = registry.pull(&reference, known.as_ref()).await;
+                let known = known.map(|known| known.digest());
+                (reference, Answer { known, said })
+            });
+        }
+        let mut answers = Answers::new();
+        while let Some(answered) = under_way.join_next().await {
+            answers.extend(answered);
+        }
+        answers
+    }
 }
 
 impl Delivery {
@@ -94,8 +150,50 @@ impl Delivery {
     pub(crate) fn begin(&mut self, config: &config::Config, output: &Output) {
         self.taken.clear();
         self.out_of_reach.clear();
-        self.asks = std::mem::take(&mut self.ask);
+        self.is_unasked = false;
+        self.asking = std::mem::take(&mut self.next);
+        self.answers = std::mem::take(&mut self.offered);
         self.configure(config, output);
+        let Some(questions) = self.questions(self.asking, &self.answers, output) else {
+            return;
+        };
+        for (reference, _) in &questions.addresses {
+            output.progress(&format!("pulling {reference}"));
+        }
+        match block_on(questions.ask()) {
+            Ok(answers) => self.answers.extend(answers),
+            Err(error) => output.remark(&format!("registries: {error:#}")),
+        }
+    }
+
+    /// What a set of this configuration will ask registries for; `None` when that is nothing.
+    pub(crate) fn before(
+        &mut self,
+        config: &config::Config,
+        asking: Asking,
+        output: &Output,
+    ) -> Option<Questions> {
+        self.configure(config, output);
+        self.questions(asking, &Answers::new(), output)
+    }
+
+    fn questions(&self, asking: Asking, answered: &Answers, output: &Output) -> Option<Questions> {
+        let registry = Arc::clone(self.registry.as_ref()?);
+        let open = self.wanted.iter().filter(|one| {
+            let is_meant = asking == Asking::Everything || !self.active.contains_key(*one);
+            is_meant && !answered.contains_key(*one)
+        });
+        let addresses = open.filter_map(|one| {
+            let known = self.known(one, output);
+            let is_asked = known.is_none() || (asking != Asking::Nothing && one.may_move());
+            is_asked.then(|| (one.clone(), known))
+        });
+        let addresses: Vec<_> = addresses.collect();
+        let is_any = !addresses.is_empty();
+        is_any.then_some(Questions {
+            registry,
+            addresses,
+        })
     }
 
     /// Knows what this configuration wants, and whom to ask.
@@ -128,31 +226,29 @@ impl Delivery {
         output: &Output,
     ) -> anyhow::Result<Source> {
         // An address is one artefact in a set, however often it stands there.
-        let artefact = match (self.taken.get(reference), self.offered.remove(reference)) {
-            (Some(taken), _) => taken.clone(),
-            (None, Some(offered)) => offered,
-            (None, None) => self.pull(reference, output)?,
+        let artefact = match self.taken.get(reference) {
+            Some(taken) => taken.clone(),
+            None => self.pulled(reference, output)?,
         };
         let source = artefact.source(reference.to_string());
         self.taken.insert(reference.clone(), artefact);
         Ok(source)
     }
 
-    fn pull(&mut self, reference: &Reference, output: &Output) -> anyhow::Result<Artefact> {
-        // A registry that hangs or lies stops no other change: new trust anchors, for example.
-        if let (false, Some(active)) = (self.asks, self.active.get(reference)) {
-            return Ok(active.clone());
-        }
+    /// What an address means by what its registry answered, or, where that was not asked, by what was in use.
+    fn pulled(&mut self, reference: &Reference, output: &Output) -> anyhow::Result<Artefact> {
         let known = self.known(reference, output);
-        if let (false, Some(known)) = (reference.may_move(), &known) {
-            return Ok(known.clone());
-        }
-        let Some(registry) = &self.registry else {
-            bail!("no registry is configured for {reference}");
+        let is_told = self.asking == Asking::Everything || !self.active.contains_key(reference);
+        let answer = self.answers.remove(reference);
+        // A registry that lies about what is in use stops no change, unless somebody wants what it has now.
+        let answer = answer.filter(|answer| is_told || answer.said.is_ok());
+        let Some(answer) = answer else {
+            self.is_unasked |= self.asking == Asking::Nothing && reference.may_move();
+            return known.with_context(|| format!("the registry of {reference} was not asked"));
         };
-        output.progress(&format!("pulling {reference}"));
-        let pulled = block_on(registry.pull(reference, known.as_ref()))?;
-        match (pulled, known) {
+        match (answer.said, known) {
+            // Another change was faster, and what it brought is newer than this answer.
+            (_, Some(known)) if answer.known != Some(known.digest()) => Ok(known),
             (Ok(Pulled::New(artefact)), _) => Ok(*artefact),
             (Ok(Pulled::Unchanged), Some(known)) => Ok(known),
             (Ok(Pulled::Unchanged), None) => bail!("{reference} is unchanged, and was never known"),
@@ -183,10 +279,13 @@ impl Delivery {
     /// The artefact that this address means: in the set that is being loaded, or, when there is none, as far as it is known without
     /// asking.
     pub(crate) fn artefact(&self, reference: &Reference, is_loading: bool) -> Option<Artefact> {
-        let taken = Some(&self.taken).filter(|_| is_loading);
-        let near = [taken, Some(&self.offered), Some(&self.active)];
-        let mut near = near.into_iter().flatten();
-        let near = near.find_map(|artefacts| artefacts.get(reference));
+        let taken = self.taken.get(reference).filter(|_| is_loading);
+        let offered = || match &self.offered.get(reference)?.said {
+            Ok(Pulled::New(artefact)) => Some(&**artefact),
+            _ => None,
+        };
+        let near = taken.or_else(offered);
+        let near = near.or_else(|| self.active.get(reference));
         let kept = || self.cache.as_ref()?.get(reference).ok().flatten();
         near.cloned().or_else(kept)
     }
@@ -208,30 +307,43 @@ impl Delivery {
 
     /// How often to ask for something newer; `None` when there is nothing to ask.
     pub(crate) fn interval(&self) -> Option<Duration> {
-        let is_any = self.registry.is_some() && self.wanted.iter().any(Reference::may_move);
+        let is_any = self.registry.is_some() && self.wanted.iter().any(|one| self.is_open(one));
         self.config.poll().filter(|_| is_any)
+    }
+
+    /// Whether a registry may still say something of this address: another artefact, or the first one.
+    fn is_open(&self, reference: &Reference) -> bool {
+        reference.may_move() || self.artefact(reference, false).is_none()
     }
 
     /// Whom to ask for something newer.
     pub(crate) fn watched(&self, output: &Output) -> Option<Watched> {
         let registry = Arc::clone(self.registry.as_ref()?);
-        let moving = self.wanted.iter().filter(|one| one.may_move());
-        let addresses = moving.map(|one| (one.clone(), self.known(one, output)));
+        let open = self.wanted.iter().filter(|one| self.is_open(one));
+        let addresses = open.map(|one| (one.clone(), self.known(one, output)));
+        let addresses = addresses.collect();
         Some(Watched {
-            registry,
-            addresses: addresses.collect(),
+            questions: Questions {
+                registry,
+                addresses,
+            },
             out_of_reach: self.out_of_reach.clone(),
         })
     }
 
-    /// Has the next set ask the registries, also for what is active already.
-    pub(crate) fn ask(&mut self) {
-        self.ask = true;
+    /// Whether the last set has something that may have moved and that nobody asked for.
+    pub(crate) const fn is_unasked(&self) -> bool {
+        self.is_unasked
     }
 
-    /// What was pulled for the next set; what was offered before is forgotten.
-    pub(crate) fn offer(&mut self, pulled: BTreeMap<Reference, Artefact>) {
-        self.offered = pulled;
+    /// What the next set asks for.
+    pub(crate) const fn ask(&mut self, asking: Asking) {
+        self.next = asking;
+    }
+
+    /// What registries answered for the next set; what was offered before is forgotten.
+    pub(crate) fn offer(&mut self, answers: Answers) {
+        self.offered = answers;
     }
 }
 

@@ -10,7 +10,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use resolvet::registry::{Artefact, Reference};
 use resolvet_engine::{
     AdmissionError, Compiler, Description, Engine, Limits, Options, Policy, PolicySet, Reason,
     Rule,
@@ -23,7 +22,7 @@ use serde_json::{Map, Value};
 use crate::{
     commands::cases,
     config::{self, Config, Place},
-    delivery::{Delivery, Watched},
+    delivery::{Answers, Asking, Delivery, Questions, Watched},
     exit::{NotAdmitted, NotDone, Refused, UsageError},
     folders::absolute,
     lives::{Life, Lives, Step},
@@ -253,7 +252,7 @@ impl Loader {
         self.files.clear();
         self.stood.clear();
         self.lives.rest();
-        self.reached = Reached::default();
+        self.reached.begin();
         self.delivery.begin(config, output);
         let mut rules = Vec::new();
         match &config.rules {
@@ -434,6 +433,17 @@ impl Loader {
     /// Says that it is the active one.
     pub(crate) fn keep(&mut self) {
         self.delivery.keep();
+        self.reached.judges();
+    }
+
+    /// Says that another set is the active one, which no rules of a configuration made.
+    pub(crate) fn leave(&mut self) {
+        self.reached.leave();
+    }
+
+    /// Components of the last rules that go on although their signatures have come to their end, in words.
+    pub(crate) fn ended(&self) -> &[String] {
+        self.reached.ended()
     }
 
     /// How often registries are asked; `None` when there is nothing to ask.
@@ -446,14 +456,29 @@ impl Loader {
         self.delivery.watched(output)
     }
 
-    /// Has the next rules ask the registries.
-    pub(crate) fn ask_registries(&mut self) {
-        self.delivery.ask();
+    /// Whether the last rules have something of a registry that may have moved and that nobody asked for.
+    pub(crate) const fn is_unasked(&self) -> bool {
+        self.delivery.is_unasked()
     }
 
-    /// What was pulled for the next rules.
-    pub(crate) fn offer(&mut self, pulled: BTreeMap<Reference, Artefact>) {
-        self.delivery.offer(pulled);
+    /// What the next rules ask registries for.
+    pub(crate) const fn ask(&mut self, asking: Asking) {
+        self.delivery.ask(asking);
+    }
+
+    /// What the rules of this configuration will ask registries for.
+    pub(crate) fn questions(
+        &mut self,
+        config: &Config,
+        asking: Asking,
+        output: &Output,
+    ) -> Option<Questions> {
+        self.delivery.before(config, asking, output)
+    }
+
+    /// What registries answered for the next rules.
+    pub(crate) fn offer(&mut self, answers: Answers) {
+        self.delivery.offer(answers);
     }
 
     /// A component from its place, if it meets the terms.
@@ -730,7 +755,7 @@ fn built_in(loader: &mut Loader, name: &str, output: &Output) -> anyhow::Result<
 }
 
 /// The component of this name that the program carries.
-fn carried(name: &str) -> Option<&'static [u8]> {
+pub(crate) fn carried(name: &str) -> Option<&'static [u8]> {
     let found = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
     found.map(|(_, octets)| *octets)
 }

@@ -9,9 +9,11 @@ use anyhow::Context as _;
 use resolvet_engine::{
     Engine, Reason,
     provenance::{
-        Approval, Mark, Marks, ProvenanceError, Signatories, Source, Terms, VerificationKey,
+        Approval, Mark, Marks, ProvenanceError, Signatories, Source, Statement, Terms,
+        VerificationKey,
     },
 };
+use resolvet_proto::judgement::Digest;
 
 use crate::{
     config, dates,
@@ -28,6 +30,21 @@ const KEY_OCTETS: usize = 2_048;
 pub(crate) struct Reached {
     terms: Option<Terms>,
     marks: Vec<Mark>,
+    /// What was signed of its components.
+    signed: Vec<Signed>,
+    /// The same of the set that is active by a configuration.
+    active: Vec<Signed>,
+    /// Components that go on although their signatures have come to their end, in words.
+    ended: Vec<String>,
+}
+
+/// What was signed of a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Signed {
+    component: Digest,
+    statement: Statement,
+    /// Whether it judges; otherwise it is tried.
+    judges: bool,
 }
 
 impl Reached {
@@ -39,7 +56,7 @@ impl Reached {
         source: &Source,
         sees: Option<&Vec<String>>,
     ) -> anyhow::Result<Approval> {
-        let approval = self.check(engine, config, source, sees)?;
+        let approval = self.checked(engine, config, source, sees, true)?;
         self.marks.extend(approval.mark());
         Ok(approval)
     }
@@ -52,15 +69,75 @@ impl Reached {
         source: &Source,
         sees: Option<&Vec<String>>,
     ) -> anyhow::Result<Approval> {
+        self.checked(engine, config, source, sees, false)
+    }
+
+    fn checked(
+        &mut self,
+        engine: &Engine,
+        config: &config::Policies,
+        source: &Source,
+        sees: Option<&Vec<String>>,
+        judges: bool,
+    ) -> anyhow::Result<Approval> {
         let terms = match &mut self.terms {
             Some(terms) => terms,
             none => none.insert(terms(config, &source.name)?),
         };
         terms.sees = sees.cloned();
-        let approval = terms
-            .check(engine, source, dates::now())
-            .map_err(|error| refused(&source.name, &error))?;
+        let approval = match terms.check(engine, source, dates::now()) {
+            Err(ProvenanceError::Expired { not_after }) => {
+                // What is active already goes on: its end stops no other change, and nothing that is new.
+                let component = Digest::of(&source.octets);
+                let mut active = self.active.iter();
+                let known = active
+                    .find(|one| one.component == component && (one.judges || !judges))
+                    .map(|one| one.statement);
+                let as_then = known.map(|known| terms.check(engine, source, known.not_after));
+                let as_then = as_then.and_then(Result::ok);
+                let goes_on =
+                    as_then.filter(|then| then.signed.as_ref().map(|(said, _)| *said) == known);
+                if goes_on.is_some() {
+                    self.ended.push(format!(
+                        "policy `{}` goes on although its signature ended at {not_after}: the next start refuses it",
+                        source.name
+                    ));
+                }
+                goes_on.ok_or(ProvenanceError::Expired { not_after })
+            }
+            checked => checked,
+        };
+        let approval = approval.map_err(|error| refused(&source.name, &error))?;
+        self.signed
+            .extend(approval.signed.as_ref().map(|(statement, _)| Signed {
+                component: approval.description.digest,
+                statement: *statement,
+                judges,
+            }));
         Ok(approval)
+    }
+
+    /// Begins with another set.
+    pub(crate) fn begin(&mut self) {
+        *self = Self {
+            active: std::mem::take(&mut self.active),
+            ..Self::default()
+        };
+    }
+
+    /// Says that the set is the active one.
+    pub(crate) fn judges(&mut self) {
+        self.active.clone_from(&self.signed);
+    }
+
+    /// Says that another set is, which was not loaded by these terms.
+    pub(crate) fn leave(&mut self) {
+        self.active.clear();
+    }
+
+    /// Components that go on although their signatures have come to their end, in words.
+    pub(crate) fn ended(&self) -> &[String] {
+        &self.ended
     }
 
     /// Keeps the revisions: nothing older is taken from now on.
@@ -146,4 +223,76 @@ fn state_folder() -> Option<PathBuf> {
     absolute("XDG_STATE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
         .map(|state| state.join("resolvet/policies"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policies;
+
+    /// A component that the program carries, signed as this revision until then.
+    fn source(key: &minisign::KeyPair, name: &str, revision: u64, not_after: u64) -> Source {
+        let octets = policies::carried(name).unwrap().to_vec();
+        let comment = Statement {
+            revision,
+            not_after,
+        }
+        .to_string();
+        let signature = minisign::sign(None, &key.sk, &*octets, Some(&comment), None).unwrap();
+        Source {
+            name: name.to_owned(),
+            octets,
+            signatures: vec![signature.into_string().into_bytes()],
+        }
+    }
+
+    #[test]
+    fn what_is_active_outlives_its_signature_and_nothing_else_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+        let config = config::Policies {
+            keys: vec![key.pk.to_base64()],
+            revisions: Some(folder.path().join("revisions")),
+            cache: Some(folder.path().join("cache")),
+            ..config::Policies::default()
+        };
+        let engine = policies::engine(&config).unwrap();
+        let (now, before) = (dates::now(), dates::now() - 60);
+        let good = source(&key, "preference", 3, now + 3_600);
+        let ended = source(&key, "preference", 3, before);
+        let take = |reached: &mut Reached, source: &Source| {
+            reached.begin();
+            let taken = reached.approve(&engine, &config, source, None);
+            taken.map(drop).map_err(|error| crate::exit::reason(&error))
+        };
+        let expired = Err(Some(Reason::SignatureExpired));
+        let mut reached = Reached::default();
+        assert_eq!(take(&mut reached, &ended), expired);
+        take(&mut reached, &good).unwrap();
+        reached.judges();
+        assert_eq!(take(&mut reached, &ended), expired, "another statement");
+        // Time passes.
+        let active = Signed {
+            component: Digest::of(&ended.octets),
+            statement: Statement {
+                revision: 3,
+                not_after: before,
+            },
+            judges: true,
+        };
+        reached.active = vec![active];
+        take(&mut reached, &ended).unwrap();
+        assert_eq!(reached.ended().len(), 1);
+        reached.judges();
+        take(&mut reached, &ended).unwrap();
+        let other = source(&key, "privacy", 3, before);
+        assert_eq!(take(&mut reached, &other), expired, "another component");
+        // What is tried does not begin to judge by that.
+        let judges = false;
+        reached.active = vec![Signed { judges, ..active }];
+        assert_eq!(take(&mut reached, &ended), expired, "it was only tried");
+        assert!(reached.check(&engine, &config, &ended, None).is_ok());
+        reached.leave();
+        assert!(reached.check(&engine, &config, &ended, None).is_err());
+    }
 }

@@ -33,7 +33,7 @@ pub(crate) struct DaemonArguments {
     /// The domain whose servers are asked. Default: `daemon.domain`, else that of the enrolment.
     pub(crate) domain: Option<String>,
     /// Address of loopback to listen at, for UDP and TCP; may be given more than once. Default: `daemon.listen`, else
-    /// 127.0.0.1 and ::1, port 53.
+    /// 127.0.0.1 and ::1, port 53, as far as the machine has them.
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = socket_address)]
     pub(crate) listen: Vec<SocketAddr>,
     #[command(flatten)]
@@ -49,8 +49,9 @@ pub(crate) struct DaemonArguments {
 /// Where the daemon is spoken to.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Control {
-    /// The daemon's control socket. Default: /run/resolvet/control.sock for root, else `resolvet/control.sock` in the
-    /// user's runtime folder where there is one.
+    /// The daemon's control socket. Default of the daemon: /run/resolvet/control.sock for root, else
+    /// `resolvet/control.sock` in the user's runtime folder; of other commands: that of the user's own daemon where there is
+    /// one, else /run/resolvet/control.sock.
     #[arg(long, value_name = "SOCKET")]
     pub(crate) control: Option<PathBuf>,
 }

@@ -25,7 +25,7 @@ use serde::Serialize;
 use crate::{
     args::{Command, Control},
     daemon::{
-        control_socket,
+        daemon_socket,
         protocol::{self, Answer, ask},
     },
     exit::Exit,
@@ -71,7 +71,7 @@ fn show<T: Serialize>(
     print: impl FnOnce(&T, &Output) -> anyhow::Result<()>,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    let socket = control_socket(control.control.as_deref(), None);
+    let socket = daemon_socket(control.control.as_deref());
     let report = ask(&socket, command, report)?;
     if output.is_json() {
         output.document(&report)?;

@@ -72,6 +72,9 @@ fn print(report: &StatusReport, output: &Output) -> anyhow::Result<()> {
         );
         row("", cell(Tone::Bad, &text));
     }
+    for ended in &policies.ended {
+        row("", cell(Tone::Weak, ended));
+    }
     for DeliveryStatus {
         reference,
         digest,

@@ -14,6 +14,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::{
     Daemon,
     book::{Book, By, Entry},
+    lifting::Lifted,
     loading::{Ask, BINDS_AGAIN, Loading, Sets, Source},
     protocol::{ChangeReport, VERSION},
     recorded,
@@ -205,6 +206,10 @@ impl Daemon {
         self.counting.retain(&digests.collect());
         let mut told = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         told.source = source;
+        told.ended = match source {
+            Source::Configuration => loading.ended().to_vec(),
+            Source::Kept | Source::RolledBack => Vec::new(),
+        };
         if is_other {
             told.at = now();
         }
@@ -280,6 +285,7 @@ impl Daemon {
                     reason: "another version is tried by now".into(),
                 });
             }
+            daemon.is_tried()?;
             let wish = wish(&daemon.arguments).or_refuse(Reason::Configuration)?;
             let ask = Ask::Promoted(policy.as_deref());
             let sets = loading.sets(&wish, ask, &daemon.output);
@@ -288,6 +294,28 @@ impl Daemon {
         let loading = Arc::clone(&self.loading).lock_owned().await;
         let (_, report) = self.beside(loading, asked, promote).await?;
         Ok(report)
+    }
+
+    /// Whether there is a version that is tried beside what the configuration says.
+    fn is_tried(&self) -> Result<(), Refusal> {
+        let source = self.active().source;
+        let reason = match source {
+            Source::Configuration => {
+                let is_later = self.lifted().as_ref().is_some_and(Lifted::tries_later);
+                if is_later || self.shadow.set().is_some() {
+                    return Ok(());
+                }
+                "no version is tried beside a policy: name one that is not in use already as `shadow` in its `[[policy]]`".to_owned()
+            }
+            Source::Kept | Source::RolledBack => format!(
+                "no version is tried while {} judges: `resolvet policy reload` first",
+                source.as_str()
+            ),
+        };
+        Err(Refusal {
+            code: Reason::NothingShadowed,
+            reason,
+        })
     }
 
     /// Goes back to this generation, or to the one before.

@@ -64,6 +64,11 @@ impl Lifted {
         self.loads = loads;
     }
 
+    /// Whether something is tried again when it has ended.
+    pub(super) const fn tries_later(&self) -> bool {
+        self.tried.is_some()
+    }
+
     /// Seconds that are left, by the clock that ends it first.
     fn left(&self) -> u64 {
         let wall = self.lift.until.saturating_sub(now());

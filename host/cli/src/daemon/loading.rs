@@ -1,16 +1,8 @@
 //! From files to a policy set: compiled, admitted, its settings checked, its own cases run.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
-use resolvet::{
-    Difference,
-    registry::{Artefact, Reference},
-};
+use resolvet::Difference;
 use resolvet_engine::{Engine, PolicySet, Reason};
 use resolvet_proto::judgement::{Digest, UsageProfile};
 use serde::{Deserialize, Serialize};
@@ -23,7 +15,7 @@ use super::{
 use crate::{
     config::Config,
     dates::now,
-    delivery::Watched,
+    delivery::{Answers, Asking, Questions, Watched},
     exit::NotDone,
     journey::{Described, Wish},
     lives::Step,
@@ -144,7 +136,8 @@ impl Loading {
 
     /// The first set: the configured one or what stands instead, or, when that is refused, the last complete one with the reason.
     pub(super) fn begin(&mut self, wish: &Wish, output: &Output) -> anyhow::Result<First> {
-        let sets = self.sets(wish, Ask::AsItStands, output);
+        let looked_at = (Ask::AsItStands, Asking::Nothing);
+        let sets = self.sets_with(wish, looked_at, Answers::new(), output);
         // A set that cannot be kept is refused like one that cannot be loaded.
         let first = sets.and_then(|sets| {
             let generation = self.keep_first(&sets, output)?;
@@ -167,6 +160,8 @@ impl Loading {
         };
         let rules = kept.load(&active.set, &mut self.loader, output)?;
         let set = self.loader.set(&wish.profile, rules)?;
+        let components = set.rules().iter().map(|rule| rule.policy.digest());
+        self.loader.activate(components, &active.components);
         let generation = active.number + u64::from(active.is_lifted);
         self.refused((By::Start, None), generation, &refusal, failed_at, output);
         Ok(First {
@@ -239,9 +234,7 @@ impl Loading {
         output: &Output,
     ) -> anyhow::Result<Sets> {
         let configured = self.configured(wish, output)?;
-        let standing = self.book.standing.clone();
-        let stands =
-            standing.filter(|standing| ask == Ask::AsItStands && standing.configured == configured);
+        let stands = self.stands(ask, configured);
         if let (Some(standing), Some(kept)) = (stands, &self.kept) {
             let rules = kept.load(&standing.set, &mut self.loader, output)?;
             return Ok(Sets {
@@ -284,6 +277,13 @@ impl Loading {
             standing: None,
             again: None,
         })
+    }
+
+    /// What stands instead of this configuration.
+    fn stands(&self, ask: Ask<'_>, configured: Digest) -> Option<Standing> {
+        let standing = self.book.standing.as_ref();
+        let standing = standing.filter(|standing| standing.configured == configured);
+        standing.filter(|_| ask == Ask::AsItStands).cloned()
     }
 
     /// The shadows that this configuration has beside what is used now: of this policy, or all.
@@ -416,8 +416,9 @@ impl Loading {
             });
         }
         self.write(book)?;
-        if is_configured {
-            self.loader.keep();
+        match is_configured {
+            true => self.loader.keep(),
+            false => self.loader.leave(),
         }
         self.configured = Some(sets.configured);
         self.loads += 1;
@@ -495,14 +496,44 @@ impl Loading {
             .configured(&wish.config, &wish.profile, false, output)
     }
 
-    /// Has the next set ask the registries.
-    pub(super) fn ask_registries(&mut self) {
-        self.loader.ask_registries();
+    /// Components of the configuration that go on although their signatures have come to their end.
+    pub(super) fn ended(&self) -> &[String] {
+        self.loader.ended()
     }
 
-    /// What was pulled for the next set.
-    pub(super) fn offer(&mut self, pulled: BTreeMap<Reference, Artefact>) {
-        self.loader.offer(pulled);
+    /// Whether registries have still to be asked for what the active set was made of.
+    pub(super) const fn is_unasked(&self) -> bool {
+        self.loader.is_unasked()
+    }
+
+    /// What registries have to be asked for before this wish is loaded; `None` when that is nothing.
+    pub(super) fn questions(
+        &mut self,
+        wish: &Wish,
+        (ask, asking): (Ask<'_>, Asking),
+        output: &Output,
+    ) -> Option<Questions> {
+        let questions = self.loader.questions(&wish.config, asking, output)?;
+        let configured = self.configured(wish, output).ok()?;
+        let stands = self.stands(ask, configured).is_some();
+        (!stands).then_some(questions)
+    }
+
+    /// The sets of this wish, as [`Self::sets`], with what registries answered before.
+    pub(super) fn sets_with(
+        &mut self,
+        wish: &Wish,
+        (ask, asking): (Ask<'_>, Asking),
+        answers: Answers,
+        output: &Output,
+    ) -> anyhow::Result<Sets> {
+        self.loader.ask(asking);
+        self.loader.offer(answers);
+        let sets = self.sets(wish, ask, output);
+        // They may not have been looked at.
+        self.loader.offer(Answers::new());
+        self.loader.ask(Asking::default());
+        sets
     }
 
     /// Forgets policies that none of these sets uses.

@@ -16,12 +16,12 @@ pub(crate) mod protocol;
 mod recorded;
 mod refusal;
 mod reload;
+mod start;
 mod status;
 mod watch;
 
 use std::{
     collections::BTreeSet,
-    convert::Infallible,
     net::SocketAddr,
     path::PathBuf,
     sync::Arc,
@@ -29,46 +29,38 @@ use std::{
 };
 
 use anyhow::Context as _;
-use resolvet::{
-    Policies,
-    metrics::{self, Metrics},
-    stub::{Limits, Statistics, Stub, Upstream},
-};
+use resolvet::{Policies, metrics::Metrics, stub::Stub};
 use resolvet_engine::Shadow;
 use resolvet_proto::judgement::UsageProfile;
 use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{Mutex, Notify, watch as channel},
-    task::{AbortHandle, JoinHandle},
+    task::AbortHandle,
     time::interval,
 };
 
-pub(crate) use places::{control_socket, state as state_folder};
+pub(crate) use places::{daemon_socket, state as state_folder};
 
 use crate::{
     args::{DaemonArguments, socket_address},
     config,
-    dates::now,
     exit::UsageError,
-    journey::{Prepared, Wish},
+    journey::Wish,
     observed,
     output::Output,
     traces,
 };
 use book::By;
 use changing::{Asked, Known, Terms};
-use control::Listener;
 use counting::Counting;
 use lifting::Lifted;
-use loading::{First, Loading, Sets, Source};
+use loading::{Loading, Source};
 use protocol::DeliveryStatus;
 use refusal::Refusal;
 
 /// Where it listens when nothing else is said.
 const LISTEN: [&str; 2] = ["127.0.0.1:53", "[::1]:53"];
-/// How long questions under way have when it ends.
-const DRAIN: Duration = Duration::from_secs(5);
 /// How long a query may wait for its answer before the next server is asked: twice this is what clients wait.
 const QUERY_MILLISECONDS: u32 = 2_500;
 /// How often the system's manager is told what the daemon does.
@@ -122,16 +114,21 @@ struct Active {
     tried_at: u64,
     /// Why the last configuration was refused, if it was.
     refusal: Option<Refusal>,
+    /// Components whose signatures have come to their end since they became active.
+    ended: Vec<String>,
 }
 
 /// Runs until a signal ends it.
 pub(crate) fn run(arguments: DaemonArguments, output: &Output) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .context("the event loop cannot be started")?
-        .block_on(serve(arguments, output.clone()))
+        .context("the event loop cannot be started")?;
+    let served = runtime.block_on(serve(arguments, output.clone()));
+    // Nobody waits for a registry or a compilation: what is on the disk is whole at any moment.
+    runtime.shutdown_background();
+    served
 }
 
 /// What arguments and configuration say.
@@ -158,7 +155,7 @@ fn wish(arguments: &DaemonArguments) -> anyhow::Result<Wish> {
 
 /// Whether a daemon could start with this configuration, as far as that can be said without the machine it would run on.
 pub(crate) fn check(config: &config::Config) -> anyhow::Result<()> {
-    loopback("daemon.listen", &addresses(&[], &config.daemon)?)?;
+    addresses(&[], &config.daemon)?;
     if let Some(metrics) = config.daemon.metrics {
         loopback("daemon.metrics", &[metrics])?;
     }
@@ -178,103 +175,24 @@ fn loopback(key: &str, addresses: &[SocketAddr]) -> Result<(), UsageError> {
 
 async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()> {
     let mut hang_up = stream(SignalKind::hangup())?;
-    let mut terminate = stream(SignalKind::terminate())?;
-    let mut interrupt = stream(SignalKind::interrupt())?;
-    let wish = wish(&arguments)?;
-    let settings = wish.config.daemon.clone();
-    let first = wish.config.clone();
-    check(&wish.config)?;
-    let listen = addresses(&arguments.listen, &settings)?;
-    let traces = traces::begin(&wish.config, &output)?;
-    let folders = reload::folders(&arguments, &wish.config);
-    let state = places::state(arguments.state.as_deref(), settings.state.as_deref());
-    let mut loading = Loading::new(&wish.config, state)?;
-    let First {
-        sets,
-        generation,
-        refusal,
-    } = loading.begin(&wish, &output)?;
-    if let Some(Refusal { code, reason }) = &refusal {
-        output.log(&format!(
-            "the last complete policy set is used ({code}): {reason}"
-        ));
-    }
-    let terms = Terms::of(&wish.config);
-    let Sets {
-        set, tried, source, ..
-    } = sets;
-    let is_watched = matches!(source, Source::Configuration) && terms.back.faults.is_some();
-    let news = is_watched.then(|| loading.news(&set)).flatten();
-    let set = (set, generation);
-    let (policies, metrics) = observed::served(&wish.config, loading.engine(), set)?;
-    let shadow = Shadow::start(loading.engine()).context("no thread for a shadow")?;
-    policies.judge().observe(Arc::new(shadow.clone()));
-    let counting = Counting::default();
-    policies.judge().observe(Arc::new(counting.clone()));
-    if let Some((since, new)) = news {
-        counting.watch(generation, new, since, terms.back);
-    }
-    let profile = wish.profile.clone();
-    let prepared = wish.prepare(policies.clone())?;
-    not_itself(prepared.resolver, &listen)?;
-    loading.prepared(&prepared);
-    let (client, origin, designating) = prepared.for_stub(&output).await?;
-    let upstream = Upstream::begin(client, origin);
-    let stub = Stub::bind(&listen, limits(&settings), upstream).await?;
-    let control = control_socket(
-        arguments.control.control.as_deref(),
-        settings.control.as_deref(),
-    );
-    let listener = Listener::bind(&control)?;
-    for address in stub.addresses() {
-        output.log(&format!("listening at {address}, UDP and TCP"));
-    }
-    output.log(&format!("control socket {}", control.display()));
-    let at = loading.book().active().map_or_else(now, |active| active.at);
-    let daemon = Arc::new(Daemon {
-        arguments,
-        first,
-        policies,
-        metrics,
-        shadow,
-        counting,
-        listen,
-        stub,
-        loading: Arc::new(Mutex::new(loading)),
-        active: std::sync::Mutex::new(Active {
-            profile,
-            source,
-            at,
-            tried_at: now(),
-            refusal,
-        }),
-        lifted: std::sync::Mutex::default(),
-        known: std::sync::Mutex::default(),
-        terms: std::sync::Mutex::new(terms),
-        delivered: std::sync::Mutex::default(),
-        loaded: Notify::new(),
-        folders: channel::channel(folders).0,
-        designating: std::sync::Mutex::default(),
-        since: now(),
-        began: Instant::now(),
-        output,
-    });
-    daemon.try_beside(tried, false);
-    daemon.note(&*daemon.loading.lock().await);
-    daemon.designated_by(designating);
-    let by_itself = tokio::spawn(automatic::run(Arc::clone(&daemon)));
-    let lifts = tokio::spawn(automatic::run_lifts(Arc::clone(&daemon)));
-    let controlling = tokio::spawn(listener.serve(Arc::clone(&daemon)));
-    let watching = settings
-        .watch
-        .unwrap_or(true)
-        .then(|| tokio::spawn(watch::run(Arc::clone(&daemon))));
-    let polling = tokio::spawn(poll::run(Arc::clone(&daemon)));
-    let serving = match settings.metrics {
-        Some(address) => Some(serve_metrics(&daemon, address).await?),
-        None => None,
+    let mut end = End::new()?;
+    let started = tokio::select! {
+        started = start::start(arguments, output) => started?,
+        // What begins has changed nothing that the next start would miss.
+        () = end.came() => {
+            tell(&[NotifyState::Stopping]);
+            return Ok(());
+        }
     };
     tell(&[NotifyState::Ready]);
+    go_on(&started.daemon, &mut hang_up, &mut end).await;
+    tell(&[NotifyState::Stopping]);
+    started.end().await;
+    Ok(())
+}
+
+/// Tells what it does, and reloads when it is told so, until it is told to end.
+async fn go_on(daemon: &Arc<Daemon>, hang_up: &mut Signal, end: &mut End) {
     let mut telling = interval(TELL);
     let mut told = String::new();
     loop {
@@ -288,55 +206,34 @@ async fn serve(arguments: DaemonArguments, output: Output) -> anyhow::Result<()>
                 }
             }
             Some(()) = hang_up.recv() => {
-                let daemon = Arc::clone(&daemon);
+                let daemon = Arc::clone(daemon);
                 tokio::spawn(async move { daemon.reload(Asked::by(By::Signal)).await });
             }
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            () = end.came() => break,
         }
     }
-    tell(&[NotifyState::Stopping]);
-    controlling.abort();
-    by_itself.abort();
-    lifts.abort();
-    polling.abort();
-    daemon.designated_by(None);
-    if let Some(watching) = watching {
-        watching.abort();
-    }
-    if let Some(serving) = serving {
-        serving.abort();
-    }
-    let drain = settings.drain_milliseconds;
-    let drain = drain.map_or(DRAIN, |drain| Duration::from_millis(drain.into()));
-    if !daemon.stub.stop(drain).await {
-        daemon
-            .output
-            .log("some questions were not answered in time");
-    }
-    if let Some(traces) = traces {
-        traces.end().await;
-    }
-    Ok(())
 }
 
-/// Answers scrapes, of this daemon's stub too.
-async fn serve_metrics(
-    daemon: &Arc<Daemon>,
-    address: SocketAddr,
-) -> anyhow::Result<JoinHandle<Infallible>> {
-    let metrics = daemon.metrics.clone();
-    // The policies of the daemon hold the metrics: they may not hold the daemon.
-    let held = Arc::downgrade(daemon);
-    metrics.add_stub(move || {
-        let daemon = held.upgrade();
-        daemon.map_or_else(Statistics::default, |daemon| daemon.stub.statistics())
-    });
-    let (address, serving) = metrics::serve(address, metrics).await?;
-    daemon
-        .output
-        .log(&format!("metrics at http://{address}/metrics"));
-    Ok(tokio::spawn(serving))
+/// The signals that end it.
+struct End {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl End {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: stream(SignalKind::terminate())?,
+            interrupt: stream(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn came(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 fn stream(kind: SignalKind) -> anyhow::Result<Signal> {
@@ -348,11 +245,13 @@ fn tell(states: &[NotifyState<'_>]) {
     let _told = sd_notify::notify(states);
 }
 
+/// Where it listens: as arguments or else the configuration say, or the default.
 fn addresses(
     arguments: &[SocketAddr],
     settings: &config::Daemon,
 ) -> anyhow::Result<Vec<SocketAddr>> {
     if !arguments.is_empty() {
+        loopback("--listen", arguments)?;
         return Ok(arguments.to_vec());
     }
     let configured = settings.listen.iter().map(String::as_str);
@@ -364,7 +263,9 @@ fn addresses(
         socket_address(text)
             .map_err(|expected| UsageError(format!("`daemon.listen` has `{text}`: {expected}")))
     };
-    Ok(texts.iter().map(read).collect::<Result<_, _>>()?)
+    let addresses = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    loopback("daemon.listen", &addresses)?;
+    Ok(addresses)
 }
 
 /// Discovery must ask somebody else: `/etc/resolv.conf` may name this daemon by now.
@@ -375,26 +276,4 @@ fn not_itself(resolver: SocketAddr, listen: &[SocketAddr]) -> Result<(), UsageEr
         )));
     }
     Ok(())
-}
-
-fn limits(settings: &config::Daemon) -> Limits {
-    let mut limits = Limits::default();
-    let size = |value: Option<u32>, default: usize| {
-        value.map_or(default, |value| usize::try_from(value).unwrap_or(default))
-    };
-    limits.queries = size(settings.queries, limits.queries);
-    limits.streams = size(settings.streams, limits.streams);
-    limits.cache_octets = size(settings.cache_octets, limits.cache_octets);
-    limits.longest_ttl = settings.longest_ttl.unwrap_or(limits.longest_ttl);
-    limits.longest_negative_ttl = settings
-        .longest_negative_ttl
-        .unwrap_or(limits.longest_negative_ttl);
-    limits
-}
-
-impl Loading {
-    /// Remembers what the attachment was prepared with.
-    fn prepared(&mut self, prepared: &Prepared) {
-        self.attached = Some(prepared.described());
-    }
 }

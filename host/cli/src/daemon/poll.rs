@@ -1,45 +1,49 @@
 //! Registries that are asked whether an address names another artefact now. If one does, everything is loaded anew, with that.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, PoisonError},
     time::Duration,
 };
 
 use resolvet::registry::Pulled;
+use resolvet_engine::Reason;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     Daemon, book::By, changing::Asked, loading::Loading, protocol::DeliveryStatus, refusal::Refusal,
 };
-use crate::delivery::in_words;
+use crate::delivery::{Watched, in_words};
 
 /// The longest wait after failures, unless the configured one is longer.
 const LONGEST: Duration = Duration::from_secs(3_600);
 /// After how many failures in a row the wait grows no more.
 const DOUBLED: u32 = 6;
 
-/// Asks again and again, until the daemon ends.
+/// Asks again and again, until the daemon ends. What a start took as it was in use before is asked for at once.
 pub(super) async fn run(daemon: Arc<Daemon>) {
-    {
+    let mut is_due = {
         let loading = daemon.loading.lock().await;
         daemon.tell_delivered(&loading, true);
-    }
+        loading.is_unasked()
+    };
     let mut failures = 0;
     let mut asked = Instant::now();
     loop {
-        let interval = daemon.loading.lock().await.interval();
-        let loaded = daemon.loaded.notified();
-        let Some(interval) = interval else {
-            loaded.await;
-            continue;
-        };
-        let due = asked + wait(interval, failures, draw());
-        if timeout_at(due, loaded).await.is_ok() {
-            // There may be other addresses now, and what failed may be mended: nothing waits longer than usual.
-            failures = 0;
-            continue;
+        if !is_due {
+            let interval = daemon.loading.lock().await.interval();
+            let loaded = daemon.loaded.notified();
+            let Some(interval) = interval else {
+                loaded.await;
+                continue;
+            };
+            let due = asked + wait(interval, failures, draw());
+            if timeout_at(due, loaded).await.is_ok() {
+                // There may be other addresses now, and what failed may be mended: nothing waits longer than usual.
+                failures = 0;
+                continue;
+            }
         }
+        is_due = false;
         failures = match daemon.ask_registries().await {
             true => 0,
             false => failures.saturating_add(1),
@@ -65,52 +69,67 @@ fn draw() -> u8 {
     drawn
 }
 
+/// Whether this says that a registry, or what it had, was the reason.
+const fn is_of_delivery(code: Reason) -> bool {
+    matches!(
+        code,
+        Reason::RegistryUnreachable
+            | Reason::RegistryLate
+            | Reason::RegistryRefuses
+            | Reason::RegistryAccess
+            | Reason::RegistryAddress
+            | Reason::RegistryConfiguration
+            | Reason::ArtefactSize
+            | Reason::ArtefactDigest
+            | Reason::ArtefactUnreadable
+    )
+}
+
 impl Daemon {
     /// Asks for everything that may have moved, and takes it. Says whether all went well; if not, the set stays, and the log and the
     /// status say why.
     async fn ask_registries(self: &Arc<Self>) -> bool {
         let watched = self.loading.lock().await.watched(&self.output);
-        let Some(watched) = watched else {
+        let Some(Watched { questions, .. }) = watched else {
             return true;
         };
-        let mut moved = BTreeMap::new();
+        let answers = questions.ask().await;
+        let mut moved = Vec::new();
         let mut statuses = Vec::new();
-        for (reference, known) in watched.addresses {
-            let pulled = watched.registry.pull(&reference, known.as_ref()).await;
-            let trouble = match &pulled {
+        for (reference, answer) in &answers {
+            let trouble = match &answer.said {
                 Ok(_) => String::new(),
                 Err(error) => in_words(error),
             };
             statuses.push(DeliveryStatus {
                 reference: reference.clone(),
-                digest: known.map(|known| known.digest()),
+                digest: answer.known,
                 trouble,
             });
-            if let Ok(Pulled::New(artefact)) = pulled {
-                moved.insert(reference, *artefact);
+            if let Ok(Pulled::New(artefact)) = &answer.said {
+                moved.push((reference.clone(), artefact.digest()));
             }
         }
-        let mut went_well = statuses.iter().all(|status| status.trouble.is_empty());
+        let went_well = statuses.iter().all(|status| status.trouble.is_empty());
         self.deliver(statuses);
-        if !moved.is_empty() {
-            let digests: Vec<_> = moved
-                .iter()
-                .map(|(reference, artefact)| (reference.clone(), artefact.digest()))
-                .collect();
-            self.loading.lock().await.offer(moved);
-            let reloaded = self.reload(Asked::by(By::Registry)).await;
-            self.loading.lock().await.offer(BTreeMap::new());
-            self.delivered_as(&digests, reloaded.as_ref().err());
-            went_well &= reloaded.is_ok();
+        let is_refused = || {
+            let refusal = self.active().refusal;
+            refusal.is_some_and(|refusal| is_of_delivery(refusal.code))
+        };
+        // What was refused because of registries is not refused any more when they are well again.
+        if moved.is_empty() && !(went_well && is_refused()) {
+            return went_well;
         }
-        went_well
+        let reloaded = self.reload_with(Asked::by(By::Registry), answers).await;
+        self.delivered_as(&moved, reloaded.as_ref().err());
+        went_well && reloaded.is_ok()
     }
 
     /// What is known of addresses now that everything was loaded anew; `asked`: the registries were asked for it.
     pub(super) fn tell_delivered(&self, loading: &Loading, asked: bool) {
         let watched = loading.watched(&self.output);
         let (addresses, mut troubles) = watched
-            .map(|watched| (watched.addresses, watched.out_of_reach))
+            .map(|watched| (watched.questions.addresses, watched.out_of_reach))
             .unwrap_or_default();
         let mut kept = self
             .delivered

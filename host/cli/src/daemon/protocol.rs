@@ -1,14 +1,14 @@
 //! What is said over the control socket: one line of JSON each way.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
     net::{IpAddr, SocketAddr},
     os::unix::net::UnixStream,
     path::Path,
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use resolvet::{Difference, Use, metrics::Measured, registry::Reference, stub::Statistics};
 use resolvet_engine::{Lift, Reason, Trial};
 use resolvet_proto::judgement::{DecisionId, Digest, Mode, Role, Stage, Transport, UsageProfile};
@@ -150,6 +150,9 @@ pub(crate) struct PoliciesStatus {
     pub(crate) trouble: String,
     /// The same in a word.
     pub(crate) code: Option<Reason>,
+    /// Components whose signatures have come to their end since they became active, in words.
+    #[serde(default)]
+    pub(crate) ended: Vec<String>,
     pub(crate) rules: Vec<RuleStatus>,
     /// What registries said of addresses that may move, once they were asked.
     #[serde(default)]
@@ -215,6 +218,9 @@ pub(crate) struct ReloadReport {
     pub(crate) network: NetworkChange,
     /// Keys that were changed and count from the next start on.
     pub(crate) restart: Vec<String>,
+    /// Components whose signatures have come to their end since they became active, in words.
+    #[serde(default)]
+    pub(crate) ended: Vec<String>,
 }
 
 /// Another set is active: one that was promoted or returned to.
@@ -368,15 +374,53 @@ pub(crate) fn ask<T>(
         command,
     };
     let line = serde_json::to_string(&question)?;
-    writeln!(stream, "{line}").with_context(unreachable)?;
     let mut answer = String::new();
-    BufReader::new(stream.take(ANSWER))
-        .read_line(&mut answer)
-        .with_context(unreachable)?;
+    let answered = writeln!(stream, "{line}")
+        .and_then(|()| BufReader::new(stream.take(ANSWER)).read_line(&mut answer));
+    let is_closed = match &answered {
+        Ok(octets) => *octets == 0,
+        // Closed before the question was read.
+        Err(error) => matches!(
+            error.kind(),
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
+        ),
+    };
+    if is_closed {
+        let socket = socket.display();
+        bail!("the daemon at `{socket}` gave no answer: it ended, or has too many connections");
+    }
+    answered.with_context(unreachable)?;
     let answer = serde_json::from_str(&answer)
         .context("the daemon's answer has another form: is it of another version?")?;
     match answer {
         Answer::Refused { code, reason } => Err(NotDone { code, reason }.into()),
         answer => report(answer).context("the daemon answered something else"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::net::UnixListener, thread};
+
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_closes_without_an_answer_is_no_other_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let closing = thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut question = String::new();
+            BufReader::new(&stream).read_line(&mut question).unwrap();
+            drop(stream);
+            // Before the question is read.
+            drop(listener.accept().unwrap());
+        });
+        for _ in 0..2 {
+            let error = ask(&path, Command::Status, Some).unwrap_err().to_string();
+            assert!(error.contains("too many connections"), "{error}");
+        }
+        closing.join().unwrap();
     }
 }

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     args::DaemonArguments,
     config::{Config, Place},
+    delivery::{Answers, Asking},
     journey::{Designating, Prepared, Wish},
 };
 
@@ -42,22 +43,49 @@ struct Loaded {
 impl Daemon {
     /// Loads everything anew; why nothing changed, when anything is refused.
     pub(super) async fn reload(self: &Arc<Self>, asked: Asked) -> Result<ReloadReport, Refusal> {
+        let answers = self.asked_before(asked.by).await;
+        self.reload_with(asked, answers).await
+    }
+
+    /// What registries say of what a reload will need. A registry that hangs or lies stops no other change: none waits for this.
+    async fn asked_before(self: &Arc<Self>, by: By) -> Answers {
+        let mut loading = Arc::clone(&self.loading).lock_owned().await;
+        let daemon = Arc::clone(self);
+        let questions = tokio::task::spawn_blocking(move || {
+            // What is wrong with the configuration, the reload tells.
+            let wish = wish(&daemon.arguments).ok()?;
+            loading.questions(&wish, wanted(by), &daemon.output)
+        });
+        match questions.await.ok().flatten() {
+            Some(questions) => questions.ask().await,
+            None => Answers::new(),
+        }
+    }
+
+    /// Loads everything anew, with what registries answered.
+    pub(super) async fn reload_with(
+        self: &Arc<Self>,
+        asked: Asked,
+        answers: Answers,
+    ) -> Result<ReloadReport, Refusal> {
         let loading = Arc::clone(&self.loading).lock_owned().await;
         let state = NotifyState::monotonic_usec_now();
         if let Ok(moment) = state {
             tell(&[NotifyState::Reloading, moment]);
         }
-        let result = self.reload_with(loading, asked).await;
+        let result = self.reload_now(loading, asked, answers).await;
         tell(&[NotifyState::Ready]);
         result
     }
 
-    async fn reload_with(
+    async fn reload_now(
         self: &Arc<Self>,
         loading: OwnedMutexGuard<Loading>,
         asked: Asked,
+        answers: Answers,
     ) -> Result<ReloadReport, Refusal> {
-        let load = move |daemon: &Self, loading: &mut Loading| daemon.load(loading, asked.by);
+        let load =
+            move |daemon: &Self, loading: &mut Loading| daemon.load(loading, asked.by, answers);
         let (mut loading, loaded) = self.beside(loading, asked, load).await?;
         let Loaded {
             sets,
@@ -111,6 +139,7 @@ impl Daemon {
         let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         active.profile = profile;
         active.refusal = None;
+        let ended = active.ended.clone();
         drop(active);
         self.folders.send_replace(folders);
         Ok(ReloadReport {
@@ -119,6 +148,7 @@ impl Daemon {
             policies: difference,
             network,
             restart,
+            ended,
         })
     }
 
@@ -143,7 +173,7 @@ impl Daemon {
     }
 
     /// Everything that may be refused before the network is asked.
-    fn load(&self, loading: &mut Loading, by: By) -> Result<Loaded, Refusal> {
+    fn load(&self, loading: &mut Loading, by: By, answers: Answers) -> Result<Loaded, Refusal> {
         let wish: Wish = wish(&self.arguments).or_refuse(Reason::Configuration)?;
         // With what counts from the next start on, too: that start is not to fail.
         check(&wish.config).or_refuse(Reason::Configuration)?;
@@ -155,15 +185,7 @@ impl Daemon {
         }
         let folders = folders(&self.arguments, &wish.config);
         let terms = Terms::of(&wish.config);
-        let ask = match by {
-            By::Control => {
-                // Whoever asks wants what registries have now.
-                loading.ask_registries();
-                Ask::Configured
-            }
-            _ => Ask::AsItStands,
-        };
-        let sets = loading.sets(&wish, ask, &self.output);
+        let sets = loading.sets_with(&wish, wanted(by), answers, &self.output);
         let sets = sets.or_refuse(Reason::Failed)?;
         let prepared = wish.prepare(self.policies.clone());
         let prepared = prepared.or_refuse(Reason::Network)?;
@@ -180,6 +202,15 @@ impl Daemon {
             restart,
             terms,
         })
+    }
+}
+
+/// How whoever reloads looks at the configuration, and what registries are asked for.
+const fn wanted(by: By) -> (Ask<'static>, Asking) {
+    match by {
+        // Whoever asks wants what registries have now.
+        By::Control => (Ask::Configured, Asking::Everything),
+        _ => (Ask::AsItStands, Asking::Others),
     }
 }
 

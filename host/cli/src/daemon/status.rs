@@ -56,6 +56,7 @@ impl Daemon {
                 trouble: active
                     .refusal
                     .map_or_else(String::new, |refusal| refusal.reason),
+                ended: active.ended,
                 delivered: self.delivered(),
                 shadow: self.shadow(&set),
                 rules: set.rules().iter().map(rule).collect(),

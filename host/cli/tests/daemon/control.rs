@@ -166,11 +166,16 @@ fn a_daemon_that_would_ask_itself_does_not_start() {
     assert_eq!(output.status.code(), Some(2));
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(log.contains("this daemon itself"), "{log}");
-    let open = home
-        .command()
-        .args(["--listen", "0.0.0.0:0"])
-        .output()
-        .unwrap();
-    let log = String::from_utf8_lossy(&open.stderr);
-    assert!(log.contains("no address of loopback"), "{log}");
+}
+
+#[test]
+fn what_is_wrong_with_an_address_is_told_before_anything_is_written() {
+    let home = Home::new();
+    for address in ["0.0.0.0:0", "192.0.2.1:53"] {
+        let open = home.command().args(["--listen", address]).output().unwrap();
+        assert_eq!(open.status.code(), Some(2), "{open:?}");
+        let log = String::from_utf8_lossy(&open.stderr);
+        assert!(log.contains("expected an address of loopback"), "{log}");
+        assert!(!home.path("state").exists());
+    }
 }

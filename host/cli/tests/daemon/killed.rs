@@ -24,6 +24,8 @@ fn the_last_complete_set_outlives_a_kill_and_a_broken_configuration() {
     assert_eq!(status["policies"]["source"], "kept", "{status:#}");
     let trouble = status["policies"]["trouble"].as_str().unwrap();
     assert!(trouble.contains("broken.wasm"), "{trouble}");
+    let life = daemon.policy(&["status"]);
+    assert_eq!(life["policies"][0]["step"], "active", "{life:#}");
     daemon.ask_until(ResponseCode::ServFail);
     fs::remove_file(home.path("policies/broken.wasm")).unwrap();
     home.configure(DEFAULTS);

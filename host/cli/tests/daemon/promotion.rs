@@ -110,6 +110,24 @@ fn what_was_not_tried_is_not_promoted() {
 }
 
 #[test]
+fn what_a_refused_start_did_not_try_is_not_promoted() {
+    let home = home().unwatched();
+    drop(home.start());
+    home.configure(TRIED);
+    // In this place the next book would be written.
+    let obstacle = home.path("state/sets/book.new");
+    fs::create_dir(&obstacle).unwrap();
+    let daemon = home.start();
+    assert_eq!(daemon.status()["policies"]["source"], "kept");
+    fs::remove_dir(&obstacle).unwrap();
+    assert_eq!(daemon.refused(&["promote"]), "nothing-shadowed");
+    assert_eq!(active(&daemon), ["pkix"]);
+    daemon.policy(&["reload"]);
+    daemon.policy(&["promote"]);
+    assert_eq!(active(&daemon), ["pkix", "company-rule"]);
+}
+
+#[test]
 fn a_version_without_differences_is_promoted_by_itself_and_no_other() {
     let home = home();
     let after = format!("[policies.promotion]\njudgements = 3\n{TRIED}");

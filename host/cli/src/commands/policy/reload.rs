@@ -26,6 +26,9 @@ fn print(report: &ReloadReport, output: &Output) -> anyhow::Result<()> {
         NetworkChange::Replaced => "the network is attached to anew",
     };
     output.line(&format!("generation {}; {network}", report.generation))?;
+    for ended in &report.ended {
+        output.remark(ended);
+    }
     for key in &report.restart {
         output.remark(&format!("`{key}` counts from the next start on"));
     }

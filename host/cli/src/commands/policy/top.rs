@@ -20,7 +20,7 @@ use crate::{
     args::TopArguments,
     commands::block_on,
     daemon::{
-        control_socket,
+        daemon_socket,
         protocol::{Answer, Command, MeasuredReport, ShadowStatus, ask},
     },
     exit::{Exit, UsageError},
@@ -60,7 +60,7 @@ struct PolicyReport {
 }
 
 pub(super) fn run(arguments: TopArguments, output: &Output) -> anyhow::Result<Exit> {
-    let socket = control_socket(arguments.control.control.as_deref(), None);
+    let socket = daemon_socket(arguments.control.control.as_deref());
     let interval = arguments.interval;
     if arguments.once || output.is_json() {
         return print(&socket, interval, arguments.once, output);
@@ -196,7 +196,10 @@ fn between(before: Option<&MeasuredReport>, now: &MeasuredReport) -> TopReport {
         version: VERSION,
         generation: now.generation,
         seconds,
-        evaluations_per_second: policies.iter().map(|one| one.evaluations_per_second).sum(),
+        // The sum of no numbers with a fraction is a negative zero.
+        evaluations_per_second: policies
+            .iter()
+            .fold(0.0, |sum, one| sum + one.evaluations_per_second),
         questions_per_second: rate(now.answers.queries.saturating_sub(questions)),
         policies,
         shadow: now.shadow.clone(),
@@ -333,5 +336,13 @@ mod tests {
         assert!(policy.evaluations_per_second.abs() < 1e-9);
         assert!(policy.median_nanoseconds.is_some());
         assert!(lines(&report).iter().any(|line| line.contains("pkix")));
+    }
+
+    #[test]
+    fn nothing_at_all_is_no_negative_number() {
+        let mut nothing = looked(1_000, 0, 0);
+        nothing.measured.policies.clear();
+        let report = between(None, &nothing);
+        assert!(report.evaluations_per_second.is_sign_positive());
     }
 }

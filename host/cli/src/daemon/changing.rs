@@ -204,12 +204,13 @@ impl Daemon {
         let active = judge.set();
         let digests = active.rules().iter().map(|rule| rule.policy.digest());
         self.counting.retain(&digests.collect());
-        let mut told = self.active.lock().unwrap_or_else(PoisonError::into_inner);
-        told.source = source;
-        told.ended = match source {
+        let ended = match source {
             Source::Configuration => loading.ended().to_vec(),
             Source::Kept | Source::RolledBack => Vec::new(),
         };
+        let mut told = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        told.source = source;
+        told.ended.clone_from(&ended);
         if is_other {
             told.at = now();
         }
@@ -223,6 +224,9 @@ impl Daemon {
         self.output.log(&format!(
             "loaded by {by}{why}: policy generation {generation}"
         ));
+        for ended in ended {
+            self.output.log(&ended);
+        }
         Ok(generation)
     }
 

@@ -63,6 +63,8 @@ use refusal::Refusal;
 const LISTEN: [&str; 2] = ["127.0.0.1:53", "[::1]:53"];
 /// How long a query may wait for its answer before the next server is asked: twice this is what clients wait.
 const QUERY_MILLISECONDS: u32 = 2_500;
+/// How long is waited for what still goes on beside the event loop when it has ended.
+const LAST: Duration = Duration::from_secs(2);
 /// How often the system's manager is told what the daemon does.
 const TELL: Duration = Duration::from_secs(5);
 
@@ -126,8 +128,8 @@ pub(crate) fn run(arguments: DaemonArguments, output: &Output) -> anyhow::Result
         .build()
         .context("the event loop cannot be started")?;
     let served = runtime.block_on(serve(arguments, output.clone()));
-    // Nobody waits for a registry or a compilation: what is on the disk is whole at any moment.
-    runtime.shutdown_background();
+    // A registry or a compilation is not waited for to its end: what is on the disk is whole at any moment.
+    runtime.shutdown_timeout(LAST);
     served
 }
 

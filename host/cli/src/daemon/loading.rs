@@ -1,6 +1,8 @@
 //! From files to a policy set: compiled, admitted, its settings checked, its own cases run.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+mod asked;
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use resolvet::Difference;
 use resolvet_engine::{Engine, PolicySet, Reason};
@@ -15,7 +17,7 @@ use super::{
 use crate::{
     config::Config,
     dates::now,
-    delivery::{Answers, Asking, Questions, Watched},
+    delivery::{Answers, Asking},
     exit::NotDone,
     journey::{Described, Wish},
     lives::Step,
@@ -480,16 +482,6 @@ impl Loading {
         Ok(())
     }
 
-    /// How often registries are asked; `None` when there is nothing to ask.
-    pub(super) fn interval(&self) -> Option<Duration> {
-        self.loader.interval()
-    }
-
-    /// What registries may have anew.
-    pub(super) fn watched(&self, output: &Output) -> Option<Watched> {
-        self.loader.watched(output)
-    }
-
     /// Names the policies that this wish has configured, as they are now.
     pub(super) fn configured(&mut self, wish: &Wish, output: &Output) -> anyhow::Result<Digest> {
         self.loader
@@ -499,41 +491,6 @@ impl Loading {
     /// Components of the configuration that go on although their signatures have come to their end.
     pub(super) fn ended(&self) -> &[String] {
         self.loader.ended()
-    }
-
-    /// Whether registries have still to be asked for what the active set was made of.
-    pub(super) const fn is_unasked(&self) -> bool {
-        self.loader.is_unasked()
-    }
-
-    /// What registries have to be asked for before this wish is loaded; `None` when that is nothing.
-    pub(super) fn questions(
-        &mut self,
-        wish: &Wish,
-        (ask, asking): (Ask<'_>, Asking),
-        output: &Output,
-    ) -> Option<Questions> {
-        let questions = self.loader.questions(&wish.config, asking, output)?;
-        let configured = self.configured(wish, output).ok()?;
-        let stands = self.stands(ask, configured).is_some();
-        (!stands).then_some(questions)
-    }
-
-    /// The sets of this wish, as [`Self::sets`], with what registries answered before.
-    pub(super) fn sets_with(
-        &mut self,
-        wish: &Wish,
-        (ask, asking): (Ask<'_>, Asking),
-        answers: Answers,
-        output: &Output,
-    ) -> anyhow::Result<Sets> {
-        self.loader.ask(asking);
-        self.loader.offer(answers);
-        let sets = self.sets(wish, ask, output);
-        // They may not have been looked at.
-        self.loader.offer(Answers::new());
-        self.loader.ask(Asking::default());
-        sets
     }
 
     /// Forgets policies that none of these sets uses.

@@ -22,6 +22,7 @@ mod reload;
 mod rollback;
 mod running;
 mod seen;
+mod silent;
 mod soak;
 mod top;
 mod tracer;

@@ -289,8 +289,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_question_is_under_way_until_its_reply_has_left() {
-        let mut limits = Limits::default();
-        limits.queries = 1;
+        let limits = Limits {
+            queries: 1,
+            ..Limits::default()
+        };
         let resolver = resolver(&limits);
         let reply = resolver.respond(&query(1), Carrier::Stream).await;
         assert!(reply.is_some());

@@ -167,6 +167,71 @@ impl Pledge {
         };
     }
 
+    /// The pending request goes on over its own connection.
+    pub(super) fn resuming(
+        &mut self,
+        phase: Phase,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<(), JourneyError> {
+        match (phase, event) {
+            (
+                Phase::Resuming {
+                    connection,
+                    chain,
+                    enrolment,
+                    mut enrol,
+                },
+                Event::Connected {
+                    connection: connected,
+                    server,
+                    presented,
+                    binding,
+                    ..
+                },
+            ) if connection == *connected => {
+                let endpoint = enrolment.est.endpoint.clone();
+                if presented.certificates != chain {
+                    return Err(JourneyError::CertificatesChanged { endpoint });
+                }
+                let peer = Peer {
+                    connection,
+                    endpoint,
+                    server: server.clone(),
+                    presented: presented.clone(),
+                    binding: binding.clone(),
+                };
+                enrol.retry(peer.clone(), &mut self.desk, now);
+                self.phase = Phase::Enrolling {
+                    peer,
+                    enrolment,
+                    enrol,
+                    storing: None,
+                };
+                Ok(())
+            }
+            (
+                Phase::Resuming {
+                    connection,
+                    enrolment,
+                    ..
+                },
+                Event::ConnectionFailed {
+                    connection: failed,
+                    reason,
+                    ..
+                },
+            ) if connection == *failed => {
+                let endpoint = enrolment.est.endpoint;
+                Err(self.desk.not_connected(endpoint, reason, now))
+            }
+            (phase, _) => {
+                self.phase = phase;
+                Ok(())
+            }
+        }
+    }
+
     /// RFC 8995 section 5.9.4: success is told on a new connection, with the new certificate.
     pub(super) fn reconnect(
         &mut self,
@@ -204,6 +269,77 @@ impl Pledge {
             chain: seen,
             enrolment,
         };
+    }
+
+    /// The registrar hears of the certificate; whether it does or not, what was learnt is stored.
+    pub(super) fn reporting(
+        &mut self,
+        phase: Phase,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<(), JourneyError> {
+        match (phase, event) {
+            (
+                Phase::Reconnecting {
+                    connection,
+                    chain,
+                    enrolment,
+                },
+                Event::Connected {
+                    connection: connected,
+                    presented,
+                    ..
+                },
+            ) if connection == *connected => {
+                if presented.certificates != chain {
+                    return Err(JourneyError::CertificatesChanged {
+                        endpoint: enrolment.est.endpoint,
+                    });
+                }
+                let id = self
+                    .desk
+                    .report(connection, brski::ENROL_STATUS, (true, None), now);
+                self.phase = Phase::Reporting {
+                    id,
+                    connection,
+                    enrolment,
+                };
+                Ok(())
+            }
+            (
+                Phase::Reconnecting {
+                    connection,
+                    enrolment,
+                    ..
+                },
+                Event::ConnectionFailed {
+                    connection: failed,
+                    reason,
+                    ..
+                },
+            ) if connection == *failed => {
+                // The certificate is there: that the registrar did not hear of it is no reason to lose it.
+                self.desk.tell(now, without("enrollstatus", &reason.detail));
+                self.store(enrolment, now);
+                Ok(())
+            }
+            (
+                Phase::Reporting {
+                    id,
+                    connection,
+                    enrolment,
+                },
+                Event::Replied { id: done, .. } | Event::ExchangeFailed { id: done, .. },
+            ) if id == *done => {
+                self.desk.close(connection);
+                self.store(enrolment, now);
+                Ok(())
+            }
+            (phase, _) => {
+                self.phase = phase;
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn store(&mut self, enrolment: Box<Enrolment>, now: Timestamp) {

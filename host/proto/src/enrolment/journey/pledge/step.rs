@@ -1,24 +1,64 @@
 //! What each event means in each phase.
 
-use super::{Join, Phase, Pledge};
+use alloc::{boxed::Box, sync::Arc};
+
+use super::{Imprint, Join, Phase, Pledge};
 use crate::{
     discovery::Timestamp,
     enrolment::{
-        brski::{self, VoucherRequestError},
+        brski::VoucherRequestError,
         journey::{
             Event, JourneyError, Step,
-            collect::{Peer, judged},
-            desk::without,
+            collect::{Collect, Peer, judged},
             enrol::keys,
             limits,
         },
     },
+    judgement::Request,
 };
 
 impl Pledge {
+    /// A phase is taken out while its event is worked on; whoever does not replace it puts it back.
     pub(super) fn step(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
-        // A phase is taken out while its event is worked on; whoever does not replace it puts it back.
         let phase = core::mem::replace(&mut self.phase, Phase::New);
+        match phase {
+            Phase::New | Phase::Finding { .. } | Phase::Connecting { .. } => {
+                self.connecting(phase, event, now)
+            }
+            Phase::Drawing { .. } | Phase::Signing { .. } | Phase::Requesting(_) => {
+                self.joining(phase, event, now)
+            }
+            Phase::Imprinting {
+                id,
+                request,
+                imprint,
+            } => self.imprinting(id, request, imprint, event, now),
+            Phase::Collecting { imprint, collect } => self.collecting(imprint, collect, event, now),
+            Phase::Enrolling {
+                peer,
+                enrolment,
+                enrol,
+                storing,
+            } => self.enrolling(peer, enrolment, enrol, storing, event, now),
+            Phase::Resuming { .. } => self.resuming(phase, event, now),
+            Phase::Reconnecting { .. } | Phase::Reporting { .. } => {
+                self.reporting(phase, event, now)
+            }
+            Phase::Storing { .. } => self.storing(phase, event, now),
+            Phase::Waiting(_) | Phase::Done | Phase::Failed => {
+                self.phase = phase;
+                Ok(())
+            }
+        }
+    }
+
+    /// From nothing to a connection with a registrar.
+    fn connecting(
+        &mut self,
+        phase: Phase,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<(), JourneyError> {
         match (phase, event) {
             (Phase::New, Event::Start) => {
                 match self.resumable(now) {
@@ -74,6 +114,16 @@ impl Pledge {
                     ..
                 },
             ) if connection == *failed => Err(self.desk.not_connected(endpoint, reason, now)),
+            (phase, _) => {
+                self.phase = phase;
+                Ok(())
+            }
+        }
+    }
+
+    /// From a connection to the answer to a voucher request.
+    fn joining(&mut self, phase: Phase, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
+        match (phase, event) {
             (Phase::Drawing { id, peer }, Event::Random { id: drawn, octets }) if id == *drawn => {
                 self.sign(peer, octets, now)
             }
@@ -129,161 +179,57 @@ impl Pledge {
                     detail: crate::enrolment::quoted(detail, 200),
                 })
             }
-            (
-                Phase::Imprinting {
-                    id,
-                    request,
-                    imprint,
-                },
-                event,
-            ) => {
-                let Some(judgement) = judged(event, id) else {
-                    self.phase = Phase::Imprinting {
-                        id,
-                        request,
-                        imprint,
-                    };
-                    return Ok(());
-                };
-                let generation = self.config.profile.generation;
-                if let Err(error) = self.desk.accepts(&request, generation, judgement, now) {
-                    self.report_voucher(&imprint.peer, false, now);
-                    return Err(error);
-                }
-                self.report_voucher(&imprint.peer, true, now);
-                self.collect(imprint, now)
-            }
-            (
-                Phase::Collecting {
-                    imprint,
-                    mut collect,
-                },
-                event,
-            ) => match collect.handle(event, &mut self.desk, now) {
-                None => {
-                    self.phase = Phase::Collecting { imprint, collect };
-                    Ok(())
-                }
-                Some(collected) => {
-                    self.enrol(imprint, collected?, now);
-                    Ok(())
-                }
-            },
-            (
-                Phase::Enrolling {
-                    peer,
-                    enrolment,
-                    enrol,
-                    storing,
-                },
-                event,
-            ) => self.enrolling(peer, enrolment, enrol, storing, event, now),
-            (
-                Phase::Resuming {
-                    connection,
-                    chain,
-                    enrolment,
-                    mut enrol,
-                },
-                Event::Connected {
-                    connection: connected,
-                    server,
-                    presented,
-                    binding,
-                    ..
-                },
-            ) if connection == *connected => {
-                let endpoint = enrolment.est.endpoint.clone();
-                if presented.certificates != chain {
-                    return Err(JourneyError::CertificatesChanged { endpoint });
-                }
-                let peer = Peer {
-                    connection,
-                    endpoint,
-                    server: server.clone(),
-                    presented: presented.clone(),
-                    binding: binding.clone(),
-                };
-                enrol.retry(peer.clone(), &mut self.desk, now);
-                self.phase = Phase::Enrolling {
-                    peer,
-                    enrolment,
-                    enrol,
-                    storing: None,
-                };
+            (phase, _) => {
+                self.phase = phase;
                 Ok(())
             }
-            (
-                Phase::Resuming {
-                    connection,
-                    enrolment,
-                    ..
-                },
-                Event::ConnectionFailed {
-                    connection: failed,
-                    reason,
-                    ..
-                },
-            ) if connection == *failed => {
-                let endpoint = enrolment.est.endpoint;
-                Err(self.desk.not_connected(endpoint, reason, now))
-            }
-            (
-                Phase::Reconnecting {
-                    connection,
-                    chain,
-                    enrolment,
-                },
-                Event::Connected {
-                    connection: connected,
-                    presented,
-                    ..
-                },
-            ) if connection == *connected => {
-                if presented.certificates != chain {
-                    return Err(JourneyError::CertificatesChanged {
-                        endpoint: enrolment.est.endpoint,
-                    });
-                }
-                let id = self
-                    .desk
-                    .report(connection, brski::ENROL_STATUS, (true, None), now);
-                self.phase = Phase::Reporting {
-                    id,
-                    connection,
-                    enrolment,
-                };
-                Ok(())
-            }
-            (
-                Phase::Reconnecting {
-                    connection,
-                    enrolment,
-                    ..
-                },
-                Event::ConnectionFailed {
-                    connection: failed,
-                    reason,
-                    ..
-                },
-            ) if connection == *failed => {
-                // The certificate is there: that the registrar did not hear of it is no reason to lose it.
-                self.desk.tell(now, without("enrollstatus", &reason.detail));
-                self.store(enrolment, now);
-                Ok(())
-            }
-            (
-                Phase::Reporting {
-                    id,
-                    connection,
-                    enrolment,
-                },
-                Event::Replied { id: done, .. } | Event::ExchangeFailed { id: done, .. },
-            ) if id == *done => {
-                self.desk.close(connection);
-                self.store(enrolment, now);
-                Ok(())
-            }
+        }
+    }
+
+    /// The policies judge the registrar.
+    fn imprinting(
+        &mut self,
+        id: u32,
+        request: Arc<Request>,
+        imprint: Imprint,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<(), JourneyError> {
+        let Some(judgement) = judged(event, id) else {
+            self.phase = Phase::Imprinting {
+                id,
+                request,
+                imprint,
+            };
+            return Ok(());
+        };
+        let generation = self.config.profile.generation;
+        if let Err(error) = self.desk.accepts(&request, generation, judgement, now) {
+            self.report_voucher(&imprint.peer, false, now);
+            return Err(error);
+        }
+        self.report_voucher(&imprint.peer, true, now);
+        self.collect(imprint, now)
+    }
+
+    /// Certificates of authorities and of DNS servers come.
+    fn collecting(
+        &mut self,
+        imprint: Imprint,
+        mut collect: Box<Collect>,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<(), JourneyError> {
+        match collect.handle(event, &mut self.desk, now) {
+            None => self.phase = Phase::Collecting { imprint, collect },
+            Some(collected) => self.enrol(imprint, collected?, now),
+        }
+        Ok(())
+    }
+
+    /// What was learnt is stored, and the journey done.
+    fn storing(&mut self, phase: Phase, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
+        match (phase, event) {
             (
                 Phase::Storing { id, enrolment },
                 Event::Stored {

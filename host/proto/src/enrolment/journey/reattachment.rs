@@ -1,5 +1,7 @@
 //! A network that is known: use what is stored, and fetch it anew where it does not fit any more (the draft's section 9).
 
+mod step;
+
 use alloc::{boxed::Box, collections::VecDeque, string::String, sync::Arc, vec::Vec};
 
 use super::{
@@ -7,18 +9,18 @@ use super::{
     Trust,
     byod::adopt,
     collect::{Collect, Collected, Fallback, Peer},
-    desk::{Desk, overdue, without},
-    enrol::{Enrol, Enrolled, Want},
+    desk::{Desk, overdue},
+    enrol::{Enrol, Want},
     limits,
     profile::{Facts, Known},
 };
 use crate::{
     discovery::Timestamp,
     enrolment::{
-        Enrolment, LocalIdentity, ServerAuthentication, brski,
+        Enrolment, LocalIdentity, ServerAuthentication,
         est::{Endpoint, Subject},
     },
-    judgement::{AnchorDatabase, Der, Digest, Presented, Purpose, Request},
+    judgement::{AnchorDatabase, Der, Presented, Purpose, Request},
     session::FailureKind,
 };
 
@@ -181,238 +183,6 @@ impl Reattachment {
     #[must_use]
     pub const fn enrolment(&self) -> &Enrolment {
         &self.enrolment
-    }
-
-    fn step(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
-        match (&mut self.phase, event) {
-            (Phase::New | Phase::Done, Event::Start) => {
-                self.renewed = false;
-                self.trouble = None;
-                if self.enrolment.authentication_domain_name.is_none()
-                    && self.profile.domain.is_none()
-                {
-                    return self.find(now);
-                }
-                self.discover(now);
-            }
-            (Phase::New | Phase::Done, Event::Renew) => {
-                self.renewed = false;
-                self.trouble = None;
-                return self.find(now);
-            }
-            (Phase::Discovering { id }, Event::Served { id: served }) if id == served => {
-                self.desk.deadline = None;
-                self.phase = Phase::Done;
-            }
-            (
-                Phase::Discovering { id },
-                Event::NotServed {
-                    id: failed,
-                    kind,
-                    message,
-                },
-            ) if id == failed => {
-                let message = crate::enrolment::quoted(message, 300);
-                return self.not_served(*kind, message, now);
-            }
-            (
-                Phase::Finding { id },
-                Event::Found {
-                    id: found,
-                    endpoints,
-                },
-            ) if id == found => {
-                self.desk.tell(now, Step::Found(endpoints.clone()));
-                self.servers = endpoints.iter().take(limits::SERVERS).cloned().collect();
-                let stored = &self.enrolment.est.endpoint;
-                if !self.servers.contains(stored) {
-                    self.servers.push_back(stored.clone());
-                }
-                return self.next_server(now);
-            }
-            (
-                Phase::Connecting {
-                    connection,
-                    endpoint,
-                    request,
-                },
-                Event::Connected {
-                    connection: connected,
-                    server,
-                    presented,
-                    judgement,
-                    binding,
-                },
-            ) if connection == connected => {
-                let asked = request.presenting(presented.clone());
-                let accepted = match judgement {
-                    Some(judgement) => {
-                        self.desk
-                            .accepts(&asked, self.profile.generation, judgement, now)
-                    }
-                    None => Err(JourneyError::ForeignJudgement {
-                        purpose: Purpose::EstServer,
-                    }),
-                };
-                let peer = Peer {
-                    connection: *connection,
-                    endpoint: endpoint.clone(),
-                    server: server.clone(),
-                    presented: presented.clone(),
-                    binding: binding.clone(),
-                };
-                if let Err(error) = accepted {
-                    self.desk.close(peer.connection);
-                    self.last = Some(error);
-                    return self.next_server(now);
-                }
-                return self.collect(peer, now);
-            }
-            (
-                Phase::Connecting {
-                    connection,
-                    endpoint,
-                    ..
-                },
-                Event::ConnectionFailed {
-                    connection: failed,
-                    reason,
-                    judgement,
-                },
-            ) if connection == failed => {
-                let endpoint = endpoint.clone();
-                let failed = self.desk.not_connected(endpoint.clone(), reason, now);
-                self.last = Some(match judgement {
-                    Some(judgement) => JourneyError::Refused {
-                        purpose: Purpose::EstServer,
-                        subject: endpoint.host().into(),
-                        judgement: judgement.clone(),
-                    },
-                    None => failed,
-                });
-                return self.next_server(now);
-            }
-            (Phase::Collecting { collect, peer }, event) => {
-                if let Some(collected) = collect.handle(event, &mut self.desk, now) {
-                    let peer = peer.clone();
-                    return self.replace(peer, collected?, now);
-                }
-            }
-            (
-                Phase::Enrolling {
-                    peer,
-                    enrolment,
-                    enrol,
-                },
-                event,
-            ) => {
-                let joins = self.device.is_some();
-                match enrol.handle(event, &mut self.desk, now) {
-                    Ok(None) => return Ok(()),
-                    Err(error) => {
-                        if joins {
-                            let told = (false, Some("the certificate was not issued"));
-                            self.desk
-                                .report(peer.connection, brski::ENROL_STATUS, told, now);
-                        }
-                        // What was asked for is given up, and asked for anew at the next renewal.
-                        if !matches!(error, JourneyError::PendingTooLong { .. }) {
-                            return Err(error);
-                        }
-                        self.desk
-                            .tell(now, without("a certificate of the device's own", &error));
-                        enrolment.pending = None;
-                    }
-                    Ok(Some(Enrolled::Issued(mut identity))) => {
-                        // What leads from it to an anchor came before (RFC 7030 section 4.2.3).
-                        if identity.chain.is_empty() {
-                            identity.chain.clone_from(&enrolment.intermediates);
-                        }
-                        let certificate = Digest::of(&identity.certificate);
-                        self.desk.tell(now, Step::Issued { certificate });
-                        let told = joins.then(|| certified(&identity));
-                        enrolment.identity = Some(identity);
-                        enrolment.pending = None;
-                        if let Some(identity) = told {
-                            let (peer, enrolment) = (peer.clone(), enrolment.clone());
-                            self.reconnect(peer, identity, enrolment, now);
-                            return Ok(());
-                        }
-                    }
-                    // It is asked again at the next renewal, which `Enrolment::renew_at` names.
-                    Ok(Some(Enrolled::Pending(pending))) => enrolment.pending = Some(pending),
-                }
-                let (connection, enrolment) = (peer.connection, enrolment.clone());
-                self.desk.close(connection);
-                self.store(enrolment, now);
-            }
-            (
-                Phase::Reconnecting {
-                    connection,
-                    enrolment,
-                },
-                Event::Connected {
-                    connection: connected,
-                    ..
-                },
-            ) if connection == connected => {
-                let (connection, enrolment) = (*connection, enrolment.clone());
-                let id = self
-                    .desk
-                    .report(connection, brski::ENROL_STATUS, (true, None), now);
-                self.phase = Phase::Reporting {
-                    id,
-                    connection,
-                    enrolment,
-                };
-            }
-            (
-                Phase::Reconnecting {
-                    connection,
-                    enrolment,
-                },
-                Event::ConnectionFailed {
-                    connection: failed,
-                    reason,
-                    ..
-                },
-            ) if connection == failed => {
-                // The certificate is there: that the registrar did not hear of it is no reason to lose it.
-                self.desk.tell(now, without("enrollstatus", &reason.detail));
-                let enrolment = enrolment.clone();
-                self.store(enrolment, now);
-            }
-            (
-                Phase::Reporting {
-                    id,
-                    connection,
-                    enrolment,
-                },
-                Event::Replied { id: done, .. } | Event::ExchangeFailed { id: done, .. },
-            ) if id == done => {
-                let (connection, enrolment) = (*connection, enrolment.clone());
-                self.desk.close(connection);
-                self.store(enrolment, now);
-            }
-            (
-                Phase::Storing { id, enrolment },
-                Event::Stored {
-                    id: stored,
-                    problem,
-                },
-            ) if id == stored => {
-                if let Some(problem) = problem {
-                    return Err(JourneyError::Store {
-                        detail: crate::enrolment::quoted(problem, 200),
-                    });
-                }
-                self.enrolment = (**enrolment).clone();
-                self.desk.tell(now, Step::Stored);
-                self.discover(now);
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     fn discover(&mut self, now: Timestamp) {

@@ -1,5 +1,6 @@
 //! A network that is known: use what is stored, and fetch it anew where it does not fit any more (the draft's section 9).
 
+mod own;
 mod step;
 
 use alloc::{boxed::Box, collections::VecDeque, string::String, sync::Arc, vec::Vec};
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     discovery::Timestamp,
     enrolment::{
-        Enrolment, LocalIdentity, ServerAuthentication,
+        Enrolment, ServerAuthentication,
         est::{Endpoint, Subject},
     },
     judgement::{AnchorDatabase, Der, Presented, Purpose, Request},
@@ -263,7 +264,7 @@ impl Reattachment {
         request.check()?;
         let connection = self.desk.id();
         self.desk.tell(now, Step::Connecting(endpoint.clone()));
-        let identity = self.enrolment.identity.as_ref().map(certified);
+        let identity = self.enrolment.identity.as_ref().map(own::certified);
         let identity = identity.or_else(|| self.device.clone());
         self.desk.act(
             Action::Connect {
@@ -376,31 +377,6 @@ impl Reattachment {
         Ok(())
     }
 
-    /// Success is told on a new connection, with the new certificate (RFC 8995 section 5.9.4).
-    fn reconnect(
-        &mut self,
-        peer: Peer,
-        identity: (String, Vec<Der>),
-        enrolment: Box<Enrolment>,
-        now: Timestamp,
-    ) {
-        self.desk.close(peer.connection);
-        let connection = self.desk.id();
-        let action = Action::Connect {
-            connection,
-            endpoint: peer.endpoint,
-            trust: Trust::Same {
-                certificates: peer.presented.certificates,
-            },
-            identity: Some(identity),
-        };
-        self.desk.act(action, now);
-        self.phase = Phase::Reconnecting {
-            connection,
-            enrolment,
-        };
-    }
-
     fn store(&mut self, enrolment: Box<Enrolment>, now: Timestamp) {
         let id = self.desk.id();
         let copy = enrolment.clone();
@@ -456,11 +432,4 @@ impl Reattachment {
         self.phase = Phase::Failed;
         self.desk.fail(error, now);
     }
-}
-
-/// The handle of a key and its certificates, for a handshake.
-fn certified(identity: &LocalIdentity) -> (String, Vec<Der>) {
-    let mut chain = alloc::vec![identity.certificate.clone()];
-    chain.extend(identity.chain.iter().cloned());
-    (identity.key.clone(), chain)
 }

@@ -1,15 +1,10 @@
 //! What each event means in each phase.
 
-use super::{Phase, Reattachment, certified};
+use super::{Phase, Reattachment};
 use crate::{
     discovery::Timestamp,
-    enrolment::{
-        brski,
-        journey::{
-            Event, JourneyError, Step, collect::Peer, desk::without, enrol::Enrolled, limits,
-        },
-    },
-    judgement::{Digest, Purpose},
+    enrolment::journey::{Event, JourneyError, Step, collect::Peer, limits},
+    judgement::Purpose,
 };
 
 impl Reattachment {
@@ -166,113 +161,6 @@ impl Reattachment {
                 let peer = peer.clone();
                 self.replace(peer, collected?, now)
             }
-        }
-    }
-
-    /// A certificate of the device's own is asked for.
-    fn enrolling(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
-        let Phase::Enrolling {
-            peer,
-            enrolment,
-            enrol,
-        } = &mut self.phase
-        else {
-            return Ok(());
-        };
-        let joins = self.device.is_some();
-        match enrol.handle(event, &mut self.desk, now) {
-            Ok(None) => return Ok(()),
-            Err(error) => {
-                if joins {
-                    let told = (false, Some("the certificate was not issued"));
-                    self.desk
-                        .report(peer.connection, brski::ENROL_STATUS, told, now);
-                }
-                // What was asked for is given up, and asked for anew at the next renewal.
-                if !matches!(error, JourneyError::PendingTooLong { .. }) {
-                    return Err(error);
-                }
-                self.desk
-                    .tell(now, without("a certificate of the device's own", &error));
-                enrolment.pending = None;
-            }
-            Ok(Some(Enrolled::Issued(mut identity))) => {
-                // What leads from it to an anchor came before (RFC 7030 section 4.2.3).
-                if identity.chain.is_empty() {
-                    identity.chain.clone_from(&enrolment.intermediates);
-                }
-                let certificate = Digest::of(&identity.certificate);
-                self.desk.tell(now, Step::Issued { certificate });
-                let told = joins.then(|| certified(&identity));
-                enrolment.identity = Some(identity);
-                enrolment.pending = None;
-                if let Some(identity) = told {
-                    let (peer, enrolment) = (peer.clone(), enrolment.clone());
-                    self.reconnect(peer, identity, enrolment, now);
-                    return Ok(());
-                }
-            }
-            // It is asked again at the next renewal, which `Enrolment::renew_at` names.
-            Ok(Some(Enrolled::Pending(pending))) => enrolment.pending = Some(pending),
-        }
-        let (connection, enrolment) = (peer.connection, enrolment.clone());
-        self.desk.close(connection);
-        self.store(enrolment, now);
-        Ok(())
-    }
-
-    /// The registrar hears of the certificate; whether it does or not, what was learnt is stored.
-    fn reporting(&mut self, event: &Event, now: Timestamp) {
-        match (&self.phase, event) {
-            (
-                Phase::Reconnecting {
-                    connection,
-                    enrolment,
-                },
-                Event::Connected {
-                    connection: connected,
-                    ..
-                },
-            ) if connection == connected => {
-                let (connection, enrolment) = (*connection, enrolment.clone());
-                let id = self
-                    .desk
-                    .report(connection, brski::ENROL_STATUS, (true, None), now);
-                self.phase = Phase::Reporting {
-                    id,
-                    connection,
-                    enrolment,
-                };
-            }
-            (
-                Phase::Reconnecting {
-                    connection,
-                    enrolment,
-                },
-                Event::ConnectionFailed {
-                    connection: failed,
-                    reason,
-                    ..
-                },
-            ) if connection == failed => {
-                // The certificate is there: that the registrar did not hear of it is no reason to lose it.
-                self.desk.tell(now, without("enrollstatus", &reason.detail));
-                let enrolment = enrolment.clone();
-                self.store(enrolment, now);
-            }
-            (
-                Phase::Reporting {
-                    id,
-                    connection,
-                    enrolment,
-                },
-                Event::Replied { id: done, .. } | Event::ExchangeFailed { id: done, .. },
-            ) if id == done => {
-                let (connection, enrolment) = (*connection, enrolment.clone());
-                self.desk.close(connection);
-                self.store(enrolment, now);
-            }
-            _ => {}
         }
     }
 

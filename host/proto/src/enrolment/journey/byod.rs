@@ -1,15 +1,16 @@
 //! A person's device: provisional TLS, a password, then everything else (the draft's section 4).
 
+mod step;
+
 use alloc::{boxed::Box, collections::VecDeque, string::String, sync::Arc, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, AuthenticationRefusal, Entry, Event, Journey, JourneyError, Profile, ProfileError,
-    Service, State, Step, Trust,
+    Action, Entry, Event, Journey, JourneyError, Profile, ProfileError, State, Step, Trust,
     collect::{Collect, Collected, Fallback, Peer},
     desk::{Desk, overdue},
-    in_handshake::{InHandshake, Proven},
+    in_handshake::InHandshake,
     limits,
     profile::Known,
 };
@@ -134,166 +135,6 @@ impl Byod {
     #[must_use]
     pub const fn enrolment(&self) -> Option<&Enrolment> {
         self.enrolment.as_ref()
-    }
-
-    fn step(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
-        match (&mut self.phase, event) {
-            (Phase::New, Event::Start) => match self.config.endpoint.clone() {
-                Some(endpoint) => return self.connect(endpoint, now),
-                None => {
-                    let id = self.desk.id();
-                    let service = Service::Est;
-                    self.desk.act(Action::Find { id, service }, now);
-                    self.phase = Phase::Finding { id };
-                }
-            },
-            (
-                Phase::Finding { id },
-                Event::Found {
-                    id: found,
-                    endpoints,
-                },
-            ) if id == found => {
-                self.desk.tell(now, Step::Found(endpoints.clone()));
-                self.servers = endpoints.iter().take(limits::SERVERS).cloned().collect();
-                return self.next_server(now);
-            }
-            (
-                Phase::Connecting {
-                    connection,
-                    endpoint,
-                },
-                Event::Connected {
-                    connection: connected,
-                    server,
-                    presented,
-                    binding,
-                    ..
-                },
-            ) if connection == connected => {
-                let peer = Peer {
-                    connection: *connection,
-                    endpoint: endpoint.clone(),
-                    server: server.clone(),
-                    presented: presented.clone(),
-                    binding: binding.clone(),
-                };
-                return self.authenticate(peer, now);
-            }
-            (
-                Phase::Connecting {
-                    connection,
-                    endpoint,
-                },
-                Event::ConnectionFailed {
-                    connection: failed,
-                    reason,
-                    ..
-                },
-            ) if connection == failed => {
-                let endpoint = endpoint.clone();
-                self.last = Some(self.desk.not_connected(endpoint, reason, now));
-                return self.next_server(now);
-            }
-            (
-                Phase::Authenticating { peer, certificate },
-                Event::Authenticated {
-                    connection,
-                    method,
-                    certificate: bound,
-                },
-            ) if peer.connection == *connection => {
-                if bound != certificate {
-                    return Err(JourneyError::OtherCertificate {
-                        endpoint: peer.endpoint.clone(),
-                    });
-                }
-                let peer = peer.clone();
-                return self.proved(peer, method.clone(), now);
-            }
-            (
-                Phase::Authenticating { peer, .. },
-                Event::AuthenticationFailed {
-                    connection,
-                    refusal,
-                    detail,
-                },
-            ) if peer.connection == *connection => {
-                let connection = *connection;
-                self.last = Some(JourneyError::Authentication {
-                    endpoint: peer.endpoint.clone(),
-                    refusal: *refusal,
-                    detail: crate::enrolment::quoted(detail, 200),
-                });
-                self.desk.close(connection);
-                if *refusal == AuthenticationRefusal::Cancelled {
-                    self.servers.clear();
-                }
-                // Anybody may announce a server. One that does not know the password says nothing about the next.
-                return self.next_server(now);
-            }
-            (Phase::InHandshake(way), event) => {
-                match way.handle(event, &self.config.profile, &mut self.desk, now) {
-                    Ok(None) => {}
-                    Ok(Some(Proven {
-                        peer,
-                        reference_ids,
-                        fallback,
-                    })) => {
-                        let method = ServerAuthentication::TlsPake;
-                        return self.collect(peer, method, reference_ids, fallback, now);
-                    }
-                    Err(error) => {
-                        let connection = way.connection();
-                        self.desk.close(connection);
-                        self.last = Some(error);
-                        return self.next_server(now);
-                    }
-                }
-            }
-            // Every answer is proved, not the first alone.
-            (
-                Phase::Collecting {
-                    est, connection, ..
-                },
-                Event::AuthenticationFailed {
-                    connection: failed,
-                    refusal,
-                    detail,
-                },
-            ) if connection == failed => {
-                return Err(JourneyError::Authentication {
-                    endpoint: est.endpoint.clone(),
-                    refusal: *refusal,
-                    detail: crate::enrolment::quoted(detail, 300),
-                });
-            }
-            (Phase::Collecting { est, collect, .. }, event) => {
-                if let Some(collected) = collect.handle(event, &mut self.desk, now) {
-                    let est = est.clone();
-                    self.store(est, collected?, now);
-                }
-            }
-            (
-                Phase::Storing { id, enrolment },
-                Event::Stored {
-                    id: stored,
-                    problem,
-                },
-            ) if id == stored => {
-                if let Some(problem) = problem {
-                    return Err(JourneyError::Store {
-                        detail: crate::enrolment::quoted(problem, 200),
-                    });
-                }
-                self.enrolment = Some((**enrolment).clone());
-                self.desk.tell(now, Step::Stored);
-                self.desk.deadline = None;
-                self.phase = Phase::Done;
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     fn next_server(&mut self, now: Timestamp) -> Result<(), JourneyError> {

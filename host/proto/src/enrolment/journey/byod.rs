@@ -7,9 +7,9 @@ use alloc::{boxed::Box, collections::VecDeque, string::String, sync::Arc, vec::V
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Entry, Event, Journey, JourneyError, Profile, ProfileError, State, Step, Trust,
+    Action, JourneyError, Profile, ProfileError, Step, Trust,
     collect::{Collect, Collected, Fallback, Peer},
-    desk::{Desk, overdue},
+    desk::Desk,
     in_handshake::InHandshake,
     limits,
     profile::Known,
@@ -35,7 +35,7 @@ pub struct ByodConfig {
     pub in_handshake: bool,
 }
 
-/// The way of a person's device to an enrolment; [`super`] says how it is driven. It ends in [`State::Done`] after
+/// The way of a person's device to an enrolment; [`super`] says how it is driven. It ends in [`super::State::Done`] after
 /// [`Action::Store`] was answered, or with [`Action::Fail`].
 #[derive(Debug, Clone)]
 pub struct Byod {
@@ -75,43 +75,6 @@ enum Phase {
     },
     Done,
     Failed,
-}
-
-impl Journey for Byod {
-    fn handle(&mut self, event: &Event, now: Timestamp) {
-        if let Err(error) = self.step(event, now) {
-            self.fail(error, now);
-        }
-        if self.desk.is_due(now) {
-            self.overdue(now);
-        }
-        self.desk.set_timer();
-    }
-
-    fn next_action(&mut self) -> Option<Action> {
-        self.desk.take()
-    }
-
-    fn state(&self) -> State {
-        match self.phase {
-            Phase::New => State::New,
-            Phase::Finding { .. } => State::Discovering,
-            Phase::Connecting { .. } => State::Connecting,
-            Phase::Authenticating { .. } | Phase::InHandshake(_) => State::Authenticating,
-            Phase::Collecting { .. } => State::Collecting,
-            Phase::Storing { .. } => State::Storing,
-            Phase::Done => State::Done,
-            Phase::Failed => State::Failed,
-        }
-    }
-
-    fn story(&self) -> &[Entry] {
-        self.desk.story()
-    }
-
-    fn told(&self) -> usize {
-        self.desk.told()
-    }
 }
 
 impl Byod {
@@ -271,38 +234,6 @@ impl Byod {
             now,
         );
         self.phase = Phase::Storing { id, enrolment };
-    }
-
-    fn overdue(&mut self, now: Timestamp) {
-        let (step, milliseconds) = match self.phase {
-            Phase::Finding { .. } => ("looking for servers", limits::PATIENCE_MILLISECONDS),
-            Phase::Connecting { .. } => ("connecting", limits::PATIENCE_MILLISECONDS),
-            Phase::Authenticating { .. } => ("proving the password", limits::PASSWORD_MILLISECONDS),
-            Phase::InHandshake(ref way) => way.step(),
-            Phase::Collecting { .. } => ("fetching certificates", limits::PATIENCE_MILLISECONDS),
-            Phase::Storing { .. } => ("storing", limits::PATIENCE_MILLISECONDS),
-            Phase::New | Phase::Done | Phase::Failed => return,
-        };
-        self.fail(overdue(step, milliseconds), now);
-    }
-
-    fn fail(&mut self, error: JourneyError, now: Timestamp) {
-        if matches!(self.phase, Phase::Failed | Phase::Done) {
-            return;
-        }
-        let connection = match &self.phase {
-            Phase::Connecting { connection, .. } | Phase::Collecting { connection, .. } => {
-                Some(*connection)
-            }
-            Phase::Authenticating { peer, .. } => Some(peer.connection),
-            Phase::InHandshake(way) => Some(way.connection()),
-            _ => None,
-        };
-        if let Some(connection) = connection {
-            self.desk.close(connection);
-        }
-        self.phase = Phase::Failed;
-        self.desk.fail(error, now);
     }
 }
 

@@ -6,13 +6,11 @@ mod step;
 use alloc::{boxed::Box, collections::VecDeque, string::String, sync::Arc, vec::Vec};
 
 use super::{
-    Action, Entry, Event, Journey, JourneyError, Profile, ProfileError, Service, State, Step,
-    Trust,
+    Action, JourneyError, Profile, ProfileError, Service, Step, Trust,
     byod::adopt,
     collect::{Collect, Collected, Fallback, Peer},
-    desk::{Desk, overdue},
+    desk::Desk,
     enrol::{Enrol, Want},
-    limits,
     profile::{Facts, Known},
 };
 use crate::{
@@ -39,8 +37,8 @@ pub struct ReattachmentConfig {
 }
 
 /// The draft's section 9: discover with the stored name, connect, validate; where that fails, ask the EST server without a
-/// PAKE, replace what changed, and discover once more. [`super`] says how it is driven. [`Event::Start`] begins, also again
-/// after [`State::Done`]; [`Event::Renew`] begins at the EST server.
+/// PAKE, replace what changed, and discover once more. [`super`] says how it is driven. [`super::Event::Start`] begins,
+/// also again after [`super::State::Done`]; [`super::Event::Renew`] begins at the EST server.
 #[derive(Debug, Clone)]
 pub struct Reattachment {
     profile: Profile,
@@ -96,45 +94,6 @@ enum Phase {
     },
     Done,
     Failed,
-}
-
-impl Journey for Reattachment {
-    fn handle(&mut self, event: &Event, now: Timestamp) {
-        if let Err(error) = self.step(event, now) {
-            self.fail(error, now);
-        }
-        if self.desk.is_due(now) {
-            self.overdue(now);
-        }
-        self.desk.set_timer();
-    }
-
-    fn next_action(&mut self) -> Option<Action> {
-        self.desk.take()
-    }
-
-    fn state(&self) -> State {
-        match self.phase {
-            Phase::New => State::New,
-            Phase::Discovering { .. } | Phase::Finding { .. } => State::Discovering,
-            Phase::Connecting { .. } => State::Connecting,
-            Phase::Collecting { .. } => State::Collecting,
-            Phase::Enrolling { .. } | Phase::Reconnecting { .. } | Phase::Reporting { .. } => {
-                State::Enrolling
-            }
-            Phase::Storing { .. } => State::Storing,
-            Phase::Done => State::Done,
-            Phase::Failed => State::Failed,
-        }
-    }
-
-    fn story(&self) -> &[Entry] {
-        self.desk.story()
-    }
-
-    fn told(&self) -> usize {
-        self.desk.told()
-    }
 }
 
 impl Reattachment {
@@ -388,48 +347,5 @@ impl Reattachment {
             now,
         );
         self.phase = Phase::Storing { id, enrolment };
-    }
-
-    fn overdue(&mut self, now: Timestamp) {
-        if let Phase::Reconnecting {
-            connection,
-            enrolment,
-        }
-        | Phase::Reporting {
-            connection,
-            enrolment,
-            ..
-        } = &self.phase
-        {
-            let (connection, enrolment) = (*connection, enrolment.clone());
-            self.desk.close(connection);
-            self.store(enrolment, now);
-            return;
-        }
-        let step = match self.phase {
-            Phase::Finding { .. } => "looking for servers",
-            Phase::Connecting { .. } => "connecting",
-            Phase::Collecting { .. } => "fetching certificates",
-            Phase::Enrolling { .. } => "asking for a certificate",
-            Phase::Storing { .. } => "storing",
-            _ => return,
-        };
-        self.fail(overdue(step, limits::PATIENCE_MILLISECONDS), now);
-    }
-
-    fn fail(&mut self, error: JourneyError, now: Timestamp) {
-        if matches!(self.phase, Phase::Failed) {
-            return;
-        }
-        let connection = match &self.phase {
-            Phase::Connecting { connection, .. } => Some(*connection),
-            Phase::Collecting { peer, .. } | Phase::Enrolling { peer, .. } => Some(peer.connection),
-            _ => None,
-        };
-        if let Some(connection) = connection {
-            self.desk.close(connection);
-        }
-        self.phase = Phase::Failed;
-        self.desk.fail(error, now);
     }
 }

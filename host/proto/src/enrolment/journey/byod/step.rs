@@ -1,4 +1,4 @@
-//! What each event means in each phase.
+//! What each phase is, what each event means in it, and how it ends.
 
 use super::{Byod, Phase};
 use crate::{
@@ -6,14 +6,39 @@ use crate::{
     enrolment::{
         ServerAuthentication,
         journey::{
-            Action, AuthenticationRefusal, Event, JourneyError, Service, Step, collect::Peer,
-            in_handshake::Proven, limits,
+            Action, AuthenticationRefusal, Event, JourneyError, Service, State, Step,
+            collect::Peer,
+            desk::{Desk, overdue},
+            in_handshake::Proven,
+            limits,
+            machine::Machine,
         },
     },
 };
 
-impl Byod {
-    pub(super) fn step(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
+impl Machine for Byod {
+    fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    fn desk_mut(&mut self) -> &mut Desk {
+        &mut self.desk
+    }
+
+    fn state(&self) -> State {
+        match self.phase {
+            Phase::New => State::New,
+            Phase::Finding { .. } => State::Discovering,
+            Phase::Connecting { .. } => State::Connecting,
+            Phase::Authenticating { .. } | Phase::InHandshake(_) => State::Authenticating,
+            Phase::Collecting { .. } => State::Collecting,
+            Phase::Storing { .. } => State::Storing,
+            Phase::Done => State::Done,
+            Phase::Failed => State::Failed,
+        }
+    }
+
+    fn step(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
         match self.phase {
             Phase::New => self.starting(event, now),
             Phase::Finding { id } => self.finding(id, event, now),
@@ -26,6 +51,40 @@ impl Byod {
         }
     }
 
+    fn overdue(&mut self, now: Timestamp) {
+        let (step, milliseconds) = match self.phase {
+            Phase::Finding { .. } => ("looking for servers", limits::PATIENCE_MILLISECONDS),
+            Phase::Connecting { .. } => ("connecting", limits::PATIENCE_MILLISECONDS),
+            Phase::Authenticating { .. } => ("proving the password", limits::PASSWORD_MILLISECONDS),
+            Phase::InHandshake(ref way) => way.step(),
+            Phase::Collecting { .. } => ("fetching certificates", limits::PATIENCE_MILLISECONDS),
+            Phase::Storing { .. } => ("storing", limits::PATIENCE_MILLISECONDS),
+            Phase::New | Phase::Done | Phase::Failed => return,
+        };
+        self.fail(overdue(step, milliseconds), now);
+    }
+
+    fn fail(&mut self, error: JourneyError, now: Timestamp) {
+        if matches!(self.phase, Phase::Failed | Phase::Done) {
+            return;
+        }
+        let connection = match &self.phase {
+            Phase::Connecting { connection, .. } | Phase::Collecting { connection, .. } => {
+                Some(*connection)
+            }
+            Phase::Authenticating { peer, .. } => Some(peer.connection),
+            Phase::InHandshake(way) => Some(way.connection()),
+            _ => None,
+        };
+        if let Some(connection) = connection {
+            self.desk.close(connection);
+        }
+        self.phase = Phase::Failed;
+        self.desk.fail(error, now);
+    }
+}
+
+impl Byod {
     fn starting(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
         if !matches!(event, Event::Start) {
             return Ok(());

@@ -9,11 +9,10 @@ use alloc::{boxed::Box, collections::VecDeque, string::String, sync::Arc, vec::V
 use core::fmt;
 
 use super::{
-    Action, Entry, Event, Journey, JourneyError, Profile, ProfileError, State, Step,
+    JourneyError, Profile, ProfileError,
     collect::{Collect, Peer},
-    desk::{Desk, overdue},
+    desk::Desk,
     enrol::Enrol,
-    limits,
 };
 use crate::{
     discovery::Timestamp,
@@ -63,7 +62,7 @@ impl fmt::Debug for PledgeConfig {
 }
 
 /// The way of a factory-fresh device to an enrolment; [`super`] says how it is driven. A registrar that fails is followed by
-/// the next one, each with a nonce of its own; with none left it ends with [`Action::Fail`].
+/// the next one, each with a nonce of its own; with none left it ends with [`super::Action::Fail`].
 #[derive(Debug, Clone)]
 pub struct Pledge {
     config: PledgeConfig,
@@ -169,52 +168,6 @@ enum Phase {
     Failed,
 }
 
-impl Journey for Pledge {
-    fn handle(&mut self, event: &Event, now: Timestamp) {
-        if let Err(error) = self.step(event, now) {
-            self.next_after(error, now);
-        }
-        if self.desk.is_due(now) {
-            self.due(now);
-        }
-        self.desk.set_timer();
-    }
-
-    fn next_action(&mut self) -> Option<Action> {
-        self.desk.take()
-    }
-
-    fn state(&self) -> State {
-        match &self.phase {
-            Phase::New => State::New,
-            Phase::Finding { .. } => State::Discovering,
-            Phase::Connecting { .. } => State::Connecting,
-            Phase::Drawing { .. } | Phase::Signing { .. } | Phase::Requesting(_) => {
-                State::RequestingJoin
-            }
-            Phase::Waiting(_) => State::Waiting,
-            Phase::Imprinting { .. } => State::Imprinting,
-            Phase::Collecting { .. } => State::Collecting,
-            Phase::Enrolling { enrol, .. } if enrol.is_waiting() => State::Waiting,
-            Phase::Enrolling { .. }
-            | Phase::Resuming { .. }
-            | Phase::Reconnecting { .. }
-            | Phase::Reporting { .. } => State::Enrolling,
-            Phase::Storing { .. } => State::Storing,
-            Phase::Done => State::Done,
-            Phase::Failed => State::Failed,
-        }
-    }
-
-    fn story(&self) -> &[Entry] {
-        self.desk.story()
-    }
-
-    fn told(&self) -> usize {
-        self.desk.told()
-    }
-}
-
 impl Pledge {
     /// A journey that has not begun.
     ///
@@ -240,85 +193,6 @@ impl Pledge {
     #[must_use]
     pub const fn enrolment(&self) -> Option<&Enrolment> {
         self.enrolment.as_ref()
-    }
-
-    /// A wait is over, or a driver did not answer.
-    fn due(&mut self, now: Timestamp) {
-        let phase = core::mem::replace(&mut self.phase, Phase::New);
-        let step = match phase {
-            Phase::Waiting(join) => {
-                self.ask(*join, now);
-                return;
-            }
-            Phase::Enrolling {
-                peer,
-                enrolment,
-                enrol,
-                ..
-            } if enrol.is_waiting() => {
-                self.resume(peer, enrolment, enrol, now);
-                return;
-            }
-            Phase::Reconnecting {
-                connection,
-                enrolment,
-                ..
-            }
-            | Phase::Reporting {
-                connection,
-                enrolment,
-                ..
-            } => {
-                self.desk.close(connection);
-                self.store(enrolment, now);
-                return;
-            }
-            ref other => match other {
-                Phase::Finding { .. } => "looking for registrars",
-                Phase::Connecting { .. } => "connecting",
-                Phase::Drawing { .. } => "drawing a nonce",
-                Phase::Signing { .. } => "signing the voucher request",
-                Phase::Requesting(_) => "asking for a voucher",
-                Phase::Imprinting { .. } => "judging the registrar",
-                Phase::Collecting { .. } => "fetching certificates",
-                Phase::Enrolling { .. } | Phase::Resuming { .. } => "asking for a certificate",
-                Phase::Storing { .. } => "storing",
-                _ => {
-                    self.phase = phase;
-                    return;
-                }
-            },
-        };
-        self.phase = phase;
-        self.next_after(overdue(step, limits::PATIENCE_MILLISECONDS), now);
-    }
-
-    /// Each failure leads back to discovery (RFC 8995 section 2.1): the next registrar, or the end.
-    fn next_after(&mut self, error: JourneyError, now: Timestamp) {
-        if matches!(self.phase, Phase::Failed | Phase::Done) {
-            return;
-        }
-        if let Some(connection) = self.connection.take() {
-            self.desk.close(connection);
-        }
-        if matches!(
-            error,
-            JourneyError::Keys { .. } | JourneyError::Store { .. }
-        ) {
-            self.servers.clear();
-        }
-        let resumed = self.config.pending.take().is_some();
-        if !self.servers.is_empty() || resumed {
-            self.desk.tell(now, Step::Failed(alloc::format!("{error}")));
-        }
-        self.forget();
-        if resumed {
-            // What an earlier run asked for leads nowhere: a device begins anew then (RFC 8995 section 5.6).
-            self.begin(now);
-            return;
-        }
-        self.last = Some(error);
-        self.next_server(now);
     }
 
     fn next_server(&mut self, now: Timestamp) {

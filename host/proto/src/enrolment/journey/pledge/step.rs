@@ -1,4 +1,4 @@
-//! What each event means in each phase.
+//! What each phase is, what each event means in it, and how it ends.
 
 use alloc::{boxed::Box, sync::Arc};
 
@@ -8,18 +8,50 @@ use crate::{
     enrolment::{
         brski::VoucherRequestError,
         journey::{
-            Event, JourneyError, Step,
+            Event, JourneyError, State, Step,
             collect::{Collect, Peer, judged},
+            desk::{Desk, overdue},
             enrol::keys,
             limits,
+            machine::Machine,
         },
     },
     judgement::Request,
 };
 
-impl Pledge {
+impl Machine for Pledge {
+    fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    fn desk_mut(&mut self) -> &mut Desk {
+        &mut self.desk
+    }
+
+    fn state(&self) -> State {
+        match &self.phase {
+            Phase::New => State::New,
+            Phase::Finding { .. } => State::Discovering,
+            Phase::Connecting { .. } => State::Connecting,
+            Phase::Drawing { .. } | Phase::Signing { .. } | Phase::Requesting(_) => {
+                State::RequestingJoin
+            }
+            Phase::Waiting(_) => State::Waiting,
+            Phase::Imprinting { .. } => State::Imprinting,
+            Phase::Collecting { .. } => State::Collecting,
+            Phase::Enrolling { enrol, .. } if enrol.is_waiting() => State::Waiting,
+            Phase::Enrolling { .. }
+            | Phase::Resuming { .. }
+            | Phase::Reconnecting { .. }
+            | Phase::Reporting { .. } => State::Enrolling,
+            Phase::Storing { .. } => State::Storing,
+            Phase::Done => State::Done,
+            Phase::Failed => State::Failed,
+        }
+    }
+
     /// A phase is taken out while its event is worked on; whoever does not replace it puts it back.
-    pub(super) fn step(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
+    fn step(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
         let phase = core::mem::replace(&mut self.phase, Phase::New);
         match phase {
             Phase::New | Phase::Finding { .. } | Phase::Connecting { .. } => {
@@ -52,6 +84,86 @@ impl Pledge {
         }
     }
 
+    fn overdue(&mut self, now: Timestamp) {
+        let phase = core::mem::replace(&mut self.phase, Phase::New);
+        let step = match phase {
+            Phase::Waiting(join) => {
+                self.ask(*join, now);
+                return;
+            }
+            Phase::Enrolling {
+                peer,
+                enrolment,
+                enrol,
+                ..
+            } if enrol.is_waiting() => {
+                self.resume(peer, enrolment, enrol, now);
+                return;
+            }
+            Phase::Reconnecting {
+                connection,
+                enrolment,
+                ..
+            }
+            | Phase::Reporting {
+                connection,
+                enrolment,
+                ..
+            } => {
+                self.desk.close(connection);
+                self.store(enrolment, now);
+                return;
+            }
+            ref other => match other {
+                Phase::Finding { .. } => "looking for registrars",
+                Phase::Connecting { .. } => "connecting",
+                Phase::Drawing { .. } => "drawing a nonce",
+                Phase::Signing { .. } => "signing the voucher request",
+                Phase::Requesting(_) => "asking for a voucher",
+                Phase::Imprinting { .. } => "judging the registrar",
+                Phase::Collecting { .. } => "fetching certificates",
+                Phase::Enrolling { .. } | Phase::Resuming { .. } => "asking for a certificate",
+                Phase::Storing { .. } => "storing",
+                _ => {
+                    self.phase = phase;
+                    return;
+                }
+            },
+        };
+        self.phase = phase;
+        self.fail(overdue(step, limits::PATIENCE_MILLISECONDS), now);
+    }
+
+    /// Each failure leads back to discovery (RFC 8995 section 2.1): the next registrar, or the end.
+    fn fail(&mut self, error: JourneyError, now: Timestamp) {
+        if matches!(self.phase, Phase::Failed | Phase::Done) {
+            return;
+        }
+        if let Some(connection) = self.connection.take() {
+            self.desk.close(connection);
+        }
+        if matches!(
+            error,
+            JourneyError::Keys { .. } | JourneyError::Store { .. }
+        ) {
+            self.servers.clear();
+        }
+        let resumed = self.config.pending.take().is_some();
+        if !self.servers.is_empty() || resumed {
+            self.desk.tell(now, Step::Failed(alloc::format!("{error}")));
+        }
+        self.forget();
+        if resumed {
+            // What an earlier run asked for leads nowhere: a device begins anew then (RFC 8995 section 5.6).
+            self.begin(now);
+            return;
+        }
+        self.last = Some(error);
+        self.next_server(now);
+    }
+}
+
+impl Pledge {
     /// From nothing to a connection with a registrar.
     fn connecting(
         &mut self,

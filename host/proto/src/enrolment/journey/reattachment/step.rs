@@ -1,14 +1,43 @@
-//! What each event means in each phase.
+//! What each phase is, what each event means in it, and how it ends.
 
 use super::{Phase, Reattachment};
 use crate::{
     discovery::Timestamp,
-    enrolment::journey::{Event, JourneyError, Step, collect::Peer, limits},
+    enrolment::journey::{
+        Event, JourneyError, State, Step,
+        collect::Peer,
+        desk::{Desk, overdue},
+        limits,
+        machine::Machine,
+    },
     judgement::Purpose,
 };
 
-impl Reattachment {
-    pub(super) fn step(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
+impl Machine for Reattachment {
+    fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    fn desk_mut(&mut self) -> &mut Desk {
+        &mut self.desk
+    }
+
+    fn state(&self) -> State {
+        match self.phase {
+            Phase::New => State::New,
+            Phase::Discovering { .. } | Phase::Finding { .. } => State::Discovering,
+            Phase::Connecting { .. } => State::Connecting,
+            Phase::Collecting { .. } => State::Collecting,
+            Phase::Enrolling { .. } | Phase::Reconnecting { .. } | Phase::Reporting { .. } => {
+                State::Enrolling
+            }
+            Phase::Storing { .. } => State::Storing,
+            Phase::Done => State::Done,
+            Phase::Failed => State::Failed,
+        }
+    }
+
+    fn step(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
         match self.phase {
             Phase::New | Phase::Done => self.starting(event, now),
             Phase::Discovering { id } => self.discovering(id, event, now),
@@ -25,6 +54,51 @@ impl Reattachment {
         }
     }
 
+    fn overdue(&mut self, now: Timestamp) {
+        if let Phase::Reconnecting {
+            connection,
+            enrolment,
+        }
+        | Phase::Reporting {
+            connection,
+            enrolment,
+            ..
+        } = &self.phase
+        {
+            let (connection, enrolment) = (*connection, enrolment.clone());
+            self.desk.close(connection);
+            self.store(enrolment, now);
+            return;
+        }
+        let step = match self.phase {
+            Phase::Finding { .. } => "looking for servers",
+            Phase::Connecting { .. } => "connecting",
+            Phase::Collecting { .. } => "fetching certificates",
+            Phase::Enrolling { .. } => "asking for a certificate",
+            Phase::Storing { .. } => "storing",
+            _ => return,
+        };
+        self.fail(overdue(step, limits::PATIENCE_MILLISECONDS), now);
+    }
+
+    fn fail(&mut self, error: JourneyError, now: Timestamp) {
+        if matches!(self.phase, Phase::Failed) {
+            return;
+        }
+        let connection = match &self.phase {
+            Phase::Connecting { connection, .. } => Some(*connection),
+            Phase::Collecting { peer, .. } | Phase::Enrolling { peer, .. } => Some(peer.connection),
+            _ => None,
+        };
+        if let Some(connection) = connection {
+            self.desk.close(connection);
+        }
+        self.phase = Phase::Failed;
+        self.desk.fail(error, now);
+    }
+}
+
+impl Reattachment {
     /// The journey begins, or begins again.
     fn starting(&mut self, event: &Event, now: Timestamp) -> Result<(), JourneyError> {
         match event {

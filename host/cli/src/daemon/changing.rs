@@ -209,6 +209,10 @@ impl Daemon {
             Source::Kept | Source::RolledBack => Vec::new(),
         };
         let mut told = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever sees the generation sees no trouble of before.
+        if matches!(source, Source::Configuration) {
+            told.refusal = None;
+        }
         told.source = source;
         told.ended.clone_from(&ended);
         if is_other {
@@ -300,25 +304,24 @@ impl Daemon {
         Ok(report)
     }
 
-    /// Whether there is a version that is tried beside what the configuration says.
+    /// Whether there is a version that is tried beside what the configuration says. After a roll-back it was tried before.
     fn is_tried(&self) -> Result<(), Refusal> {
-        let source = self.active().source;
-        let reason = match source {
+        let reason = match self.active().source {
+            Source::RolledBack => return Ok(()),
             Source::Configuration => {
                 let is_later = self.lifted().as_ref().is_some_and(Lifted::tries_later);
                 if is_later || self.shadow.set().is_some() {
                     return Ok(());
                 }
-                "no version is tried beside a policy: name one that is not in use already as `shadow` in its `[[policy]]`".to_owned()
+                "no version is tried beside a policy: name one that is not in use already as `shadow` in its `[[policy]]`"
             }
-            Source::Kept | Source::RolledBack => format!(
-                "no version is tried while {} judges: `resolvet policy reload` first",
-                source.as_str()
-            ),
+            Source::Kept => {
+                "no version is tried while the last complete set judges: `resolvet policy reload` first"
+            }
         };
         Err(Refusal {
             code: Reason::NothingShadowed,
-            reason,
+            reason: reason.into(),
         })
     }
 

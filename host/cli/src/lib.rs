@@ -4,6 +4,7 @@
 mod args;
 mod choices;
 mod commands;
+mod components;
 mod config;
 mod consent;
 mod daemon;

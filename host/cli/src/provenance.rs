@@ -228,11 +228,11 @@ fn state_folder() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policies;
+    use crate::{components, policies};
 
     /// A component that the program carries, signed as this revision until then.
     fn source(key: &minisign::KeyPair, name: &str, revision: u64, not_after: u64) -> Source {
-        let octets = policies::carried(name).unwrap().to_vec();
+        let octets = components::carried(name).unwrap().to_vec();
         let comment = Statement {
             revision,
             not_after,

@@ -6,7 +6,7 @@ use resolvet_proto::judgement::Digest;
 use serde::Serialize;
 
 use crate::{
-    config,
+    components, config,
     exit::Exit,
     output::{Output, Tone, cell},
     policies,
@@ -70,8 +70,8 @@ impl Side {
 
 pub(super) fn run(old: &str, new: &str, output: &Output) -> anyhow::Result<Exit> {
     let engine = policies::engine(&config::Policies::default())?;
-    let old = policies::described(&engine, old)?;
-    let new = policies::described(&engine, new)?;
+    let old = components::described(&engine, old)?;
+    let new = components::described(&engine, new)?;
     let stages = |side: &Description| {
         let stages = side.stages.iter();
         stages.map(|stage| stage.as_str().to_owned()).collect()

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::sign::beside;
 use crate::{
     args::PullArguments,
-    dates,
+    components, dates,
     delivery::{self, block_on, refused},
     exit::Exit,
     output::{Output, Tone, tinted},
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: PullArguments, output: &Output) -> anyhow::Result<E
         Pulled::Unchanged => bail!("{reference} is unchanged, and was never known"),
     };
     let source = artefact.source(reference.to_string());
-    let described = policies::describe(&engine, &source.name, &source.octets)?;
+    let described = components::describe(&engine, &source.name, &source.octets)?;
     let verified = match policies.keys.is_empty() {
         true => None,
         false => {

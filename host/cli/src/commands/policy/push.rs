@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     args::PushArguments,
-    config,
+    components, config,
     delivery::{self, block_on, refused},
     exit::{Exit, NotAdmitted},
     output::Output,
@@ -40,9 +40,9 @@ pub(super) fn run(arguments: PushArguments, output: &Output) -> anyhow::Result<E
     } = arguments;
     let (registry, _) = registry.read(&reference)?;
     let engine = policies::engine(&config::Policies::default())?;
-    let source = policies::source(&file)?;
+    let source = components::source(&file)?;
     // What could never be admitted is not delivered.
-    let described = policies::describe(&engine, &source.name, &source.octets)?;
+    let described = components::describe(&engine, &source.name, &source.octets)?;
     if source.signatures.is_empty() && !unsigned {
         return Err(NotAdmitted {
             policy: source.name,

@@ -13,7 +13,7 @@ use resolvet_proto::judgement::{DecisionId, Stage, printable};
 use serde::Serialize;
 
 use crate::{
-    config,
+    components, config,
     dates::date_time,
     exit::{Exit, UsageError, unreadable},
     output::{Output, Tone, tinted},
@@ -103,7 +103,7 @@ pub(super) fn run(logs: &[PathBuf], with: &[String], output: &Output) -> anyhow:
     let engine = policies::engine(&config::Policies::default())?;
     let policies = with
         .iter()
-        .map(|policy| policies::named(&engine, policy, output))
+        .map(|policy| components::named(&engine, policy, output))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let mut replayer = Replayer::new(&engine, policies);
     let mut report = ReplayReport {

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     args::StageName,
-    config,
+    components, config,
     exit::{Exit, UsageError},
     output::Output,
     policies,
@@ -60,7 +60,7 @@ impl Evaluator {
         output: &Output,
     ) -> anyhow::Result<Self> {
         let engine = policies::engine(&config::Policies::default())?;
-        let policy = policies::named(&engine, policy, output)?;
+        let policy = components::named(&engine, policy, output)?;
         Self::of(engine, policy, stage)
     }
 

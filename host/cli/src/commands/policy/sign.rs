@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     args::SignArguments,
-    config, dates,
+    components, config, dates,
     exit::{Exit, UsageError},
     output::Output,
     password, policies,
@@ -45,9 +45,9 @@ struct SignReport {
 pub(super) fn run(arguments: &SignArguments, output: &Output) -> anyhow::Result<Exit> {
     let SignArguments { file, .. } = arguments;
     let engine = policies::engine(&config::Policies::default())?;
-    let source = policies::source(file)?;
+    let source = components::source(file)?;
     // What could never be admitted is not signed.
-    let described = policies::describe(&engine, &source.name, &source.octets)?;
+    let described = components::describe(&engine, &source.name, &source.octets)?;
     let first = beside(file, SIGNATURE_ENDING);
     let statement = match arguments.join {
         true => joined(&first)?,

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::{
     args::PolicyTrust,
+    components,
     config::Config,
     dates,
     exit::Exit,
@@ -38,12 +39,12 @@ pub(super) fn run(
     let mut config = config.map(Config::read).transpose()?.unwrap_or_default();
     config.policies.trusting(trust);
     let engine = policies::engine(&config.policies)?;
-    let source = policies::source(file)?;
+    let source = components::source(file)?;
     let signatories = provenance::signatories(&config.policies, &source.name)?;
     let (statement, keys) = signatories
         .verify(&source, dates::now())
         .map_err(|error| policies::refused(&source.name, &error))?;
-    let described = policies::describe(&engine, &source.name, &source.octets)?;
+    let described = components::describe(&engine, &source.name, &source.octets)?;
     if output.is_json() {
         output.document(&VerifyReport {
             version: VERSION,

@@ -188,6 +188,26 @@ fn its_settings_are_the_administrators() {
 }
 
 #[test]
+fn a_name_that_is_expected_is_the_components() {
+    let home = Home::new();
+    home.drop_rule();
+    let configured = |trust: &str, name: &str| {
+        let carried = "[[policy]]\nname = \"pkix\"\nrole = \"authority\"\n";
+        let rule =
+            format!("[[policy]]\nname = \"{name}\"\nfile = \"policies/company-rule.wasm\"\n");
+        let text = format!("version = \"v1\"\n[policies]\n{trust}\n{carried}{rule}");
+        fs::write(home.path("resolvet.toml"), text).unwrap();
+        home.discover(&["--config", "resolvet.toml"])
+    };
+    for trust in ["keys = [\"author.pub\"]", "signature-required = false"] {
+        assert_eq!(configured(trust, "company-rule").0, Some(5), "{trust}");
+        let (code, document) = configured(trust, "another-rule");
+        assert_eq!(code, Some(2), "{document:#}");
+        assert_eq!(document["code"], "other-policy", "{document:#}");
+    }
+}
+
+#[test]
 fn nothing_is_taken_but_what_was_signed() {
     let home = Home::new();
     let rule = home.drop_rule();

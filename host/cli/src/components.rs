@@ -57,7 +57,8 @@ pub(crate) fn configured_rule(
     rule: &config::Rule,
     output: &Output,
 ) -> anyhow::Result<Rule> {
-    let (name, octets) = match (&rule.name, &rule.file) {
+    let expected = rule.expected(config);
+    let (name, octets) = match (rule.carried(), &rule.file) {
         (Some(name), _) => {
             let octets = carried(name).ok_or_else(|| {
                 UsageError(format!(
@@ -72,10 +73,9 @@ pub(crate) fn configured_rule(
                 }
             }
             match loader.promoted(rule, |_| Ok(Digest::of(octets)), output)? {
-                None => (name.clone(), Cow::Borrowed(octets)),
+                None => (name.to_owned(), Cow::Borrowed(octets)),
                 Some(promoted) => {
-                    let sees = rule.sees.as_ref().or(config.sees.as_ref());
-                    let octets = loader.tried(config, promoted, sees, output)?;
+                    let octets = loader.tried(config, promoted, expected, output)?;
                     (promoted.0.to_string(), Cow::Owned(octets))
                 }
             }
@@ -85,19 +85,18 @@ pub(crate) fn configured_rule(
                 (Some(file), _) => Place::File(file.clone()),
                 (None, Some(reference)) => Place::Registry(reference.clone()),
                 (None, None) => {
-                    let text = "a `[[policy]]` has one of `name`, `file` and `registry`";
+                    let text = "a `[[policy]]` names no policy";
                     return Err(UsageError(text.into()).into());
                 }
             };
-            let sees = rule.sees.as_ref().or(config.sees.as_ref());
             let digest = |loader: &mut Loader| loader.digest(&own, output);
             match loader.promoted(rule, digest, output)? {
                 None => {
-                    let octets = loader.read(config, &own, sees, output)?;
+                    let octets = loader.read(config, &own, expected, output)?;
                     (own.to_string(), Cow::Owned(octets))
                 }
                 Some(promoted) => {
-                    let octets = loader.tried(config, promoted, sees, output)?;
+                    let octets = loader.tried(config, promoted, expected, output)?;
                     (promoted.0.to_string(), Cow::Owned(octets))
                 }
             }

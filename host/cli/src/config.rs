@@ -307,7 +307,7 @@ impl Policies {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Rule {
-    /// One that the program carries.
+    /// What the component's manifest must say. Without a place, the one of this name that the program carries.
     pub(crate) name: Option<String>,
     /// A component's file.
     pub(crate) file: Option<PathBuf>,
@@ -333,6 +333,58 @@ pub(crate) struct Rule {
     /// What it may import. Absent: what `[policies]` says, for a file.
     #[serde(default)]
     pub(crate) sees: Option<Vec<String>>,
+}
+
+/// What is expected of a component where it is used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected<'a> {
+    /// The name in its manifest.
+    pub(crate) name: Option<&'a str>,
+    /// What it may import.
+    pub(crate) sees: Option<&'a [String]>,
+}
+
+impl Rule {
+    /// The name of the one that the program carries, where it is that.
+    pub(crate) fn carried(&self) -> Option<&str> {
+        let is_elsewhere = self.file.is_some() || self.registry.is_some();
+        self.name.as_deref().filter(|_| !is_elsewhere)
+    }
+
+    /// What is expected of its component, and of the one that is tried beside it.
+    pub(crate) fn expected<'a>(&'a self, policies: &'a Policies) -> Expected<'a> {
+        Expected {
+            name: self.name.as_deref(),
+            sees: self.sees.as_deref().or(policies.sees.as_deref()),
+        }
+    }
+
+    /// The address in a registry of its component or of the one that is tried.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &Reference> {
+        let shadow = self.shadow.as_ref().and_then(Place::registry);
+        self.registry.iter().chain(shadow)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let is_one = match (&self.file, &self.registry) {
+            (None, None) => self.name.is_some(),
+            (file, registry) => file.is_none() || registry.is_none(),
+        };
+        if !is_one {
+            return Err(
+                "a `[[policy]]` has one of `file` and `registry`, or the `name` alone of one that this program carries"
+                    .into(),
+            );
+        }
+        // A signature says nothing of the place where a component is used, and who runs a registry moves its tags.
+        match self.addresses().next().filter(|_| self.name.is_none()) {
+            Some(address) => Err(format!(
+                "a `[[policy]]` with `{address}` needs `name`: write the name that the policy's manifest says, such as \
+                 `name = \"company-rule\"`, so that the registry cannot put another one in its place that the same key signed"
+            )),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Where a component is.
@@ -432,14 +484,7 @@ impl Config {
             ));
         }
         for rule in config.rules.iter().flatten() {
-            let sources = [
-                rule.name.is_some(),
-                rule.file.is_some(),
-                rule.registry.is_some(),
-            ];
-            if sources.into_iter().filter(|is_there| *is_there).count() != 1 {
-                return Err("a `[[policy]]` has one of `name`, `file` and `registry`".into());
-            }
+            rule.check()?;
         }
         Ok(config)
     }
@@ -546,7 +591,19 @@ mod tests {
             ("version = \"v1\"\nnetwrok = 1", "unknown field `netwrok`"),
             (
                 "version = \"v1\"\n[[policy]]\nrole = \"authority\"",
-                "one of `name`, `file` and `registry`",
+                "one of `file` and `registry`, or the `name` alone",
+            ),
+            (
+                "version = \"v1\"\n[[policy]]\nname = \"rule\"\nfile = \"rule.wasm\"\nregistry = \"oci://registry.example.net/rule:stable\"",
+                "one of `file` and `registry`, or the `name` alone",
+            ),
+            (
+                "version = \"v1\"\n[[policy]]\nregistry = \"oci://registry.example.net/rule:stable\"",
+                "with `oci://registry.example.net/rule:stable` needs `name`",
+            ),
+            (
+                "version = \"v1\"\n[[policy]]\nfile = \"rule.wasm\"\nshadow = \"oci://registry.example.net/rule:next\"",
+                "with `oci://registry.example.net/rule:next` needs `name`",
             ),
             (
                 "version = \"v1\"\n[[policy]]\nregistry = \"oci://registry.example.net/rule\"",

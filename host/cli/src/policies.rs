@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::{
     commands::cases,
     components::{BUILT_IN, carried, component_files, configured_rule, defaults, describe, source},
-    config::{self, Config, Place},
+    config::{self, Config, Expected, Place},
     delivery::{Answers, Asking, Delivery, Questions, Watched},
     exit::{NotAdmitted, NotDone, Refused},
     folders::absolute,
@@ -201,7 +201,7 @@ impl Loader {
         self.delivery.configure(config, output);
         let digest = |file: &Path| source(file).ok().map(|source| Digest::of(&source.octets));
         let components = config.rules.iter().flatten().map(|rule| {
-            let own = rule.name.as_deref().and_then(carried).map(Digest::of);
+            let own = rule.carried().and_then(carried).map(Digest::of);
             let own = own.or_else(|| rule.file.as_deref().and_then(digest));
             let delivered = |reference| {
                 let artefact = self.delivery.artefact(reference, is_loading)?;
@@ -247,9 +247,12 @@ impl Loader {
         }
         if let Some(folder) = &config.policies.folder {
             for file in component_files(folder)? {
-                let sees = config.policies.sees.as_ref();
+                let expected = Expected {
+                    name: None,
+                    sees: config.policies.sees.as_deref(),
+                };
                 let place = Place::File(file);
-                let octets = self.read(&config.policies, &place, sees, output)?;
+                let octets = self.read(&config.policies, &place, expected, output)?;
                 let policy = self.admit(&place.to_string(), &octets, output)?;
                 rules.push(Rule::new(policy));
             }
@@ -282,10 +285,10 @@ impl Loader {
                 continue;
             }
             is_any = true;
-            let sees = configured.sees.as_ref().or(config.policies.sees.as_ref());
+            let expected = configured.expected(&config.policies);
             let checked = self
                 .reached
-                .check(&self.engine, &config.policies, &source, sees)?;
+                .check(&self.engine, &config.policies, &source, expected)?;
             self.verified(&checked);
             if let Some(file) = shadow.file() {
                 self.files.push((file.to_owned(), source.octets.clone()));
@@ -312,7 +315,7 @@ impl Loader {
             let Some(shadow) = &rule.shadow else {
                 continue;
             };
-            let own = match (&rule.name, &rule.file) {
+            let own = match (rule.carried(), &rule.file) {
                 (Some(name), _) => carried(name).unwrap_or_default().into(),
                 (None, Some(file)) => source(file)?.octets,
                 (None, None) => rule.registry.as_ref().map_or_else(Vec::new, delivered),
@@ -391,10 +394,10 @@ impl Loader {
         &mut self,
         config: &config::Policies,
         (shadow, digest): (&Place, Digest),
-        sees: Option<&Vec<String>>,
+        expected: Expected<'_>,
         output: &Output,
     ) -> anyhow::Result<Vec<u8>> {
-        let octets = self.read(config, shadow, sees, output)?;
+        let octets = self.read(config, shadow, expected, output)?;
         if Digest::of(&octets) != digest {
             let reason = format!(
                 "`{shadow}` was replaced while it was read: what is there now was not tried, so have it tried first (`resolvet policy reload`)"
@@ -468,11 +471,11 @@ impl Loader {
         &mut self,
         config: &config::Policies,
         place: &Place,
-        sees: Option<&Vec<String>>,
+        expected: Expected<'_>,
         output: &Output,
     ) -> anyhow::Result<Vec<u8>> {
         let source = self.found(place, output)?;
-        let octets = self.take(config, source, sees)?;
+        let octets = self.take(config, source, expected)?;
         if let Some(file) = place.file() {
             self.files.push((file.to_owned(), octets.clone()));
         }
@@ -484,9 +487,11 @@ impl Loader {
         &mut self,
         config: &config::Policies,
         source: Source,
-        sees: Option<&Vec<String>>,
+        expected: Expected<'_>,
     ) -> anyhow::Result<Vec<u8>> {
-        let approval = self.reached.approve(&self.engine, config, &source, sees)?;
+        let approval = self
+            .reached
+            .approve(&self.engine, config, &source, expected)?;
         self.verified(&approval);
         Ok(source.octets)
     }

@@ -16,7 +16,8 @@ use resolvet_engine::{
 use resolvet_proto::judgement::Digest;
 
 use crate::{
-    config, dates,
+    config::{self, Expected},
+    dates,
     exit::{NotAdmitted, UsageError},
     folders::absolute,
     policies::refused,
@@ -54,9 +55,9 @@ impl Reached {
         engine: &Engine,
         config: &config::Policies,
         source: &Source,
-        sees: Option<&Vec<String>>,
+        expected: Expected<'_>,
     ) -> anyhow::Result<Approval> {
-        let approval = self.checked(engine, config, source, sees, true)?;
+        let approval = self.checked(engine, config, source, expected, true)?;
         self.marks.extend(approval.mark());
         Ok(approval)
     }
@@ -67,9 +68,9 @@ impl Reached {
         engine: &Engine,
         config: &config::Policies,
         source: &Source,
-        sees: Option<&Vec<String>>,
+        expected: Expected<'_>,
     ) -> anyhow::Result<Approval> {
-        self.checked(engine, config, source, sees, false)
+        self.checked(engine, config, source, expected, false)
     }
 
     fn checked(
@@ -77,14 +78,15 @@ impl Reached {
         engine: &Engine,
         config: &config::Policies,
         source: &Source,
-        sees: Option<&Vec<String>>,
+        expected: Expected<'_>,
         judges: bool,
     ) -> anyhow::Result<Approval> {
         let terms = match &mut self.terms {
             Some(terms) => terms,
             none => none.insert(terms(config, &source.name)?),
         };
-        terms.sees = sees.cloned();
+        terms.name = expected.name.map(str::to_owned);
+        terms.sees = expected.sees.map(<[String]>::to_vec);
         let approval = match terms.check(engine, source, dates::now()) {
             Err(ProvenanceError::Expired { not_after }) => {
                 // What is active already goes on: its end stops no other change, and nothing that is new.
@@ -230,6 +232,12 @@ mod tests {
     use super::*;
     use crate::{components, policies};
 
+    /// Nothing is expected but signatures.
+    const WHOEVER: Expected<'_> = Expected {
+        name: None,
+        sees: None,
+    };
+
     /// A component that the program carries, signed as this revision until then.
     fn source(key: &minisign::KeyPair, name: &str, revision: u64, not_after: u64) -> Source {
         let octets = components::carried(name).unwrap().to_vec();
@@ -262,7 +270,7 @@ mod tests {
         let ended = source(&key, "preference", 3, before);
         let take = |reached: &mut Reached, source: &Source| {
             reached.begin();
-            let taken = reached.approve(&engine, &config, source, None);
+            let taken = reached.approve(&engine, &config, source, WHOEVER);
             taken.map(drop).map_err(|error| crate::exit::reason(&error))
         };
         let expired = Err(Some(Reason::SignatureExpired));
@@ -291,8 +299,8 @@ mod tests {
         let judges = false;
         reached.active = vec![Signed { judges, ..active }];
         assert_eq!(take(&mut reached, &ended), expired, "it was only tried");
-        assert!(reached.check(&engine, &config, &ended, None).is_ok());
+        assert!(reached.check(&engine, &config, &ended, WHOEVER).is_ok());
         reached.leave();
-        assert!(reached.check(&engine, &config, &ended, None).is_err());
+        assert!(reached.check(&engine, &config, &ended, WHOEVER).is_err());
     }
 }

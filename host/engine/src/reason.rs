@@ -84,6 +84,8 @@ reasons! {
     StatementUnreadable "statement-unreadable",
     /// The signature has come to its end.
     SignatureExpired "signature-expired",
+    /// Its manifest names another policy than the one that is meant.
+    OtherPolicy "other-policy",
     /// A higher revision was active here.
     RevisionOlder "revision-older",
     /// Another component of this revision was active here.

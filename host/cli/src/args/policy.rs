@@ -123,7 +123,7 @@ pub(crate) enum PolicyCommand {
     /// Pull a component with its signatures from an OCI registry, and write both as files.
     ///
     /// With --policy-key, or a configuration that has `policies.keys`, the signatures are verified and nothing is written when they do
-    /// not suffice. What is printed last is the address by digest.
+    /// not suffice, or when a configuration that has this address names another policy for it. What is printed last is the address by digest.
     Pull(PullArguments),
     /// Say who signed a component, which revision it is and until when, or why it would be refused.
     Verify {
@@ -186,22 +186,26 @@ pub(crate) struct RegistryArguments {
 }
 
 impl RegistryArguments {
-    /// What the configuration says of registries and of keys; what the arguments say wins.
+    /// What the configuration says of registries and of keys, and how it names the policy at this address; what the arguments say
+    /// wins.
     pub(crate) fn read(
         self,
         reference: &Reference,
-    ) -> anyhow::Result<(config::Registry, config::Policies)> {
+    ) -> anyhow::Result<(config::Registry, config::Policies, Option<String>)> {
         let config = self.config.as_deref().map(Config::read).transpose()?;
         let Config {
             mut registry,
             policies,
+            rules,
             ..
         } = config.unwrap_or_default();
+        let mut rules = rules.into_iter().flatten();
+        let rule = rules.find(|rule| rule.addresses().any(|address| address == reference));
         if self.plain_http {
             registry.plain_http.push(reference.registry().to_owned());
         }
         registry.credentials = self.credentials.or(registry.credentials);
-        Ok((registry, policies))
+        Ok((registry, policies, rule.and_then(|rule| rule.name)))
     }
 }
 

@@ -40,7 +40,7 @@ fn a_tag_that_moved_is_taken_and_what_is_older_is_not() {
     daemon.ask_until(ResponseCode::NoError);
     let before = daemon.status_until(|status| delivered(status)["trouble"] == "");
     // A rule that refuses the server's short chain.
-    fleet.ship("fixtures/company-rule.wasm", 0, 1);
+    fleet.ship("fixtures/company-rule.wasm", 0, 2);
     daemon.ask_until(ResponseCode::ServFail);
     let status =
         daemon.status_until(|status| delivered(status)["digest"] != delivered(&before)["digest"]);
@@ -72,7 +72,7 @@ fn a_status_after_a_reload_tells_what_is_in_use() {
     fleet.ship("preference.wasm", 0, 1);
     let daemon = fleet.home.start();
     let before = daemon.status_until(|status| delivered(status)["digest"].is_string());
-    fleet.ship("fixtures/company-rule.wasm", 0, 1);
+    fleet.ship("fixtures/company-rule.wasm", 0, 2);
     daemon.policy(&["reload"]);
     let after = daemon.status();
     assert_ne!(delivered(&after)["digest"], delivered(&before)["digest"]);
@@ -89,7 +89,7 @@ fn what_could_not_be_written_down_is_asked_for_again() {
     // In this place the next book would be written.
     let obstacle = fleet.home.path("state/sets/book.new");
     fs::create_dir(&obstacle).unwrap();
-    fleet.ship("fixtures/company-rule.wasm", 0, 1);
+    fleet.ship("fixtures/company-rule.wasm", 0, 2);
     let status = daemon.status_until(|status| status["policies"]["code"] == "state-unusable");
     assert_eq!(status["policies"]["generation"], 1, "{status:#}");
     daemon.ask_until(ResponseCode::NoError);
@@ -146,6 +146,40 @@ fn what_is_not_signed_as_it_should_be_is_refused_and_the_old_set_stays() {
 }
 
 #[test]
+fn another_policy_that_the_same_key_signed_is_not_taken() {
+    let registry = Registry::start();
+    let fleet = Fleet::new(registry.authority());
+    fleet.ship("preference.wasm", 0, 1);
+    let daemon = fleet.home.start();
+    daemon.ask_until(ResponseCode::NoError);
+    fleet.of_others("fixtures/company-rule.wasm", 2);
+    fleet.push(&[]);
+    refused(&daemon, "other-policy");
+    assert_eq!(daemon.refused(&["reload"]), "other-policy");
+    let address = fleet.address();
+    let pull = ["pull", &address, "--config", "resolvet.toml"];
+    let pulled =
+        fleet.try_policy(&[&pull[..], &["--output", "got.wasm", "--format", "json"]].concat());
+    assert_eq!(document(&pulled)["code"], "other-policy", "{pulled:?}");
+    assert!(!fleet.home.path("got.wasm").exists());
+    // Neither when the daemon starts.
+    drop(daemon);
+    let daemon = fleet.home.start();
+    let status = daemon.status();
+    assert_eq!(status["policies"]["source"], "kept", "{status:#}");
+    assert_eq!(status["policies"]["code"], "other-policy", "{status:#}");
+    // What is tried, and could be promoted, is no other one either.
+    let next = address.replace("stable", "next");
+    fleet.policy(&["push", "rule.wasm", &next, "--plain-http"]);
+    fleet.ship("preference.wasm", 1, 3);
+    assert_eq!(daemon.policy(&["reload"])["generation"], 2);
+    let path = fleet.home.path("resolvet.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text}shadow = \"{next}\"\n")).unwrap();
+    assert_eq!(daemon.refused(&["reload"]), "other-policy");
+}
+
+#[test]
 fn what_was_in_use_judges_when_there_is_no_registry() {
     let registry = Registry::start();
     let fleet = Fleet::new(registry.authority());
@@ -157,7 +191,7 @@ fn what_was_in_use_judges_when_there_is_no_registry() {
     let daemon = fleet.home.start();
     let status = daemon.status();
     assert_eq!(status["policies"]["source"], "configuration", "{status:#}");
-    assert_eq!(status["policies"]["rules"][1]["policy"], "preference");
+    assert_eq!(status["policies"]["rules"][1]["policy-version"], "0.1.0");
     daemon.ask_until(ResponseCode::NoError);
     let status = daemon.status_until(|status| {
         delivered(status)["trouble"] != Value::Null && delivered(status)["trouble"] != ""
@@ -318,7 +352,7 @@ fn a_kill_in_the_middle_of_a_pull_leaves_the_last_complete_set() {
     let desk = Fleet::desk();
     desk.signed("preference.wasm", 0, 1);
     let good = Behaviour::good(&desk.source());
-    desk.signed("fixtures/company-rule.wasm", 0, 1);
+    desk.signed("fixtures/company-rule.wasm", 0, 2);
     let next = Behaviour::good(&desk.source());
     let hostile = Hostile::start(good.clone());
     let fleet = desk.served_by(hostile.authority());
@@ -348,7 +382,7 @@ fn a_kill_in_the_middle_of_a_pull_leaves_the_last_complete_set() {
         let daemon = fleet.home.start();
         let status = daemon.status();
         assert_eq!(status["policies"]["source"], "configuration", "{status:#}");
-        assert_eq!(status["policies"]["rules"][1]["policy"], "preference");
+        assert_eq!(status["policies"]["rules"][1]["policy-version"], "0.1.0");
         daemon.ask_until(ResponseCode::NoError);
         drop(daemon);
         hostile.behave(|behaviour| *behaviour = good.clone());
@@ -402,7 +436,7 @@ fn what_was_rolled_back_stays_so_until_the_tag_moves_again() {
     fleet.ship("preference.wasm", 0, 1);
     let daemon = fleet.home.start();
     daemon.ask_until(ResponseCode::NoError);
-    fleet.ship("fixtures/company-rule.wasm", 0, 1);
+    fleet.ship("fixtures/company-rule.wasm", 0, 2);
     daemon.ask_until(ResponseCode::ServFail);
     let rolled_back = daemon.resolvet(&["policy", "rollback"]);
     assert!(rolled_back.status.success(), "{rolled_back:?}");
@@ -417,7 +451,7 @@ fn what_was_rolled_back_stays_so_until_the_tag_moves_again() {
     let status = daemon.status();
     assert_eq!(status["policies"]["source"], "rolled-back", "{status:#}");
     daemon.ask_until(ResponseCode::NoError);
-    fleet.ship("preference.wasm", 1, 2);
+    fleet.ship("preference.wasm", 1, 3);
     daemon.status_until(|status| status["policies"]["source"] == "configuration");
     let history = daemon.resolvet(&["policy", "history", "--format", "json"]);
     let history = document(&history).to_string();
@@ -430,7 +464,7 @@ fn a_shadow_is_delivered_tried_and_promoted() {
     let fleet = Fleet::new(registry.authority());
     fleet.ship("preference.wasm", 0, 1);
     let next = fleet.address().replace("stable", "next");
-    fleet.signed("fixtures/company-rule.wasm", 0, 1);
+    fleet.signed("fixtures/company-rule.wasm", 0, 2);
     fleet.policy(&["push", "rule.wasm", &next, "--plain-http"]);
     let path = fleet.home.path("resolvet.toml");
     let text = fs::read_to_string(&path).unwrap();
@@ -439,7 +473,7 @@ fn a_shadow_is_delivered_tried_and_promoted() {
     daemon.ask_until(ResponseCode::NoError);
     let status = daemon.status();
     let tried = &status["policies"]["shadow"]["policies"][0];
-    assert_eq!(tried["policy"], "company-rule", "{status:#}");
+    assert_eq!(tried["version"], "1.0.0", "{status:#}");
     let promoted = daemon.resolvet(&["policy", "promote"]);
     assert!(promoted.status.success(), "{promoted:?}");
     daemon.ask_until(ResponseCode::ServFail);
@@ -448,6 +482,6 @@ fn a_shadow_is_delivered_tried_and_promoted() {
     let daemon = fleet.home.start();
     let status = daemon.status();
     assert_eq!(status["policies"]["source"], "configuration", "{status:#}");
-    assert_eq!(status["policies"]["rules"][1]["policy"], "company-rule");
+    assert_eq!(status["policies"]["rules"][1]["policy-version"], "1.0.0");
     daemon.ask_until(ResponseCode::ServFail);
 }

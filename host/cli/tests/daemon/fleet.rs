@@ -9,7 +9,10 @@ use std::{
 use resolvet_engine::provenance::Source;
 use serde_json::Value;
 
-use crate::running::{Home, built, document, variant};
+use crate::running::{Home, built, document, renamed, variant};
+
+/// The name of the policy that the host expects at its address.
+pub(crate) const NAME: &str = "rule";
 
 /// A desk at which policies are signed, and a home whose daemon is served from a registry.
 pub(crate) struct Fleet {
@@ -55,7 +58,7 @@ impl Fleet {
              [policies]\nkeys = [\"ours.pub\"]\nrevisions = \"revisions\"\n\
              [registry]\nplain-http = [\"{authority}\"]\n{poll}\n{registry}\n\
              [[policy]]\nname = \"pkix\"\nrole = \"authority\"\n\
-             [[policy]]\nregistry = \"{}\"\n",
+             [[policy]]\nname = \"{NAME}\"\nregistry = \"{}\"\n",
             home.lab.resolver(),
             self.address()
         );
@@ -86,15 +89,21 @@ impl Fleet {
         output
     }
 
-    /// A component at the desk: this one, or, with a number, another one that does the same.
+    /// A component at the desk, under the name that the host expects: this one, or, with a number, another one that does the same.
     pub(crate) fn component(&self, name: &str, number: u8) -> PathBuf {
         let octets = match number {
             0 => fs::read(built(name)).unwrap(),
             number => variant(name, number),
         };
         let file = self.home.path("rule.wasm");
-        fs::write(&file, octets).unwrap();
+        fs::write(&file, renamed(octets, NAME)).unwrap();
         file
+    }
+
+    /// Another team's policy at the desk, which the same key signs.
+    pub(crate) fn of_others(&self, name: &str, revision: u32) {
+        fs::copy(built(name), self.home.path("rule.wasm")).unwrap();
+        self.sign("ours", revision);
     }
 
     pub(crate) fn sign(&self, key: &str, revision: u32) {

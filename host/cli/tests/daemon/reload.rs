@@ -171,10 +171,11 @@ fn a_hang_up_reloads() {
 #[test]
 fn a_shadow_is_tried_on_live_judgements_and_binds_nobody() {
     let home = Home::new();
-    // The company's rule judges certificates and refuses a chain that is too short; `preference` stands in for its older version.
+    // The company's rule judges certificates and refuses a chain that is too short; `pkix` stands in for its older version.
     fs::copy(built("fixtures/company-rule.wasm"), home.path("next.wasm")).unwrap();
+    fs::copy(built("pkix.wasm"), home.path("rule.wasm")).unwrap();
     home.configure(
-        "[[policy]]\nname = \"pkix\"\nrole = \"authority\"\n[[policy]]\nname = \"pkix\"\nshadow = \"next.wasm\"\n",
+        "[[policy]]\nname = \"pkix\"\nrole = \"authority\"\n[[policy]]\nfile = \"rule.wasm\"\nshadow = \"next.wasm\"\n",
     );
     let daemon = home.start();
     daemon.ask_until(ResponseCode::NoError);
@@ -192,7 +193,7 @@ fn a_shadow_is_tried_on_live_judgements_and_binds_nobody() {
     assert!(text.contains("with another outcome"), "{text}");
     // Without the shadow, nothing is tried any more, and the active set is the same generation.
     home.configure(
-        "[[policy]]\nname = \"pkix\"\nrole = \"authority\"\n[[policy]]\nname = \"pkix\"\n",
+        "[[policy]]\nname = \"pkix\"\nrole = \"authority\"\n[[policy]]\nfile = \"rule.wasm\"\n",
     );
     let status = daemon.status_until(|status| status["policies"]["shadow"].is_null());
     assert_eq!(status["policies"]["generation"], 1);

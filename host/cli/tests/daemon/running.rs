@@ -321,6 +321,18 @@ pub(crate) fn variant(name: &str, number: u8) -> Vec<u8> {
     octets
 }
 
+/// The component under another name that is no longer: spaces stand for what its manifest is shorter by.
+pub(crate) fn renamed(mut octets: Vec<u8>, name: &str) -> Vec<u8> {
+    let field = b"{\"manifest\":1,\"name\":\"";
+    let mut windows = octets.windows(field.len());
+    let begin = windows.position(|window| window == field).unwrap() + field.len();
+    let length = octets[begin..].iter().position(|&octet| octet == b'"');
+    let length = length.unwrap();
+    let text = format!("{name}\"{}", " ".repeat(length - name.len()));
+    octets[begin..=begin + length].copy_from_slice(text.as_bytes());
+    octets
+}
+
 /// Asks over UDP for the address of [`ASKED`].
 pub(crate) fn ask_at(address: SocketAddr) -> Message {
     let query = ask::query(4_711, ASKED, RecordType::A).unwrap();

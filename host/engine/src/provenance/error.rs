@@ -71,6 +71,16 @@ pub enum ProvenanceError {
         /// The end, in words.
         not_after: String,
     },
+    /// It is another policy than the one that is meant.
+    #[error(
+        "its manifest says that it is policy `{came}`, expected `{expected}`, which the configuration names: a signature does not say where a component is used"
+    )]
+    OtherPolicy {
+        /// Its name.
+        came: String,
+        /// The name of the one that is meant.
+        expected: String,
+    },
     /// A higher revision was active before.
     #[error(
         "revision {came} of `{name}` is older than revision {mark}, which was active here: to go back, sign the older component with a higher revision"
@@ -124,6 +134,7 @@ impl ProvenanceError {
             Self::TooFew { .. } => Reason::SignaturesTooFew,
             Self::Statement { .. } => Reason::StatementUnreadable,
             Self::Expired { .. } => Reason::SignatureExpired,
+            Self::OtherPolicy { .. } => Reason::OtherPolicy,
             Self::Older { .. } => Reason::RevisionOlder,
             Self::Reused { .. } => Reason::RevisionReused,
             Self::NotGranted { .. } => Reason::ImportsNotGranted,

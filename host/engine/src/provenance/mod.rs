@@ -5,7 +5,7 @@
 //! the key. Nothing here asks the network.
 //!
 //! * A [`Source`] is a component's octets and the signatures that came with it, from a file or from elsewhere.
-//! * [`Terms`] say what is asked of it: [`Signatories`], [`Marks`], and what it may import. They give an [`Approval`] or an error
+//! * [`Terms`] say what is asked of it: its name, [`Signatories`], [`Marks`], and what it may import. They give an [`Approval`] or an error
 //!   with a stable [`code`](ProvenanceError::code).
 //! * [`Marks`] keep, for each policy's name, the highest revision that was active and its digest.
 //!   [`advance`](Marks::advance) is called when the policy becomes active, not before.
@@ -26,12 +26,18 @@ pub use statement::Statement;
 
 use resolvet_proto::judgement::Digest;
 
-use crate::{AdmissionError, Description, Engine};
+use crate::{AdmissionError, Description, Engine, text::printable};
+
+/// Characters of a configured name in an error.
+const NAME_SHOWN: usize = 128;
 
 /// What is asked of a component before it may be compiled.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Terms {
+    /// The name that its manifest must say. A signature is over a component and not over the place where it is used: who can put
+    /// another one that the same keys signed in its place is held up by this alone. `None` takes any.
+    pub name: Option<String>,
     /// Whose signatures are required. `None` is the switch that requires none; then signatures are not looked at.
     pub signatories: Option<Signatories>,
     /// The high-water marks, which signed components alone have.
@@ -65,7 +71,7 @@ impl Approval {
 
 impl Terms {
     /// Whether a component meets the terms at this time, seconds since 1970. In this order: size, signatures, freshness,
-    /// structure, the high-water mark, imports against the manifest and against the grant. Nothing is compiled and nothing is
+    /// structure, the name, the high-water mark, imports against the manifest and against the grant. Nothing is compiled and nothing is
     /// written.
     ///
     /// # Errors
@@ -92,6 +98,10 @@ impl Terms {
             .map(|signatories| signatories.verify(source, now))
             .transpose()?;
         let description = engine.describe(&source.octets)?;
+        let name = self.name.as_deref();
+        if let Some(error) = name.and_then(|name| other_policy(name, &description)) {
+            return Err(error);
+        }
         let approval = Approval {
             description,
             signed,
@@ -105,6 +115,16 @@ impl Terms {
             None => Ok(approval),
         }
     }
+}
+
+/// Whether this is another policy than the one of this name, as the refusal that it is.
+#[must_use]
+pub fn other_policy(name: &str, description: &Description) -> Option<ProvenanceError> {
+    let came = &description.manifest.name;
+    (came != name).then(|| ProvenanceError::OtherPolicy {
+        came: came.clone(),
+        expected: printable(name, NAME_SHOWN),
+    })
 }
 
 /// What of these imports is not granted, as the refusal that it is.

@@ -178,6 +178,25 @@ fn signatures_are_read_beside_the_component() {
 }
 
 #[test]
+fn a_name_is_the_whole_one() {
+    let manifest = r#"{"manifest":1,"name":"company-rule","version":"1.0.0","contract":"resolvet:policy@0.1.0"}"#;
+    let description = Description {
+        manifest: serde_json::from_str(manifest).unwrap(),
+        imports: Vec::new(),
+        stages: Vec::new(),
+        digest: Digest::of(b"component"),
+        octets: 9,
+    };
+    assert!(other_policy("company-rule", &description).is_none());
+    for name in ["company", "company-rule-2", "Company-Rule", ""] {
+        let error = other_policy(name, &description).unwrap();
+        assert_eq!(error.code(), "other-policy", "{name}");
+        let text = error.to_string();
+        assert!(text.contains(&format!("expected `{name}`")), "{text}");
+    }
+}
+
+#[test]
 fn what_is_not_granted_is_named() {
     let imports = ["context.now", "presented.certificate", "presented.count"].map(str::to_owned);
     let sees = |entries: &[&str]| {

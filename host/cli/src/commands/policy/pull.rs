@@ -7,7 +7,9 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use resolvet::registry::{Pulled, Reference, Registry};
-use resolvet_engine::provenance::{KeyId, SIGNATURE_ENDING, Statement, signature_files};
+use resolvet_engine::provenance::{
+    KeyId, SIGNATURE_ENDING, Statement, other_policy, signature_files,
+};
 use resolvet_proto::{date, judgement::Digest};
 use serde::Serialize;
 
@@ -50,7 +52,7 @@ pub(super) fn run(arguments: PullArguments, output: &Output) -> anyhow::Result<E
         trust,
         registry,
     } = arguments;
-    let (registry, mut policies) = registry.read(&reference)?;
+    let (registry, mut policies, name) = registry.read(&reference)?;
     policies.trusting(trust);
     let engine = policies::engine(&policies)?;
     output.progress(&format!("pulling {reference}"));
@@ -70,6 +72,9 @@ pub(super) fn run(arguments: PullArguments, output: &Output) -> anyhow::Result<E
             Some(verified.map_err(|error| policies::refused(&source.name, &error))?)
         }
     };
+    if let Some(error) = name.and_then(|name| other_policy(&name, &described)) {
+        return Err(policies::refused(&source.name, &error).into());
+    }
     let manifest = described.manifest;
     let file = to.unwrap_or_else(|| PathBuf::from(format!("{}.wasm", manifest.name)));
     let signatures = write(&file, &source.octets, &source.signatures)?;

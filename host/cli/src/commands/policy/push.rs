@@ -38,7 +38,7 @@ pub(super) fn run(arguments: PushArguments, output: &Output) -> anyhow::Result<E
         unsigned,
         registry,
     } = arguments;
-    let (registry, _) = registry.read(&reference)?;
+    let (registry, ..) = registry.read(&reference)?;
     let engine = policies::engine(&config::Policies::default())?;
     let source = components::source(&file)?;
     // What could never be admitted is not delivered.

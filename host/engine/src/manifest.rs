@@ -1,6 +1,6 @@
 //! What a component says about itself, in its custom section `resolvet:manifest`.
 
-use resolvet_proto::judgement::Purpose;
+use resolvet_proto::judgement::{Purpose, printable};
 use serde::{Deserialize, Serialize};
 
 /// Name of the custom section that holds the manifest as JSON.
@@ -9,6 +9,8 @@ pub const MANIFEST_SECTION: &str = "resolvet:manifest";
 pub const MANIFEST_VERSION: u32 = 1;
 /// Octets of any text of a manifest but the description.
 const NAME_OCTETS: usize = 128;
+/// Octets of a purpose. The longest that is known has 20.
+const PURPOSE_OCTETS: usize = 64;
 /// Octets of the description.
 const DESCRIPTION_OCTETS: usize = 1_024;
 /// Entries of a list.
@@ -79,12 +81,19 @@ impl Manifest {
             .map(|text| (text, NAME_OCTETS))
             .chain([(&self.description, DESCRIPTION_OCTETS)])
         {
-            if text.len() > most || text.chars().any(char::is_control) {
+            if text.len() > most || printable(text) != *text {
                 let text = text.escape_debug();
                 return Err(format!(
                     "`{text}`: expected printable text of at most {most} octets"
                 ));
             }
+        }
+        let mut purposes = self.judges.iter().map(Purpose::as_str);
+        if let Some(purpose) = purposes.find(|purpose| !is_purpose(purpose)) {
+            let purpose = purpose.escape_debug();
+            return Err(format!(
+                "`judges` has `{purpose}`: expected a word of a-z, 0-9 and `-` of at most {PURPOSE_OCTETS} octets"
+            ));
         }
         if self.authors.len() > ENTRIES || self.judges.len() > ENTRIES {
             return Err(format!(
@@ -111,11 +120,16 @@ fn is_contract(contract: &str) -> bool {
 }
 
 fn is_name(name: &str) -> bool {
-    name.len() <= NAME_OCTETS
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name
-            .bytes()
-            .all(|octet| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    name.len() <= NAME_OCTETS && name.starts_with(|c: char| c.is_ascii_lowercase()) && is_word(name)
+}
+
+fn is_purpose(purpose: &str) -> bool {
+    (1..=PURPOSE_OCTETS).contains(&purpose.len()) && is_word(purpose)
+}
+
+fn is_word(text: &str) -> bool {
+    text.bytes()
+        .all(|octet| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 #[cfg(test)]
@@ -129,10 +143,13 @@ mod tests {
         let manifest = Manifest::read(GOOD.as_bytes()).unwrap();
         assert!(manifest.judges(&Purpose::DnsServer));
         assert!(!manifest.judges(&Purpose::Registrar));
+        let later = GOOD.replacen("dns-server", &"a".repeat(PURPOSE_OCTETS), 1);
+        assert!(Manifest::read(later.as_bytes()).is_ok());
     }
 
     #[test]
     fn what_is_not_understood_is_refused() {
+        let long = format!("\"{}\"", "a".repeat(PURPOSE_OCTETS + 1));
         for (from, to, expected) in [
             (
                 "\"manifest\":1",
@@ -142,6 +159,18 @@ mod tests {
             ("@0.1.0", "@0.2.0", "`contract` is `resolvet:policy@0.2.0`"),
             ("\"pkix\"", "\"Pkix\\u001b\"", "`name` is `Pkix\\u{1b}`"),
             ("\"0.1.0\"", "\"0.1\\n\"", "expected printable text"),
+            (
+                "\"0.1.0\"",
+                "\"0.1\\u202e0\"",
+                "`0.1\\u{202e}0`: expected printable text",
+            ),
+            (
+                "\"dns-server\"",
+                "\"dns\\u001b[2J\"",
+                "`judges` has `dns\\u{1b}[2J`",
+            ),
+            ("\"dns-server\"", "\"\"", "`judges` has ``"),
+            ("\"dns-server\"", long.as_str(), "expected a word"),
             ("\"judges\"", "\"judge\"", "unknown field `judge`"),
         ] {
             let error = Manifest::read(GOOD.replacen(from, to, 1).as_bytes()).unwrap_err();

@@ -12,6 +12,7 @@ mod dates;
 mod delivery;
 mod enrolled;
 mod exit;
+mod files;
 mod folders;
 mod journey;
 mod keys;

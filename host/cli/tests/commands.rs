@@ -417,8 +417,27 @@ fn a_key_is_secret_and_never_written_over() {
         0o600
     );
     let before = fs::read(&key).unwrap();
-    assert_eq!(run(&words).status.code(), Some(1));
+    let again = run(&words);
+    assert_eq!(again.status.code(), Some(2), "{again:?}");
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(said.contains("stays as it is"), "{said}");
     assert_eq!(fs::read(&key).unwrap(), before);
+    // Where one of both cannot be written, neither is.
+    let other = folder.path().join("other.key");
+    let public = folder.path().join("author.pub");
+    let other_words = [&words[..4], &[other.to_str().unwrap(), "--public-key"]].concat();
+    for public in [&public, &folder.path().join("nowhere/other.pub"), &other] {
+        let output = run(&[&other_words[..], &[public.to_str().unwrap()]].concat());
+        assert!(!output.status.success(), "{output:?}");
+        assert!(!other.exists(), "{output:?}");
+    }
+    let same = run(&[
+        &words[..4],
+        &[public.with_file_name("new.pub").to_str().unwrap()],
+    ]
+    .concat());
+    assert_eq!(same.status.code(), Some(2), "{same:?}");
+    assert!(!folder.path().join("new.pub").exists());
 }
 
 #[test]

@@ -1,11 +1,6 @@
 //! `resolvet policy keygen`.
 
-use std::{
-    fs::OpenOptions,
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use anyhow::Context as _;
 use minisign::KeyPair;
@@ -13,7 +8,20 @@ use resolvet_engine::provenance::VerificationKey;
 use serde::Serialize;
 
 use super::sign::text;
-use crate::{args::KeygenArguments, exit::Exit, output::Output, password, report::VERSION};
+use crate::{
+    args::KeygenArguments,
+    exit::{Exit, UsageError},
+    files::{not_there, write_new},
+    output::Output,
+    password,
+    report::VERSION,
+};
+
+/// What to do when a file of a key is there: a key is never written over another.
+const INSTEAD: [&str; 2] = [
+    "name another file with --secret-key",
+    "name another file with --public-key",
+];
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -29,6 +37,14 @@ pub(super) fn run(arguments: &KeygenArguments, output: &Output) -> anyhow::Resul
     let secret = &arguments.secret_key;
     let public = arguments.public_key.clone();
     let public = public.unwrap_or_else(|| secret.with_extension("pub"));
+    if *secret == public {
+        let path = public.display();
+        let text = format!("both keys cannot be in `{path}`: name another file with --public-key");
+        return Err(UsageError(text).into());
+    }
+    let [secret_instead, public_instead] = INSTEAD;
+    not_there(secret, secret_instead)?;
+    not_there(&public, public_instead)?;
     let pair = match arguments.no_password {
         true => KeyPair::generate_unencrypted_keypair(),
         false => {
@@ -46,9 +62,14 @@ pub(super) fn run(arguments: &KeygenArguments, output: &Output) -> anyhow::Resul
         .to_box(Some(&format!("secret key {id} of resolvet policy keygen")))
         .context("the secret key has no form")?
         .into_string();
-    write_new(secret, secret_text.as_bytes(), 0o600)?;
+    write_new(secret, secret_text.as_bytes(), 0o600, secret_instead)?;
     let public_text = format!("untrusted comment: minisign public key {id}\n{encoded}\n");
-    write_new(&public, public_text.as_bytes(), 0o644)?;
+    let written = write_new(&public, public_text.as_bytes(), 0o644, public_instead);
+    if written.is_err() {
+        // A key without its public half is of no use; the error is told.
+        let _removed = fs::remove_file(secret);
+    }
+    written?;
     if output.is_json() {
         output.document(&KeygenReport {
             version: VERSION,
@@ -63,17 +84,4 @@ pub(super) fn run(arguments: &KeygenArguments, output: &Output) -> anyhow::Resul
     output.line(&format!("secret key in {}", secret.display()))?;
     output.line(&format!("public key in {}", public.display()))?;
     Ok(Exit::Done)
-}
-
-/// Writes a file that was not there: a key is never written over another.
-fn write_new(path: &Path, octets: &[u8], mode: u32) -> anyhow::Result<()> {
-    let named = || format!("`{}` cannot be written", path.display());
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .with_context(named)?;
-    file.write_all(octets).with_context(named)?;
-    file.sync_all().with_context(named)
 }

@@ -1,13 +1,7 @@
 //! `resolvet publish certificate-request`: what the DNS server's administrator gives to the authority.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use resolvet::enrolment::{KeyLocation, server_key, server_request};
 use resolvet_proto::{
     certificate::{SrvId, privacy::PrivacyStatement},
@@ -22,6 +16,7 @@ use crate::{
     args::CertificateRequest,
     config,
     exit::{Exit, UsageError},
+    files::write_new,
     journey::domain_name,
     keys,
     output::Output,
@@ -113,29 +108,12 @@ pub(super) fn run(arguments: &CertificateRequest, output: &Output) -> anyhow::Re
 
 /// Writes a private key that only this user may read, where there is no file yet.
 fn keep(path: &Path, pkcs8: &[u8]) -> anyhow::Result<()> {
-    let mut file = match fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let path = path.display();
-            let text = format!(
-                "`{path}` is there already and stays as it is: take its key with `--key {path}`, or name another file with --new-key"
-            );
-            return Err(UsageError(text).into());
-        }
-        opened => opened.with_context(|| format!("`{}` cannot be written", path.display()))?,
-    };
-    let text = Zeroizing::new(pem("PRIVATE KEY", pkcs8));
-    let written = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.write_all(b"\n"))
-        .and_then(|()| file.sync_all());
-    if written.is_err() {
-        // Half a key is none; the error is told.
-        let _removed = fs::remove_file(path);
-    }
-    written.with_context(|| format!("`{}` cannot be written", path.display()))
+    let mut text = Zeroizing::new(pem("PRIVATE KEY", pkcs8));
+    // There is room for it: no copy of the key stays behind.
+    text.push('\n');
+    let instead = format!(
+        "take its key with `--key {}`, or name another file with --new-key",
+        path.display()
+    );
+    write_new(path, text.as_bytes(), 0o600, &instead)
 }

@@ -453,7 +453,7 @@ fn several_people_sign_the_same() {
     };
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/policies/pkix.wasm");
     fs::copy(built, folder.path().join("rule.wasm")).unwrap();
-    for key in ["a.key", "b.key"] {
+    for key in ["a.key", "b.key", "stranger.key"] {
         let output = policy(&["keygen", "--no-password", "--secret-key", key]);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
     }
@@ -467,9 +467,31 @@ fn several_people_sign_the_same() {
         "--format",
         "json",
     ];
-    policy(&["sign", "rule.wasm", "--secret-key", "a.key"]);
+    let sign = |key, words: &[&str]| {
+        let sign = ["sign", "rule.wasm", "--format", "json", "--secret-key", key];
+        policy(&[&sign[..], words].concat())
+    };
+    let join = ["--join", "--policy-key", "a.pub"];
+    // A stranger's statement is not made valid by those who join.
+    sign("stranger.key", &["--revision", "18446744073709551615"]);
+    let refused = sign("b.key", &join);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert_eq!(json(&refused)["code"], "signature-unknown-key");
+    assert_eq!(sign("b.key", &["--join"]).status.code(), Some(2));
+    // A number that no other follows is joined by those alone who say it.
+    let highest = ["--revision", "18446744073709551615"];
+    sign("a.key", &highest);
+    let refused = sign("b.key", &join);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let said = json(&refused)["error"].to_string();
+    assert!(said.contains("--revision 18446744073709551615"), "{said}");
+    let joined = sign("b.key", &[&join[..], &highest].concat());
+    assert_eq!(joined.status.code(), Some(0), "{joined:?}");
+    sign("a.key", &[]);
     assert_eq!(json(&policy(&verify))["code"], "signatures-too-few");
-    policy(&["sign", "rule.wasm", "--secret-key", "b.key", "--join"]);
+    let other = sign("b.key", &[&join[..], &["--revision", "7"]].concat());
+    assert_eq!(other.status.code(), Some(2), "{other:?}");
+    assert_eq!(sign("b.key", &join).status.code(), Some(0));
     let report = json(&policy(&verify));
     assert_eq!(report["keys"].as_array().unwrap().len(), 2, "{report:#}");
     let past = [

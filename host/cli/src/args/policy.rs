@@ -284,9 +284,13 @@ pub(crate) struct SignArguments {
     /// The last moment at which a host admits it, `2027-01-31T00:00:00Z`. Default: in 90 days.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) not_after: Option<u64>,
-    /// Sign what the signature FILE.minisig says already, as a further person; the signature becomes FILE.KEY.minisig.
-    #[arg(long, conflicts_with_all = ["revision", "not_after"])]
+    /// Sign what the signature FILE.minisig says already, as a further person; the signature becomes FILE.KEY.minisig. With --revision
+    /// it must say this one; without, none that lies more than a day beyond the seconds since 1970.
+    #[arg(long, conflicts_with = "not_after", requires = "policy_key")]
     pub(crate) join: bool,
+    /// Public key of somebody who signed before, or its file; may be given more than once. What is joined must be by one of them.
+    #[arg(long, value_name = "KEY|FILE", requires = "join")]
+    pub(crate) policy_key: Vec<String>,
 }
 
 fn moment(text: &str) -> Result<u64, String> {

@@ -7,9 +7,9 @@ use std::{
 
 use anyhow::Context as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use minisign::{SecretKey, SecretKeyBox, SignatureBox};
+use minisign::{SecretKey, SecretKeyBox};
 use resolvet::enrolment::read_secret_file;
-use resolvet_engine::provenance::{SIGNATURE_ENDING, Statement};
+use resolvet_engine::provenance::{SIGNATURE_ENDING, Source, Statement};
 use resolvet_proto::date;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -19,7 +19,7 @@ use crate::{
     components, config, dates,
     exit::{Exit, UsageError},
     output::Output,
-    password, policies,
+    password, policies, provenance,
     report::VERSION,
 };
 
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &SignArguments, output: &Output) -> anyhow::Result<
     let described = components::describe(&engine, &source.name, &source.octets)?;
     let first = beside(file, SIGNATURE_ENDING);
     let statement = match arguments.join {
-        true => joined(&first)?,
+        true => joined(arguments, &source, &first)?,
         false => Statement {
             revision: arguments.revision.unwrap_or_else(dates::now),
             not_after: arguments
@@ -102,16 +102,35 @@ pub(super) fn run(arguments: &SignArguments, output: &Output) -> anyhow::Result<
     Ok(Exit::Done)
 }
 
-/// What the first signature says. The one who joins has to look at the component, not at that signature: a false one is of no
-/// use to anybody.
-fn joined(path: &Path) -> anyhow::Result<Statement> {
-    let wrong = |reason: &str| UsageError(format!("`{}`: {reason}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
-    let signature = SignatureBox::from_string(&text).map_err(|_| wrong("no signature"))?;
-    let comment = signature
-        .trusted_comment()
-        .map_err(|_| wrong("no comment"))?;
-    Ok(Statement::parse(&comment).ok_or_else(|| wrong("its comment is no statement"))?)
+/// What the first signature says, by one of the keys that are believed. Whoever joins makes it valid: a stranger's revision would
+/// be the mark that no host goes back behind, and a stranger's end would not come.
+fn joined(arguments: &SignArguments, source: &Source, path: &Path) -> anyhow::Result<Statement> {
+    let wrong = |reason: String| UsageError(format!("`{}`: {reason}", path.display()));
+    let text = fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let first = Source {
+        name: source.name.clone(),
+        octets: source.octets.clone(),
+        signatures: vec![text],
+    };
+    let believed = config::Policies {
+        keys: arguments.policy_key.clone(),
+        ..config::Policies::default()
+    };
+    let signatories = provenance::signatories(&believed, &source.name)?;
+    let verified = signatories.verify(&first, dates::now());
+    let (statement, _) = verified.map_err(|error| policies::refused(&source.name, &error))?;
+    let revision = statement.revision;
+    match arguments.revision {
+        Some(expected) if expected != revision => {
+            Err(wrong(format!("it says revision {revision}, expected {expected}")).into())
+        }
+        None if revision > dates::now().saturating_add(dates::DAY) => Err(wrong(format!(
+            "it says revision {revision}, which lies beyond the seconds since 1970: hosts would take no lower one afterwards, so say \
+             `--revision {revision}` if that is meant"
+        ))
+        .into()),
+        _ => Ok(statement),
+    }
 }
 
 /// The secret key in a file of mode 0600, opened by its password when it has one.

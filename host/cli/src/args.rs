@@ -154,7 +154,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Compiles a component from standard input (used by the program itself).
-    #[command(hide = true)]
+    #[command(hide = true, name = crate::COMPILE)]
     CompilePolicy,
 }
 

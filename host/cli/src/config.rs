@@ -366,6 +366,8 @@ impl Rule {
     }
 
     fn check(&self) -> Result<(), String> {
+        let limits = self.limits.as_ref().map_or(Ok(()), Limits::check);
+        limits.map_err(|error| format!("a `[[policy]]`: {error}"))?;
         let is_one = match (&self.file, &self.registry) {
             (None, None) => self.name.is_some(),
             (file, registry) => file.is_none() || registry.is_none(),
@@ -483,6 +485,8 @@ impl Config {
                 config.version
             ));
         }
+        let limits = config.policies.limits.check();
+        limits.map_err(|error| format!("[policies]: {error}"))?;
         for rule in config.rules.iter().flatten() {
             rule.check()?;
         }
@@ -608,6 +612,18 @@ mod tests {
             (
                 "version = \"v1\"\n[[policy]]\nregistry = \"oci://registry.example.net/rule\"",
                 "expected a tag",
+            ),
+            (
+                "version = \"v1\"\n[policies.limits]\ntime-milliseconds = 0",
+                "[policies]: `limits.time-milliseconds` is 0: expected at least 1",
+            ),
+            (
+                "version = \"v1\"\n[policies.limits]\nmemory-octets = 4294967297",
+                "[policies]: `limits.memory-octets` is 4294967297",
+            ),
+            (
+                "version = \"v1\"\n[[policy]]\nname = \"pkix\"\nlimits = { time-milliseconds = 0 }",
+                "a `[[policy]]`: `limits.time-milliseconds` is 0",
             ),
             (
                 "version = \"v1\"\n[registry]\nrefused = [\"10.0.0.0/33\"]",

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -9,7 +10,8 @@ use std::{
 
 use anyhow::Context as _;
 use resolvet_engine::{
-    AdmissionError, Compiler, Engine, Limits, Options, Policy, PolicySet, Reason, Rule,
+    AdmissionError, Compiler, Engine, EngineError, Limits, Options, Policy, PolicySet, Reason,
+    Rule,
     provenance::{Approval, ProvenanceError, Source},
 };
 use resolvet_proto::judgement::{Digest, Stage, UsageProfile};
@@ -17,11 +19,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
+    COMPILE,
     commands::cases,
     components::{BUILT_IN, carried, component_files, configured_rule, defaults, describe, source},
     config::{self, Config, Expected, Place},
     delivery::{Answers, Asking, Delivery, Questions, Watched},
-    exit::{NotAdmitted, NotDone, Refused},
+    exit::{NotAdmitted, NotDone, Refused, UsageError},
     folders::absolute,
     lives::{Life, Lives, Step},
     output::Output,
@@ -32,10 +35,13 @@ use crate::{
 pub(crate) fn engine(config: &config::Policies) -> anyhow::Result<Engine> {
     let mut options = Options::default();
     options.limits = config.limits;
-    options.compiler = Compiler::this_program(vec!["compile-policy".into()])
+    options.compiler = Compiler::this_program(vec![COMPILE.into()])
         .context("the system does not say which file this program is")?;
     options.cache = config.cache.clone().or_else(cache_folder);
-    Ok(Engine::new(options)?)
+    Engine::new(options).map_err(|error| match error {
+        EngineError::Option { .. } => UsageError(format!("[policies]: {error}")).into(),
+        error => error.into(),
+    })
 }
 
 /// Where compiled policies are kept: the user's cache.
@@ -224,8 +230,25 @@ impl Loader {
             None => Vec::new(),
         };
         let folder: Vec<_> = folder.iter().map(|file| (file, digest(file))).collect();
-        let limits = config.policies.limits;
-        let all = (profile, &config.rules, components, built_in, folder, limits);
+        let config::Policies {
+            limits,
+            sees,
+            keys,
+            keys_needed,
+            signature_required,
+            ..
+        } = &config.policies;
+        // A key stands there itself, or in a file.
+        let keys = keys.iter().map(|key| {
+            let octets = fs::read(key).ok();
+            (key, octets.map(|octets| Digest::of(&octets)))
+        });
+        let keys: Vec<_> = keys.collect();
+        let terms = (sees, keys, keys_needed, signature_required);
+        let all = (
+            (profile, limits, terms),
+            (&config.rules, components, built_in, folder),
+        );
         Ok(Digest::of(&serde_json::to_vec(&all)?))
     }
 
@@ -259,10 +282,21 @@ impl Loader {
         }
         for rule in &mut rules {
             // The engine's own are those of the configuration that it began with.
-            rule.limits.get_or_insert(config.policies.limits);
+            rule.limits
+                .get_or_insert(self.within(config.policies.limits));
         }
         self.lives.rest();
         Ok(rules)
+    }
+
+    /// These limits, as far as this engine goes: it reserved memories and tables when it began.
+    fn within(&self, limits: Limits) -> Limits {
+        let own = self.engine.options().limits;
+        Limits {
+            memory_octets: limits.memory_octets.min(own.memory_octets),
+            table_elements: limits.table_elements.min(own.table_elements),
+            ..limits
+        }
     }
 
     /// The same rules with those versions in their places that are to be tried; `None` when there are none. Call it after
@@ -625,5 +659,62 @@ pub(crate) fn refused(policy: &str, error: &ProvenanceError) -> NotAdmitted {
         policy: policy.into(),
         code: error.reason(),
         reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+
+    use super::*;
+    use crate::args::{Color, Format};
+
+    #[test]
+    fn whatever_is_said_about_whom_to_believe_makes_other_policies() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("author.pub");
+        fs::write(&key, "a key").unwrap();
+        let mut config = Config::default();
+        config.policies.cache = Some(folder.path().join("cache"));
+        config.policies.keys = vec![key.display().to_string()];
+        let output = Output::new(Format::Text, Color::Never);
+        let mut loader = Loader::new(&config).unwrap();
+        let mut name = |config: &Config| {
+            let configured = loader.configured(config, &UsageProfile::Strict, false, &output);
+            configured.unwrap()
+        };
+        let before = name(&config);
+        assert_eq!(name(&config), before);
+        let changes: [fn(&mut config::Policies); 4] = [
+            |policies| policies.keys.clear(),
+            |policies| policies.keys_needed = Some(2),
+            |policies| policies.signature_required = Some(false),
+            |policies| policies.sees = Some(Vec::new()),
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            let mut changed = config.clone();
+            change(&mut changed.policies);
+            assert_ne!(name(&changed), before, "change {number}");
+        }
+        fs::write(&key, "another key").unwrap();
+        assert_ne!(name(&config), before);
+    }
+
+    #[test]
+    fn limits_go_as_far_as_the_engine() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.policies.cache = Some(folder.path().join("cache"));
+        let loader = Loader::new(&config).unwrap();
+        let own = config.policies.limits;
+        let mut wider = own;
+        wider.memory_octets += 1;
+        wider.table_elements += 1;
+        assert_eq!(loader.within(wider), own);
+        let mut narrower = own;
+        narrower.memory_octets -= 1;
+        narrower.table_elements -= 1;
+        narrower.time_milliseconds += 1;
+        assert_eq!(loader.within(narrower), narrower);
     }
 }

@@ -298,10 +298,6 @@ fn check(options: &Options) -> Result<(), EngineError> {
     let positive = [
         ("evaluators", options.evaluators as u64),
         ("set-milliseconds", options.set_milliseconds.into()),
-        (
-            "limits.time-milliseconds",
-            options.limits.time_milliseconds.into(),
-        ),
     ];
     for (option, came) in positive {
         if came == 0 {
@@ -312,14 +308,5 @@ fn check(options: &Options) -> Result<(), EngineError> {
             });
         }
     }
-    let memory = options.limits.memory_octets as u64;
-    if memory > 4 << 30 {
-        let (option, expected) = ("limits.memory-octets", "at most 4 GiB");
-        return Err(EngineError::Option {
-            option,
-            came: memory,
-            expected,
-        });
-    }
-    Ok(())
+    options.limits.check()
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::EngineError;
+
 /// What one evaluation may use. A fault names the member that was overrun as `limits.<name>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -45,7 +47,30 @@ impl Default for Limits {
     }
 }
 
+/// Octets of linear memory that no evaluation has more of: what 32 bits address.
+const MEMORY_OCTETS: u64 = 4 << 30;
+
 impl Limits {
+    /// Whether an engine can have these.
+    ///
+    /// # Errors
+    /// With no time nothing is ever evaluated, and there is no memory beyond 4 GiB.
+    pub fn check(&self) -> Result<(), EngineError> {
+        let (time, memory) = (self.time_milliseconds, self.memory_octets as u64);
+        let (option, came, expected) = match (time, memory) {
+            (0, _) => ("limits.time-milliseconds", 0, "at least 1"),
+            (_, memory) if memory > MEMORY_OCTETS => {
+                ("limits.memory-octets", memory, "at most 4 GiB")
+            }
+            _ => return Ok(()),
+        };
+        Err(EngineError::Option {
+            option,
+            came,
+            expected,
+        })
+    }
+
     /// Octets that the runtime takes from a guest at once, in a call or as an answer: a bound of the host's memory. The
     /// budgets themselves are counted above it.
     pub(crate) fn passed(&self) -> usize {

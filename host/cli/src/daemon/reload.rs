@@ -237,6 +237,15 @@ fn from_the_next_start(began: &Config, now: &Config) -> Vec<String> {
             old.drain_milliseconds != new.drain_milliseconds,
         ),
         ("policies.cache", began.policies.cache != now.policies.cache),
+        // Less of both counts at once.
+        (
+            "policies.limits.memory-octets",
+            now.policies.limits.memory_octets > began.policies.limits.memory_octets,
+        ),
+        (
+            "policies.limits.table-elements",
+            now.policies.limits.table_elements > began.policies.limits.table_elements,
+        ),
     ];
     let differ = differ.into_iter().filter(|(_, differs)| *differs);
     differ.map(|(key, _)| key.to_owned()).collect()

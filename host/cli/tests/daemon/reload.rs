@@ -228,6 +228,17 @@ fn what_counts_from_the_next_start_on_is_said() {
         "{told}"
     );
     assert!(!home.path("decisions.jsonl").exists());
+    // More memory is there from the next start on, and stands in nobody's way until then.
+    let text = fs::read_to_string(home.path("resolvet.toml")).unwrap();
+    let more = "[policies.limits]\nmemory-octets = 134217728\ntable-elements = 40000\n";
+    fs::write(home.path("resolvet.toml"), format!("{text}{more}")).unwrap();
+    let report = reload(&daemon)["restart"].to_string();
+    for key in [
+        "policies.limits.memory-octets",
+        "policies.limits.table-elements",
+    ] {
+        assert!(report.contains(key), "{report}");
+    }
     drop(daemon);
     let daemon = home.start();
     daemon.ask_until(ResponseCode::NoError);

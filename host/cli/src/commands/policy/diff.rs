@@ -6,6 +6,7 @@ use resolvet_proto::judgement::Digest;
 use serde::Serialize;
 
 use crate::{
+    commands::status::short,
     components, config,
     exit::Exit,
     output::{Output, Tone, cell},
@@ -125,8 +126,4 @@ pub(super) fn run(old: &str, new: &str, output: &Output) -> anyhow::Result<Exit>
 
 fn row(what: &str, old: &str, new: &str) -> Vec<Cell> {
     vec![Cell::new(what), Cell::new(old), Cell::new(new)]
-}
-
-fn short(digest: &Digest) -> String {
-    digest.to_string().chars().take(16).collect()
 }

@@ -335,6 +335,14 @@ fn what_no_journey_and_no_daemon_would_start_with_does_not_pass_the_check() {
             "[policies]\nkeys = [\"RWRbcvqEJnFfQ5Gy2cnjJFa2tV9Pr2C8ICVSC9DqY4HMk1Ykt9aQsLHh\"]\nkeys-needed = 3",
             "`policies.keys-needed`",
         ),
+        (
+            "[policies.limits]\ntime-milliseconds = 0",
+            "limits.time-milliseconds",
+        ),
+        (
+            "[[policy]]\nregistry = \"oci://127.0.0.1:1/rule:stable\"",
+            "needs `name`",
+        ),
     ] {
         fs::write(&file, format!("version = \"v1\"\n{text}\n")).unwrap();
         let output = run(&["config", "check", file.to_str().unwrap()]);

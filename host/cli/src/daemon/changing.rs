@@ -7,7 +7,7 @@ use std::{
 };
 
 use resolvet::{Difference, decisions::Detail};
-use resolvet_engine::{PolicySet, Reason};
+use resolvet_engine::{PolicySet, Reason, Shadow};
 use resolvet_proto::judgement::Digest;
 use tokio::sync::OwnedMutexGuard;
 
@@ -82,6 +82,26 @@ impl Known {
             book: loading.book().clone(),
             lives: lives.collect(),
         }
+    }
+}
+
+/// Tries a set beside this active one, with so many of the last recorded questions of the log that the daemon began with.
+pub(super) fn begin_trial(
+    shadow: &Shadow,
+    (tried, active): (Option<PolicySet>, Arc<PolicySet>),
+    first: &Config,
+    count: Option<usize>,
+) {
+    let count = count.unwrap_or(RECORDED);
+    let log = first.decisions.options();
+    let log = log.filter(|log| log.record == Detail::Full);
+    match (tried, log) {
+        (Some(tried), Some(log)) if count > 0 => {
+            let questions = recorded::last(log, count);
+            shadow.try_recorded(tried, active, Box::new(questions));
+        }
+        (Some(tried), _) => shadow.try_set(tried, active),
+        (None, _) => shadow.try_nothing(),
     }
 }
 
@@ -260,19 +280,10 @@ impl Daemon {
         let mut told = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         told.tried_at = now();
         drop(told);
-        let count = self.terms().promotion.recorded.unwrap_or(RECORDED);
-        // The log that is written: its section counts from the start on.
-        let log = self.first.decisions.options();
-        let log = log.filter(|log| log.record == Detail::Full);
         let active = self.policies.judge().set();
-        match (tried, log) {
-            (Some(tried), Some(log)) if count > 0 => {
-                let questions = recorded::last(log, count);
-                self.shadow.try_recorded(tried, active, Box::new(questions));
-            }
-            (Some(tried), _) => self.shadow.try_set(tried, active),
-            (None, _) => self.shadow.try_nothing(),
-        }
+        let count = self.terms().promotion.recorded;
+        // The log that is written: its section counts from the start on.
+        begin_trial(&self.shadow, (tried, active), &self.first, count);
     }
 
     /// Has the version that is tried beside this policy, or all of them, take the place of what it is tried beside.

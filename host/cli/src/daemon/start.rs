@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     Active, Daemon, addresses, automatic,
-    changing::Terms,
+    changing::{Terms, begin_trial},
     check,
     control::Listener,
     counting::Counting,
@@ -81,6 +81,9 @@ pub(super) async fn start(arguments: DaemonArguments, output: Output) -> anyhow:
     let (policies, metrics) = observed::served(&wish.config, loading.engine(), set)?;
     let shadow = Shadow::start(loading.engine()).context("no thread for a shadow")?;
     policies.judge().observe(Arc::new(shadow.clone()));
+    // Before anything is judged, so that nothing is missed.
+    let beside = (tried, policies.judge().set());
+    begin_trial(&shadow, beside, &first, terms.promotion.recorded);
     let counting = Counting::default();
     policies.judge().observe(Arc::new(counting.clone()));
     if let Some((since, new)) = news {
@@ -133,7 +136,6 @@ pub(super) async fn start(arguments: DaemonArguments, output: Output) -> anyhow:
         began: Instant::now(),
         output,
     });
-    daemon.try_beside(tried, false);
     daemon.note(&*daemon.loading.lock().await);
     daemon.designated_by(designating);
     let tasks = attend(&daemon, listener, &settings).await?;

@@ -162,8 +162,13 @@ fn another_policy_that_the_same_key_signed_is_not_taken() {
         fleet.try_policy(&[&pull[..], &["--output", "got.wasm", "--format", "json"]].concat());
     assert_eq!(document(&pulled)["code"], "other-policy", "{pulled:?}");
     assert!(!fleet.home.path("got.wasm").exists());
-    // Neither when the daemon starts.
+    // Neither when the daemon starts, with what is in its cache or without.
     drop(daemon);
+    let daemon = fleet.home.start();
+    assert_eq!(daemon.status()["policies"]["source"], "configuration");
+    refused(&daemon, "other-policy");
+    drop(daemon);
+    fs::remove_dir_all(fleet.home.path("state/registry")).unwrap();
     let daemon = fleet.home.start();
     let status = daemon.status();
     assert_eq!(status["policies"]["source"], "kept", "{status:#}");

@@ -12,8 +12,8 @@ use anyhow::Context as _;
 use resolvet::{
     anchors,
     enrolment::{
-        Device, EnrolError, Enrolled, Enroller, EstLocation, KeyLocation, KeyStore, Person, Place,
-        Step, Store, prepared,
+        Device, EnrolError, Enrolled, Enroller, EstLocation, KeyLocation, KeyStore, NetworkName,
+        Person, Place, Step, Store, prepared,
     },
 };
 use resolvet_proto::{
@@ -115,7 +115,7 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
         domain: domain.as_deref(),
         trust: arguments.trust_network,
     };
-    let mut consent = Consent::to_enrol(&store, wanted, output)?;
+    let consent = Consent::to_enrol(&store, wanted, output)?;
     named = named.or_else(|| consent.network.clone());
     let domain = &domain.clone().or_else(|| consent.domain.clone());
     // A trusted network may say the domain that the arguments do not.
@@ -123,71 +123,164 @@ pub(super) async fn run(arguments: Bootstrap, output: &Output) -> anyhow::Result
     let (engine, set) = policies::load(&config, &UsageProfile::Strict, output)?;
     let policies = observed::policies(&config, &engine, set)?;
     let anchors = journey::dnssec_anchors(&config.dnssec)?;
-    let mut enroller = Enroller::new(policies, places.search().with_dnssec(anchors))
+    let enroller = Enroller::new(policies, places.search().with_dnssec(anchors))
         .with_keys(keys.clone())
         .with_network_identity(consent.identity.clone());
     let place = match &named {
         Some(network) => Place::named(&store, network),
         None => Place::by_domain(&store),
     };
-    let mut progress = Progress::new(output);
+    let progress = Progress::new(output);
     if location.is_none() && arguments.registrar.is_none() {
         for line in places.told() {
             progress.line(&format!("looking for {line}"));
         }
     }
-    if let (Some((registrar, device)), Some(network)) = (device, &named) {
-        let place = (&store, network);
-        let enroller = own::choose(&arguments.own, None, enroller)?;
-        let mut tell = |step: &Step| progress.tell(step);
-        let enrolled = enroller
-            .join(registrar, &device, domain.as_deref(), place, &mut tell)
-            .await?;
-        return finish(&store, &enrolled, &consent, progress, output);
-    }
-    if !arguments.no_system_anchors
-        && let Ok(system) = anchors::from_system()
-    {
-        enroller = enroller.with_implicit_anchors(Arc::new(system));
-    }
-    let name = name.unwrap_or_default();
-    let password = password::read(name, arguments.password_fd)?;
-    if arguments.own.subject.is_some() {
-        keys.check().map_err(EnrolError::from)?;
-    }
-    let user = prepared(name, password).map_err(|error| UsageError(error.to_string()))?;
-    let enroller = arguments.authentication.choose(enroller);
-    let enroller = own::choose(&arguments.own, Some(&user), enroller)?;
-    let person = Person {
-        user: user.clone(),
-        server: location,
-        domain: domain.clone(),
+    let enrolling = Enrolling {
+        arguments: &arguments,
+        store: &store,
+        consent,
+        progress,
+        output,
     };
-    let mut tell = |step: &Step| progress.tell(step);
-    let mut enrolled = enroller.bootstrap(person, place, &mut tell).await?;
-    consent.keep(&store, &enrolled.network)?;
-    if arguments.own.subject.is_some() {
-        let place = (&store, &enrolled.network);
-        let own = enroller.own_certificate(place, Some(user.clone()), &mut tell);
-        enrolled.enrolment = own.await.with_context(|| {
-            format!(
-                "enrolled in network {}, but without a certificate of this device's own",
-                enrolled.network
-            )
-        })?;
+    match (device, &named) {
+        (Some(device), Some(network)) => {
+            let place = (&store, network);
+            enrolling
+                .by_voucher(enroller, device, domain.as_deref(), place)
+                .await
+        }
+        _ => {
+            let server = (location, domain.clone());
+            enrolling.by_password(enroller, &keys, server, place).await
+        }
     }
-    if arguments.server_key {
-        let place = (&store, &enrolled.network);
-        let own = enroller.server_key(place, Some(user)).await;
-        enrolled.enrolment = own.with_context(|| {
-            format!(
-                "enrolled in network {}, but without a key and certificate that its server makes",
-                enrolled.network
-            )
-        })?;
-        progress.line("the server made a key for this device and certified it");
+}
+
+/// What both ways to enrol have in common.
+struct Enrolling<'a> {
+    arguments: &'a Bootstrap,
+    store: &'a Store,
+    consent: Consent,
+    progress: Progress<'a>,
+    output: &'a Output,
+}
+
+impl Enrolling<'_> {
+    /// A device by what its manufacturer vouches for (RFC 8995).
+    async fn by_voucher(
+        mut self,
+        enroller: Enroller,
+        (registrar, device): (Option<Endpoint>, Device),
+        domain: Option<&str>,
+        place: (&Store, &NetworkName),
+    ) -> anyhow::Result<Exit> {
+        let enroller = own::choose(&self.arguments.own, None, enroller)?;
+        let mut tell = |step: &Step| self.progress.tell(step);
+        let enrolled = enroller
+            .join(registrar, &device, domain, place, &mut tell)
+            .await?;
+        self.finish(&enrolled)
     }
-    finish(&store, &enrolled, &consent, progress, output)
+
+    /// A person by a password (the draft's section 4).
+    async fn by_password(
+        mut self,
+        mut enroller: Enroller,
+        keys: &KeyStore,
+        (server, domain): (Option<EstLocation>, Option<String>),
+        place: Place,
+    ) -> anyhow::Result<Exit> {
+        let arguments = self.arguments;
+        if !arguments.no_system_anchors
+            && let Ok(system) = anchors::from_system()
+        {
+            enroller = enroller.with_implicit_anchors(Arc::new(system));
+        }
+        let name = arguments.user.as_deref().unwrap_or_default();
+        let password = password::read(name, arguments.password_fd)?;
+        if arguments.own.subject.is_some() {
+            keys.check().map_err(EnrolError::from)?;
+        }
+        let user = prepared(name, password).map_err(|error| UsageError(error.to_string()))?;
+        let enroller = arguments.authentication.choose(enroller);
+        let enroller = own::choose(&arguments.own, Some(&user), enroller)?;
+        let person = Person {
+            user: user.clone(),
+            server,
+            domain,
+        };
+        let mut tell = |step: &Step| self.progress.tell(step);
+        let mut enrolled = enroller.bootstrap(person, place, &mut tell).await?;
+        self.consent.keep(self.store, &enrolled.network)?;
+        if arguments.own.subject.is_some() {
+            let place = (self.store, &enrolled.network);
+            let own = enroller.own_certificate(place, Some(user.clone()), &mut tell);
+            enrolled.enrolment = own.await.with_context(|| {
+                format!(
+                    "enrolled in network {}, but without a certificate of this device's own",
+                    enrolled.network
+                )
+            })?;
+        }
+        if arguments.server_key {
+            let place = (self.store, &enrolled.network);
+            let own = enroller.server_key(place, Some(user)).await;
+            enrolled.enrolment = own.with_context(|| {
+                format!(
+                    "enrolled in network {}, but without a key and certificate that its server makes",
+                    enrolled.network
+                )
+            })?;
+            let text = "the server made a key for this device and certified it";
+            self.progress.line(text);
+        }
+        self.finish(&enrolled)
+    }
+
+    /// Says what was stored.
+    fn finish(self, enrolled: &Enrolled) -> anyhow::Result<Exit> {
+        let Enrolled {
+            network, enrolment, ..
+        } = enrolled;
+        let shown = show::report(network, enrolment, now());
+        let report = BootstrapReport {
+            version: VERSION,
+            network: network.to_string(),
+            network_identity: self.consent.identity.clone(),
+            authentication_domain_name: enrolment.authentication_domain_name.clone(),
+            est: enrolment.est.endpoint.to_string(),
+            reference_ids: enrolment.est.reference_ids.clone(),
+            anchor_database: enrolment.database.as_str().to_owned(),
+            anchors: enrolment.anchors.len(),
+            end_entities: enrolment.end_entities.len(),
+            ldevid: shown.ldevid,
+            pending: shown.pending,
+            expires: enrolment.expires(),
+            warnings: self.progress.warnings,
+            waived: self.progress.waived,
+            folder: self.store.folder().to_owned(),
+        };
+        if self.output.is_json() {
+            self.output.document(&report)?;
+            return Ok(Exit::Done);
+        }
+        let done = format!(
+            "enrolled in network {network}, kept in {}",
+            report.folder.display()
+        );
+        self.output.line(&tinted(Tone::Good, &done))?;
+        if report.pending.is_some() {
+            self.output.remark(&format!(
+                "the server has not decided yet whether this device gets a certificate of its own: `resolvet trust renew {network}` asks again"
+            ));
+        }
+        if let Some(domain) = &report.authentication_domain_name {
+            self.output
+                .line(&format!("try: resolvet discover {domain}"))?;
+        }
+        Ok(Exit::Done)
+    }
 }
 
 /// The registrar and what the manufacturer gave the device, where it is to join by a voucher.
@@ -227,53 +320,4 @@ fn device(
     // What a network's key is made in must be there before a voucher is asked for.
     keys.check().map_err(EnrolError::from)?;
     Ok(Some((registrar, device)))
-}
-
-/// Says what was stored.
-fn finish(
-    store: &Store,
-    enrolled: &Enrolled,
-    consent: &Consent,
-    progress: Progress<'_>,
-    output: &Output,
-) -> anyhow::Result<Exit> {
-    let Enrolled {
-        network, enrolment, ..
-    } = enrolled;
-    let shown = show::report(network, enrolment, now());
-    let report = BootstrapReport {
-        version: VERSION,
-        network: network.to_string(),
-        network_identity: consent.identity.clone(),
-        authentication_domain_name: enrolment.authentication_domain_name.clone(),
-        est: enrolment.est.endpoint.to_string(),
-        reference_ids: enrolment.est.reference_ids.clone(),
-        anchor_database: enrolment.database.as_str().to_owned(),
-        anchors: enrolment.anchors.len(),
-        end_entities: enrolment.end_entities.len(),
-        ldevid: shown.ldevid,
-        pending: shown.pending,
-        expires: enrolment.expires(),
-        warnings: progress.warnings,
-        waived: progress.waived,
-        folder: store.folder().to_owned(),
-    };
-    if output.is_json() {
-        output.document(&report)?;
-        return Ok(Exit::Done);
-    }
-    let done = format!(
-        "enrolled in network {network}, kept in {}",
-        report.folder.display()
-    );
-    output.line(&tinted(Tone::Good, &done))?;
-    if report.pending.is_some() {
-        output.remark(&format!(
-            "the server has not decided yet whether this device gets a certificate of its own: `resolvet trust renew {network}` asks again"
-        ));
-    }
-    if let Some(domain) = &report.authentication_domain_name {
-        output.line(&format!("try: resolvet discover {domain}"))?;
-    }
-    Ok(Exit::Done)
 }

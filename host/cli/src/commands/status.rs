@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::{break_glass::in_words, show};
 use crate::{
     args::Control,
-    daemon::protocol::{Answer, Command, DeliveryStatus, RuleStatus, StatusReport},
+    daemon::protocol::{
+        Answer, Command, DeliveryStatus, PoliciesStatus, RuleStatus, ShadowStatus, StatusReport,
+    },
     dates::now,
     exit::Exit,
     output::{Output, Tone, cell},
@@ -21,15 +23,44 @@ pub(super) fn run(control: &Control, output: &Output) -> anyhow::Result<Exit> {
     show(control, Command::Status, report, print, output)
 }
 
+/// Rows of the table: a name and what it is.
+#[derive(Default)]
+struct Rows(Vec<Vec<Cell>>);
+
+impl Rows {
+    fn row(&mut self, name: &str, value: Cell) {
+        self.0.push(vec![Cell::new(name), value]);
+    }
+}
+
 fn print(report: &StatusReport, output: &Output) -> anyhow::Result<()> {
     let now = now();
-    let mut rows = Vec::new();
-    let mut row = |name: &str, value: Cell| rows.push(vec![Cell::new(name), value]);
+    let mut rows = Rows::default();
+    server(report, now, &mut rows);
+    policies(&report.policies, now, &mut rows);
+    if let Some(lifted) = &report.break_glass {
+        rows.row("break-glass", cell(Tone::Bad, &in_words(lifted)));
+    }
+    if let Some(tried) = &report.policies.shadow {
+        shadow(tried, &mut rows);
+    }
+    answers(report, now, &mut rows);
+    let head = format!("resolvetd {}", report.program);
+    output.table(&["daemon", &head], rows.0)?;
+    let rows = report.policies.rules.iter().map(rule).collect();
+    output.table(
+        &["policy", "version", "stages", "role", "mode", "digest"],
+        rows,
+    )
+}
+
+/// Who answers, in which network and by which profile.
+fn server(report: &StatusReport, now: u64, rows: &mut Rows) {
     match &report.server {
         Some(server) => {
-            let authenticated = match server.authenticated {
-                true => "vetted",
-                false => "not authenticated",
+            let (tone, authenticated) = match server.authenticated {
+                true => (Tone::Good, "vetted"),
+                false => (Tone::Weak, "not authenticated"),
             };
             let text = format!(
                 "{} {} port {} ({}), {authenticated}, judged by generation {}, for another {}",
@@ -40,98 +71,96 @@ fn print(report: &StatusReport, output: &Output) -> anyhow::Result<()> {
                 server.generation,
                 span(server.expires.saturating_sub(now))
             );
-            let tone = if server.authenticated {
-                Tone::Good
-            } else {
-                Tone::Weak
-            };
-            row("server", cell(tone, &text));
+            rows.row("server", cell(tone, &text));
         }
-        None => row("server", cell(Tone::Bad, "none: questions get SERVFAIL")),
+        None => rows.row("server", cell(Tone::Bad, "none: questions get SERVFAIL")),
     }
     if !report.trouble.is_empty() {
-        row("trouble", cell(Tone::Bad, &report.trouble));
+        rows.row("trouble", cell(Tone::Bad, &report.trouble));
     }
     if let Some(network) = &report.network {
-        row("network", Cell::new(network));
+        rows.row("network", Cell::new(network));
     }
-    row("profile", Cell::new(&report.profile));
-    let policies = &report.policies;
+    rows.row("profile", Cell::new(&report.profile));
+}
+
+/// Which set judges, and what stands in the way of another.
+fn policies(policies: &PoliciesStatus, now: u64, rows: &mut Rows) {
     let text = format!(
         "generation {}, from {}, for {}",
         policies.generation,
         policies.source.as_str(),
         span(now.saturating_sub(policies.since))
     );
-    row("policies", Cell::new(text));
+    rows.row("policies", Cell::new(text));
     if !policies.trouble.is_empty() {
         let code = policies.code.map_or("failed", |code| code.as_str());
         let text = format!(
             "the configuration on disk was refused ({code}): {}",
             policies.trouble
         );
-        row("", cell(Tone::Bad, &text));
+        rows.row("", cell(Tone::Bad, &text));
     }
     for ended in &policies.ended {
-        row("", cell(Tone::Weak, ended));
+        rows.row("", cell(Tone::Weak, ended));
     }
-    for DeliveryStatus {
-        reference,
-        digest,
-        trouble,
-    } in &policies.delivered
-    {
-        let tone = match digest {
-            Some(_) => Tone::Good,
-            None => Tone::Weak,
-        };
-        let digest = digest.map_or_else(|| "nothing".to_owned(), |digest| short(&digest));
-        let (tone, text) = match trouble.as_str() {
-            "" => (tone, format!("{reference}: {digest} is in use")),
-            trouble => (
+    for delivered in &policies.delivered {
+        let DeliveryStatus {
+            reference,
+            digest,
+            trouble,
+        } = delivered;
+        let used = digest.map_or_else(|| "nothing".to_owned(), |digest| short(&digest));
+        let (tone, text) = match (trouble.as_str(), digest) {
+            ("", Some(_)) => (Tone::Good, format!("{reference}: {used} is in use")),
+            ("", None) => (Tone::Weak, format!("{reference}: {used} is in use")),
+            (trouble, _) => (
                 Tone::Bad,
-                format!("{reference}: {digest} stays in use: {trouble}"),
+                format!("{reference}: {used} stays in use: {trouble}"),
             ),
         };
-        row("registry", cell(tone, &text));
+        rows.row("registry", cell(tone, &text));
     }
-    if let Some(lifted) = &report.break_glass {
-        row("break-glass", cell(Tone::Bad, &in_words(lifted)));
-    }
-    if let Some(shadow) = &policies.shadow {
-        let names = shadow.policies.iter();
-        let names: Vec<_> = names
-            .map(|used| format!("{} {}", used.policy, used.version))
-            .collect();
-        let trial = &shadow.trial;
+}
+
+/// What is tried, and how it differs.
+fn shadow(shadow: &ShadowStatus, rows: &mut Rows) {
+    let names = shadow.policies.iter();
+    let names: Vec<_> = names
+        .map(|used| format!("{} {}", used.policy, used.version))
+        .collect();
+    let trial = &shadow.trial;
+    let text = format!(
+        "{}: {} judgements, {} with another outcome, {} with other findings, {} with faults, {} not tried",
+        names.join(", "),
+        trial.live.judgements,
+        trial.live.other_outcome,
+        trial.live.other_findings,
+        trial.live.faults,
+        trial.dropped
+    );
+    let tone = match trial.live.other_outcome + trial.live.faults {
+        0 => Tone::Good,
+        _ => Tone::Weak,
+    };
+    rows.row("shadow", cell(tone, &text));
+    for departure in &trial.differences {
         let text = format!(
-            "{}: {} judgements, {} with another outcome, {} with other findings, {} with faults, {} not tried",
-            names.join(", "),
-            trial.live.judgements,
-            trial.live.other_outcome,
-            trial.live.other_findings,
-            trial.live.faults,
-            trial.dropped
+            "{}: {} became {}; without {}; with {}",
+            departure.stage.as_str(),
+            departure.active.as_str(),
+            departure.tried.as_str(),
+            list(&departure.gone),
+            list(&departure.come)
         );
-        let tone = match trial.live.other_outcome + trial.live.faults {
-            0 => Tone::Good,
-            _ => Tone::Weak,
-        };
-        row("shadow", cell(tone, &text));
-        for departure in &trial.differences {
-            let text = format!(
-                "{}: {} became {}; without {}; with {}",
-                departure.stage.as_str(),
-                departure.active.as_str(),
-                departure.tried.as_str(),
-                list(&departure.gone),
-                list(&departure.come)
-            );
-            row("", cell(Tone::Faint, &text));
-        }
+        rows.row("", cell(Tone::Faint, &text));
     }
+}
+
+/// Where it is asked, and what came of it.
+fn answers(report: &StatusReport, now: u64, rows: &mut Rows) {
     let listen: Vec<String> = report.listen.iter().map(ToString::to_string).collect();
-    row("listens at", Cell::new(listen.join(", ")));
+    rows.row("listens at", Cell::new(listen.join(", ")));
     let answers = &report.answers;
     let text = format!(
         "{} of {} questions from the cache ({} answers, {} kB), {} failed, {} turned away",
@@ -142,14 +171,9 @@ fn print(report: &StatusReport, output: &Output) -> anyhow::Result<()> {
         answers.failures,
         answers.overloads
     );
-    row("answers", Cell::new(text));
-    row("runs", Cell::new(span(now.saturating_sub(report.since))));
-    output.table(&["daemon", &format!("resolvetd {}", report.program)], rows)?;
-    let rows = policies.rules.iter().map(rule).collect();
-    output.table(
-        &["policy", "version", "stages", "role", "mode", "digest"],
-        rows,
-    )
+    rows.row("answers", Cell::new(text));
+    let runs = span(now.saturating_sub(report.since));
+    rows.row("runs", Cell::new(runs));
 }
 
 fn rule(rule: &RuleStatus) -> Vec<Cell> {

@@ -22,6 +22,9 @@ const RESPONDERS: usize = 4;
 /// counted for ever would hide a revocation for as long.
 const SECONDS_WITHOUT_NEXT_UPDATE: u64 = 7 * 86_400;
 
+/// The tag of the status that says so.
+const REVOKED: u8 = 0xa1;
+
 /// What a response says about a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -159,6 +162,8 @@ fn answer(mut single: Reader<'_>, facts: &Facts<'_>) -> Result<(Status, bool), P
     let status = single.value()?;
     let this_update = der::time(&single.expect(tag::GENERALIZED_TIME)?)?;
     let end = match single.optional(tag::explicit(0))? {
+        // That something was revoked does not become less true.
+        None if status.tag == REVOKED => u64::MAX,
         None => this_update.saturating_add(SECONDS_WITHOUT_NEXT_UPDATE),
         Some(explicit) => der::time(&Reader::new(explicit.content).expect(tag::GENERALIZED_TIME)?)?,
     };
@@ -173,7 +178,7 @@ fn answer(mut single: Reader<'_>, facts: &Facts<'_>) -> Result<(Status, bool), P
     let current = !facts.validity_counts_from(this_update) && !facts.validity_counts_to(end);
     let status = match status.tag {
         0x80 => Status::Good(end),
-        0xa1 => Status::Revoked,
+        REVOKED => Status::Revoked,
         0x82 => Status::Unknown,
         _ => return Err(Problem::Malformed),
     };

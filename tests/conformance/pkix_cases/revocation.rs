@@ -25,17 +25,11 @@ pub(super) fn cases(w: &World) -> Vec<Case> {
         .extended_key_usage(&[OCSP_SIGNING])
         .sign(&w.authority);
     let until = NOW + 3_600;
-    let without_next_update = |made| {
+    let of_then = |status, made| {
         let times = (made, None);
-        stapled(ocsp_of(
-            OcspStatus::Good,
-            &[0x11],
-            issuer,
-            issuer,
-            None,
-            times,
-        ))
+        stapled(ocsp_of(status, &[0x11], issuer, issuer, None, times))
     };
+    let without_next_update = |made| of_then(OcspStatus::Good, made);
     vec![
         case(
             "crl-good",
@@ -97,6 +91,13 @@ pub(super) fn cases(w: &World) -> Vec<Case> {
             &["ocsp-unusable"],
         )
         .with(json!({"stapled-ocsp": "require"})),
+        case(
+            "ocsp-revoked-long-ago",
+            "What was revoked stays so, whether the response says when the next one comes or not.",
+            of_then(OcspStatus::Revoked, NOW - 63_072_000),
+            "reject",
+            &["revoked"],
+        ),
         case(
             "ocsp-delegated",
             "A stapled response by a responder that the issuer authorized.",

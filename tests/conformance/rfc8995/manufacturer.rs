@@ -63,7 +63,12 @@ impl Default for Wanted {
 
 /// A `Name` with a serial number.
 pub(crate) fn serial_name(serial: &str) -> Vec<u8> {
-    let attribute = seq(&[&tlv(6, &[0x55, 4, 5]), &tlv(0x13, serial.as_bytes())]);
+    serial_name_of(0x13, serial.as_bytes())
+}
+
+/// A name with this serial number of a string type.
+pub(crate) fn serial_name_of(tag: u8, serial: &[u8]) -> Vec<u8> {
+    let attribute = seq(&[&tlv(6, &[0x55, 4, 5]), &tlv(tag, serial)]);
     seq(&[&tlv(0x31, &attribute)])
 }
 

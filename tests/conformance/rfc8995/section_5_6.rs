@@ -11,7 +11,7 @@ use resolvet_proto::{
 
 use super::{
     ALGORITHMS,
-    manufacturer::{Manufacturer, SERIAL, Wanted, serial_name, sign},
+    manufacturer::{Manufacturer, SERIAL, Wanted, serial_name, serial_name_of, sign},
 };
 use crate::forge::{Certificate, NOW, key};
 
@@ -304,6 +304,24 @@ fn a_device_is_no_masa() {
         anchors: &[certificate],
     };
     assert!(check_voucher(&voucher, &expected, ALGORITHMS).is_ok());
+    // A serial number of a type that it may not have is one all the same.
+    let certificate = Certificate {
+        subject: serial_name_of(0x1e, &[0, b'J']),
+        ..Certificate::bare("", "vendor", &sibling).basic_constraints(false, None)
+    }
+    .sign(&m.vendor);
+    let chain = [certificate];
+    let to_sign = ToSign::new(&content, ContentKind::JsonVoucher, &chain, Some(NOW)).unwrap();
+    assert!(matches!(
+        check_at(
+            &m,
+            &sign(to_sign, &sibling),
+            NOW,
+            &Clock::Synchronized,
+            false
+        ),
+        Err(VoucherError::SignedByDevice { .. })
+    ));
 }
 
 /// 5.6.2: the pin is the only anchor: the same key, or a path.

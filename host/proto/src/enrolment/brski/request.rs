@@ -49,13 +49,16 @@ pub enum IDevIdError {
     /// Its subject has no serial number.
     #[error("the IDevID's subject has no serialNumber (RFC 8995 2.3.1)")]
     NoSerialNumber,
+    /// The serial number of its subject is of a type that it may not have.
+    #[error("the serialNumber of the IDevID's subject is no PrintableString (RFC 5280 A.1)")]
+    UnreadableSerialNumber,
 }
 
 impl IDevId {
     /// Reads a device's certificate, DER.
     ///
     /// # Errors
-    /// It is malformed, or its subject has no serial number.
+    /// It is malformed, or its subject has no serial number that can be read.
     pub fn new(certificate: &[u8]) -> Result<Self, IDevIdError> {
         let (_, parsed) =
             X509Certificate::from_der(certificate).map_err(|error| IDevIdError::Malformed {
@@ -65,8 +68,9 @@ impl IDevId {
             .subject()
             .iter_attributes()
             .find(|attribute| attribute.attr_type().to_id_string() == SERIAL_NUMBER)
-            .and_then(|attribute| attribute.as_str().ok())
-            .ok_or(IDevIdError::NoSerialNumber)?;
+            .ok_or(IDevIdError::NoSerialNumber)?
+            .as_str()
+            .map_err(|_| IDevIdError::UnreadableSerialNumber)?;
         let authority = parsed
             .extensions()
             .iter()

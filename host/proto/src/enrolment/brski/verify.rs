@@ -6,8 +6,8 @@ use core::fmt;
 use thiserror::Error;
 
 use super::{
-    Algorithms, Assertion, IDevId, PathError, SignatureError, Signed, Voucher, VoucherFormError,
-    limits, path,
+    Algorithms, Assertion, IDevId, IDevIdError, PathError, SignatureError, Signed, Voucher,
+    VoucherFormError, limits, path,
 };
 use crate::judgement::{Clock, Der};
 
@@ -205,11 +205,13 @@ fn check_signer(signer: &Der, anchors: &[Der]) -> Result<(), VoucherError> {
     if anchors.contains(signer) {
         return Ok(());
     }
-    IDevId::new(signer).map_or(Ok(()), |device| {
-        Err(VoucherError::SignedByDevice {
-            serial_number: crate::enrolment::quoted(device.serial_number(), 128),
-        })
-    })
+    let serial_number = match IDevId::new(signer) {
+        Err(IDevIdError::NoSerialNumber) => return Ok(()),
+        Ok(device) => crate::enrolment::quoted(device.serial_number(), 128),
+        // It has one, or nobody can say that it has none.
+        Err(_) => "?".into(),
+    };
+    Err(VoucherError::SignedByDevice { serial_number })
 }
 
 fn check_device(

@@ -446,6 +446,7 @@ async fn lookup(client: Client, name: String, rtype: u16) -> Response {
                 source: hickory_net::NetError::Io(_),
                 ..
             } => LookupFailure::Unreachable { detail },
+            LookupError::Unproved { .. } => LookupFailure::Unvalidated { detail },
             _ => LookupFailure::Other { detail },
         })
     })

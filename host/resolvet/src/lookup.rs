@@ -61,6 +61,14 @@ pub enum LookupError {
         /// What is wrong.
         source: BogusAnswer,
     },
+    /// An answer came, and a lookup failed that its validation needs.
+    #[error("what validates `{name}` is missing: {source} (RFC 4035 section 5)")]
+    Unproved {
+        /// The name.
+        name: String,
+        /// Why.
+        source: Box<LookupError>,
+    },
     /// Signatures could not be validated within the bounds.
     #[error("validating `{name}` {problem} (RFC 4035 section 5)")]
     Validation {

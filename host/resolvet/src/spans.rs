@@ -166,6 +166,9 @@ pub(crate) fn looked_up(span: &Span, response: &Response) {
         Response::Failed(LookupFailure::Unreachable { detail }) => {
             refuse(span, "unreachable", detail);
         }
+        Response::Failed(LookupFailure::Unvalidated { detail }) => {
+            refuse(span, "unvalidated", detail);
+        }
         Response::Failed(LookupFailure::Other { detail }) => refuse(span, "failed", detail),
         _ => refuse(span, "failed", ""),
     }

@@ -180,6 +180,11 @@ pub enum LookupFailure {
         /// What the system said.
         detail: String,
     },
+    /// An answer came, and what its validation needs did not.
+    Unvalidated {
+        /// What is missing.
+        detail: String,
+    },
     /// Anything else: a query that cannot be encoded, a message that is too long.
     Other {
         /// What went wrong.

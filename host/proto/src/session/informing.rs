@@ -86,7 +86,9 @@ impl Session {
             }
             (
                 Response::Failed(
-                    LookupFailure::Unreachable { detail } | LookupFailure::Other { detail },
+                    LookupFailure::Unreachable { detail }
+                    | LookupFailure::Unvalidated { detail }
+                    | LookupFailure::Other { detail },
                 ),
                 _,
             ) => Err(detail),

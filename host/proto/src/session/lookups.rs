@@ -234,8 +234,12 @@ impl Session {
                 self.look_further(now);
             }
             Err(problem) => {
-                // Whoever forged it meant it to be believed.
-                self.heard |= begins && problem.bogus;
+                // Whoever forged it meant it to be believed, and keeps away what would show it.
+                let is_unproved = matches!(
+                    response,
+                    Response::Failed(LookupFailure::Unvalidated { .. })
+                );
+                self.heard |= begins && (problem.bogus || is_unproved);
                 let text = Some(problem.text.clone());
                 self.tell(
                     now,
@@ -438,6 +442,9 @@ fn read(response: &Response, question: &Question) -> Result<Answer, Problem> {
             false,
             Trouble::Unanswered,
         )),
+        Response::Failed(LookupFailure::Unvalidated { detail }) => {
+            Err(failed(detail.clone(), true, Trouble::Unanswered))
+        }
         Response::Failed(LookupFailure::Other { detail }) => {
             Err(failed(detail.clone(), false, Trouble::Unwilling))
         }

@@ -134,7 +134,10 @@ impl Validator {
         let is_bogus = states.any(|state| *state == Dnssec::Bogus)
             || (validation.sets.is_empty() && validation.absence == Dnssec::Bogus);
         match asking.failure() {
-            Some(failure) if is_bogus => Err(failure),
+            Some(failure) if is_bogus => Err(LookupError::Unproved {
+                name: query.name().to_string(),
+                source: Box::new(failure),
+            }),
             _ => Ok(validation),
         }
     }

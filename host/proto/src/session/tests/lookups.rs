@@ -270,6 +270,27 @@ fn a_resolver_that_is_out_of_order_shows_no_downgrade() {
     assert_eq!(failure.kind, FailureKind::Downgrade, "one way was answered");
 }
 
+/// RFC 4035 section 5: who keeps away the keys that would show a forgery is not taken for a resolver that is silent.
+#[test]
+fn an_answer_whose_keys_do_not_come_shows_a_downgrade() {
+    let certificates = vec![Der::from(b"certificate".as_slice())];
+    let mut play = Play::new(Config {
+        conveyed: Conveyed::Certificates { certificates },
+        ..Config::new("example.net", 1)
+    });
+    let mut actions = play.event(Event::Start);
+    while let Some(&(id, ..)) = queries(&actions).first() {
+        let detail = "the keys of `example.net.` did not come".into();
+        let response = Response::Failed(LookupFailure::Unvalidated { detail });
+        actions = play.event(Event::Answer { id, response });
+        if actions.is_empty() {
+            play.pass(2);
+            actions = play.event(Event::Tick);
+        }
+    }
+    assert_eq!(failing(&actions).kind, FailureKind::Downgrade);
+}
+
 #[test]
 fn who_did_not_answer_is_named() {
     let mut play = Play::new(Config {

@@ -14,7 +14,7 @@ use resolvet_tests::lab::est::EstOptions;
 use tokio::time::{sleep, timeout};
 
 use crate::enrolment_desk::{Device, certificates, lab};
-use crate::journey::{ASKED, defaults, policies};
+use crate::journey::{ASKED, Journey, defaults, policies};
 
 /// How long it is waited for what must come, and how often it is looked for.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -145,7 +145,6 @@ async fn a_list_that_is_configured_counts_beside_what_was_conveyed() {
         }
     };
     timeout(WITHIN, refused).await.unwrap();
-
     let session = Config {
         crls: revoked,
         ..session
@@ -158,4 +157,36 @@ async fn a_list_that_is_configured_counts_beside_what_was_conveyed() {
         panic!("a revoked server was vetted");
     };
     assert_eq!(failure.kind, FailureKind::ValidationRefused);
+}
+
+/// From what is configured to an enrolment that cannot be had: nothing is asked any more of what was believed before.
+#[tokio::test]
+async fn what_was_configured_is_not_used_while_an_enrolment_is_sought() {
+    let lab = lab();
+    let device = Device::new(&lab);
+    let (client, config) = Journey::new(&lab).prepared();
+    let upstream = Upstream::begin(client.clone(), Origin::Configured(Box::new(config.clone())));
+    let attached = async {
+        loop {
+            if let Some(attachment) = upstream.present().attachment {
+                break attachment.vetted().await.unwrap();
+            }
+            sleep(LOOK).await;
+        }
+    };
+    timeout(WITHIN, attached).await.unwrap();
+    let nowhere = Origin::Enrolled {
+        enroller: Box::new(device.enroller.clone()),
+        store: device.store.clone(),
+        network: device.network.clone(),
+        session: Box::new(config),
+    };
+    upstream.replace(client, nowhere).await.unwrap();
+    let withdrawn = async {
+        while upstream.present().trouble.is_empty() {
+            sleep(LOOK).await;
+        }
+    };
+    timeout(WITHIN, withdrawn).await.unwrap();
+    assert!(upstream.present().attachment.is_none());
 }

@@ -167,12 +167,12 @@ impl Client {
 
     /// The number of the interface that link-local addresses are on: asked each time, since interfaces come and go.
     fn link(&self) -> Option<u32> {
-        let named = self.interface.as_deref().and_then(interface_index);
-        let of_resolver = match self.recursive.address() {
-            SocketAddr::V6(address) => Some(address.scope_id()).filter(|index| *index != 0),
-            SocketAddr::V4(_) => None,
-        };
-        named.or(of_resolver)
+        // An interface that is named and not there stands for no other one.
+        match (self.interface.as_deref(), self.recursive.address()) {
+            (Some(named), _) => interface_index(named),
+            (None, SocketAddr::V6(of)) => Some(of.scope_id()).filter(|index| *index != 0),
+            (None, SocketAddr::V4(_)) => None,
+        }
     }
 
     /// What validates, and who is asked for keys.

@@ -120,6 +120,7 @@ impl Upstream {
             client,
             origin,
             failures: 0,
+            conveyed: None,
             present: sender,
             orders: queue,
         };
@@ -186,6 +187,8 @@ struct Keeper {
     origin: Origin,
     /// Failures in a row.
     failures: u32,
+    /// The revocation lists that the enrolment conveyed by which something is attached.
+    conveyed: Option<Vec<Der>>,
     present: watch::Sender<Present>,
     orders: mpsc::Receiver<Order>,
 }
@@ -199,7 +202,7 @@ impl Keeper {
                 begun = begin(&self.client, &self.origin, self.failures) => begun,
                 order = self.orders.recv() => match order {
                     Some(order) => {
-                        self.withdraw(&order);
+                        self.overtake(&order).await;
                         self.take(order);
                         continue;
                     }
@@ -279,19 +282,11 @@ impl Keeper {
                             return true;
                         }
                     }
-                    Some(Order::Judge(evidence)) => {
-                        if let Held::Membership(membership) = &held {
-                            let conveyed = &membership.present().enrolment.crls;
-                            let lists = lists(conveyed, &evidence.crls);
-                            // What has ended is not used any more anyway.
-                            let _told = attachment.judge_by_lists(lists).await;
-                        }
-                        self.take(Order::Judge(evidence));
-                        return true;
-                    }
-                    Some(order @ Order::Replace(..)) => {
-                        if matches!(held, Held::Membership(_)) {
-                            self.withdraw(&order);
+                    Some(order @ (Order::Judge(_) | Order::Replace(..))) => {
+                        // What is configured begins at once; an enrolment takes its time, and may fail.
+                        let is_slow = matches!(order, Order::Replace(_, Origin::Enrolled { .. }));
+                        if is_slow || matches!(held, Held::Membership(_)) {
+                            self.overtake(&order).await;
                         }
                         self.take(order);
                         return true;
@@ -321,7 +316,7 @@ impl Keeper {
             Ok(()) = generations.changed() => true,
             order = self.orders.recv() => match order {
                 Some(order) => {
-                    self.withdraw(&order);
+                    self.overtake(&order).await;
                     self.take(order);
                     true
                 }
@@ -347,13 +342,23 @@ impl Keeper {
         Box::pin(self.keep(Held::Membership(membership), generations)).await
     }
 
-    /// What is attached still is not used any more, where an order says by what it would be judged and nobody judges it.
-    fn withdraw(&self, order: &Order) {
-        if matches!(order, Order::Judge(_) | Order::Replace(..)) {
-            self.present.send_modify(|present| {
-                present.attachment = None;
-                present.number = present.number.wrapping_add(1);
-            });
+    /// What is attached still while something else is begun is judged by what the order brings, or else not used any more.
+    async fn overtake(&mut self, order: &Order) {
+        let attachment = self.present.borrow().attachment.clone();
+        match (order, attachment, &self.conveyed) {
+            (Order::Judge(evidence), Some(attachment), Some(conveyed)) => {
+                let lists = lists(conveyed, &evidence.crls);
+                // What has ended is not used any more anyway.
+                let _told = attachment.judge_by_lists(lists).await;
+            }
+            (Order::Judge(_) | Order::Replace(..), _, _) => {
+                self.conveyed = None;
+                self.present.send_modify(|present| {
+                    present.attachment = None;
+                    present.number = present.number.wrapping_add(1);
+                });
+            }
+            (Order::NetworkOptions(_), _, _) => {}
         }
     }
 
@@ -387,7 +392,11 @@ impl Keeper {
         config
     }
 
-    fn show(&self, attachment: &Attachment, held: &Held) {
+    fn show(&mut self, attachment: &Attachment, held: &Held) {
+        self.conveyed = match held {
+            Held::Attachment(_) => None,
+            Held::Membership(membership) => Some(membership.present().enrolment.crls.clone()),
+        };
         let network = match &self.origin {
             Origin::Configured(_) => None,
             Origin::Enrolled { network, .. } => Some(network.clone()),

@@ -290,7 +290,7 @@ impl Loader {
     }
 
     /// These limits, as far as this engine goes: it reserved memories and tables when it began.
-    fn within(&self, limits: Limits) -> Limits {
+    pub(crate) fn within(&self, limits: Limits) -> Limits {
         let own = self.engine.options().limits;
         Limits {
             memory_octets: limits.memory_octets.min(own.memory_octets),

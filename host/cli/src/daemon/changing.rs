@@ -24,6 +24,7 @@ use super::{
 use crate::{
     config::{self, Config},
     dates::now,
+    delivery::{Answers, Asking},
     lives::Life,
 };
 
@@ -229,8 +230,8 @@ impl Daemon {
             Source::Kept | Source::RolledBack => Vec::new(),
         };
         let mut told = self.active.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever sees the generation sees no trouble of before.
-        if matches!(source, Source::Configuration) {
+        // Whoever sees the generation of a reload sees no trouble of before.
+        if matches!(by, By::Watch | By::Signal | By::Control | By::Registry) {
             told.refusal = None;
         }
         told.source = source;
@@ -306,8 +307,9 @@ impl Daemon {
             }
             daemon.is_tried()?;
             let wish = wish(&daemon.arguments).or_refuse(Reason::Configuration)?;
-            let ask = Ask::Promoted(policy.as_deref());
-            let sets = loading.sets(&wish, ask, &daemon.output);
+            // What was tried is there; nobody is to wait for a registry that may have something else by now.
+            let looked_at = (Ask::Promoted(policy.as_deref()), Asking::Nothing);
+            let sets = loading.sets_with(&wish, looked_at, Answers::new(), &daemon.output);
             daemon.change(loading, sets.or_refuse(Reason::Failed)?, asked, "")
         };
         let loading = Arc::clone(&self.loading).lock_owned().await;

@@ -258,13 +258,15 @@ impl Kept {
             if Digest::of(&octets) != saved.digest {
                 bail!("{} is not what its name says", unreadable());
             }
+            // This engine may have been given less memory than the one that the set was made for.
+            let limits = saved.limits.map(|limits| loader.within(limits));
             let policy = match saved.snapshot {
                 false => loader.admit(&saved.policy, &octets, output)?,
                 true => {
                     let settled = Settled {
                         settings: &saved.settings,
                         stages: saved.stages.as_deref(),
-                        limits: saved.limits,
+                        limits,
                     };
                     loader.admit_settled(&saved.policy, &octets, settled, output)?
                 }
@@ -274,7 +276,7 @@ impl Kept {
             rule.mode = saved.mode;
             rule.role = saved.role;
             rule.settings.clone_from(&saved.settings);
-            rule.limits = saved.limits;
+            rule.limits = limits;
             rules.push(rule);
         }
         for (digest, life) in saved.lives {

@@ -138,17 +138,11 @@ impl Loading {
 
     /// The first set: the configured one or what stands instead, or, when that is refused, the last complete one with the reason.
     pub(super) fn begin(&mut self, wish: &Wish, output: &Output) -> anyhow::Result<First> {
-        let looked_at = (Ask::AsItStands, Asking::Nothing);
-        let sets = self.sets_with(wish, looked_at, Answers::new(), output);
-        // A set that cannot be kept is refused like one that cannot be loaded.
-        let first = sets.and_then(|sets| {
-            let generation = self.keep_first(&sets, output)?;
-            Ok(First {
-                sets,
-                generation,
-                refusal: None,
-            })
-        });
+        let mut first = self.first(wish, Asking::Nothing, output);
+        // What is in the cache may be refused where the registry has something good, and without a set there is nothing to go on with.
+        if first.is_err() && self.book.active().is_none() && self.loader.is_unasked() {
+            first = self.first(wish, Asking::Others, output);
+        }
         let error = match first {
             Ok(first) => return Ok(first),
             Err(error) => error,
@@ -178,6 +172,18 @@ impl Loading {
             },
             generation,
             refusal: Some(refusal),
+        })
+    }
+
+    /// What a start begins with when nothing is refused; a set that cannot be kept is refused like one that cannot be loaded.
+    fn first(&mut self, wish: &Wish, asking: Asking, output: &Output) -> anyhow::Result<First> {
+        let looked_at = (Ask::AsItStands, asking);
+        let sets = self.sets_with(wish, looked_at, Answers::new(), output)?;
+        let generation = self.keep_first(&sets, output)?;
+        Ok(First {
+            sets,
+            generation,
+            refusal: None,
         })
     }
 

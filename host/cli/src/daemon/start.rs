@@ -50,7 +50,7 @@ pub(super) struct Started {
     traces: Option<Traces>,
 }
 
-/// Begins. What is wrong with arguments and configuration is told before anything is written.
+/// Begins. What is wrong with arguments, and with what is listened at, is told before anything is written.
 pub(super) async fn start(arguments: DaemonArguments, output: Output) -> anyhow::Result<Started> {
     let wish = wish(&arguments)?;
     let settings = wish.config.daemon.clone();

@@ -185,6 +185,32 @@ fn another_policy_that_the_same_key_signed_is_not_taken() {
 }
 
 #[test]
+fn a_start_without_a_set_asks_when_what_it_has_is_refused() {
+    let registry = Registry::start();
+    let fleet = Fleet::new(registry.authority());
+    fleet.ship("preference.wasm", 0, 1);
+    drop(fleet.home.start());
+    // Other people sign by now, the registry has what they signed, and of the state only the cache is left.
+    fs::copy(fleet.home.path("theirs.pub"), fleet.home.path("ours.pub")).unwrap();
+    fleet.component("preference.wasm", 1);
+    fleet.sign("theirs", 2);
+    fleet.push(&[]);
+    for entry in fs::read_dir(fleet.home.path("state")).unwrap() {
+        let path = entry.unwrap().path();
+        match path.ends_with("registry") {
+            true => {}
+            false if path.is_dir() => fs::remove_dir_all(path).unwrap(),
+            false => fs::remove_file(path).unwrap(),
+        }
+    }
+    let daemon = fleet.home.start();
+    let status = daemon.status();
+    assert_eq!(status["policies"]["source"], "configuration", "{status:#}");
+    assert_eq!(status["policies"]["trouble"], "", "{status:#}");
+    daemon.ask_until(ResponseCode::NoError);
+}
+
+#[test]
 fn what_was_in_use_judges_when_there_is_no_registry() {
     let registry = Registry::start();
     let fleet = Fleet::new(registry.authority());

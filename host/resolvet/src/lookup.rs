@@ -62,7 +62,7 @@ pub enum LookupError {
         source: BogusAnswer,
     },
     /// An answer came, and a lookup failed that its validation needs.
-    #[error("what validates `{name}` is missing: {source} (RFC 4035 section 5)")]
+    #[error("what validates `{name}` is missing: {source}")]
     Unproved {
         /// The name.
         name: String,

@@ -7,6 +7,7 @@
 )]
 
 mod clock;
+mod daemon;
 mod device;
 mod found;
 #[cfg(feature = "tls-pake")]

@@ -17,11 +17,7 @@ use resolvet_engine::provenance::Source;
 use resolvet_proto::judgement::Digest;
 use tokio::task::JoinSet;
 
-use crate::{
-    config::{self, Place},
-    daemon::state_folder,
-    output::Output,
-};
+use crate::{config, daemon::state_folder, output::Output};
 
 /// How often registries are asked whether an address has another artefact, when nothing else is said.
 const POLL: Duration = Duration::from_secs(300);
@@ -179,10 +175,10 @@ impl Delivery {
 
     fn questions(&self, asking: Asking, answered: &Answers, output: &Output) -> Option<Questions> {
         let registry = Arc::clone(self.registry.as_ref()?);
-        let open = self.wanted.iter().filter(|one| {
-            let is_meant = asking == Asking::Everything || !self.active.contains_key(*one);
-            is_meant && !answered.contains_key(*one)
-        });
+        let open = self
+            .wanted
+            .iter()
+            .filter(|one| self.is_meant(asking, one) && !answered.contains_key(*one));
         let addresses = open.filter_map(|one| {
             let known = self.known(one, output);
             let is_asked = known.is_none() || (asking != Asking::Nothing && one.may_move());
@@ -196,14 +192,15 @@ impl Delivery {
         })
     }
 
+    /// Whether what its registry says of an address is wanted, though it may be nothing good.
+    fn is_meant(&self, asking: Asking, reference: &Reference) -> bool {
+        asking == Asking::Everything || !self.active.contains_key(reference)
+    }
+
     /// Knows what this configuration wants, and whom to ask.
     pub(crate) fn configure(&mut self, config: &config::Config, output: &Output) {
         let rules = config.rules.iter().flatten();
-        let places = rules.flat_map(|rule| {
-            let shadow = rule.shadow.as_ref().and_then(Place::registry);
-            [rule.registry.as_ref(), shadow]
-        });
-        self.wanted = places.flatten().cloned().collect();
+        self.wanted = rules.flat_map(config::Rule::addresses).cloned().collect();
         if self.registry.is_none() || self.config != config.registry {
             self.config.clone_from(&config.registry);
             self.registry = Some(Arc::new(Registry::new(config.registry.options())));
@@ -238,10 +235,10 @@ impl Delivery {
     /// What an address means by what its registry answered, or, where that was not asked, by what was in use.
     fn pulled(&mut self, reference: &Reference, output: &Output) -> anyhow::Result<Artefact> {
         let known = self.known(reference, output);
-        let is_told = self.asking == Asking::Everything || !self.active.contains_key(reference);
+        let is_meant = self.is_meant(self.asking, reference);
         let answer = self.answers.remove(reference);
         // A registry that lies about what is in use stops no change, unless somebody wants what it has now.
-        let answer = answer.filter(|answer| is_told || answer.said.is_ok());
+        let answer = answer.filter(|answer| is_meant || answer.said.is_ok());
         let Some(answer) = answer else {
             self.is_unasked |= self.asking == Asking::Nothing && reference.may_move();
             return known.with_context(|| format!("the registry of {reference} was not asked"));

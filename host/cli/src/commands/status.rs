@@ -111,13 +111,14 @@ fn policies(policies: &PoliciesStatus, now: u64, rows: &mut Rows) {
             trouble,
         } = delivered;
         let used = digest.map_or_else(|| "nothing".to_owned(), |digest| short(&digest));
-        let (tone, text) = match (trouble.as_str(), digest) {
-            ("", Some(_)) => (Tone::Good, format!("{reference}: {used} is in use")),
-            ("", None) => (Tone::Weak, format!("{reference}: {used} is in use")),
-            (trouble, _) => (
-                Tone::Bad,
-                format!("{reference}: {used} stays in use: {trouble}"),
-            ),
+        let tone = match (trouble.is_empty(), digest) {
+            (false, _) => Tone::Bad,
+            (true, Some(_)) => Tone::Good,
+            (true, None) => Tone::Weak,
+        };
+        let text = match trouble.as_str() {
+            "" => format!("{reference}: {used} is in use"),
+            trouble => format!("{reference}: {used} stays in use: {trouble}"),
         };
         rows.row("registry", cell(tone, &text));
     }

@@ -235,12 +235,7 @@ impl Loading {
     }
 
     /// The set that shall be active and the one that is tried beside it: whole, or why not.
-    pub(super) fn sets(
-        &mut self,
-        wish: &Wish,
-        ask: Ask<'_>,
-        output: &Output,
-    ) -> anyhow::Result<Sets> {
+    fn sets(&mut self, wish: &Wish, ask: Ask<'_>, output: &Output) -> anyhow::Result<Sets> {
         let configured = self.configured(wish, output)?;
         let stands = self.stands(ask, configured);
         if let (Some(standing), Some(kept)) = (stands, &self.kept) {

@@ -258,12 +258,14 @@ async fn judge(asking: &Asking, zone: &Zone, query: &Query, response: &DnsRespon
     let mut known = response.clone();
     // Nothing reads them, so nothing is validated of them.
     known.additionals.clear();
-    let mut validated = validate(asking, &keys, query, &known).await;
-    if let Ok(response) = &validated
-        && is_without_bearing(query, &response.authorities)
+    let mut validated = validate(asking, &keys, query, known).await;
+    if let Ok(judged) = &validated
+        && is_without_bearing(query, &judged.authorities)
     {
+        let mut known = response.clone();
+        known.additionals.clear();
         known.authorities.clear();
-        validated = validate(asking, &keys, query, &known).await;
+        validated = validate(asking, &keys, query, known).await;
     }
     match validated {
         Ok(response) => {
@@ -300,9 +302,9 @@ async fn validate(
     asking: &Asking,
     keys: &Arc<TrustAnchors>,
     query: &Query,
-    known: &DnsResponse,
+    known: DnsResponse,
 ) -> Result<DnsResponse, NetError> {
-    let handle = asking.knowing(query.clone(), known.clone());
+    let handle = asking.knowing(query.clone(), known);
     let handle = DnssecDnsHandle::with_trust_anchor(handle, Arc::clone(keys));
     let mut options = DnsRequestOptions::default();
     options.use_edns = true;

@@ -1,6 +1,6 @@
 //! A component with what came with it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use resolvet_engine::{Description, interface_name, provenance::Source};
 use resolvet_proto::judgement::Digest;
@@ -21,7 +21,8 @@ pub struct Artefact {
     manifest: Vec<u8>,
     digest: Digest,
     parsed: Manifest,
-    component: Vec<u8>,
+    /// Shared, since it has megabytes and is looked at by many.
+    component: Arc<[u8]>,
 }
 
 /// What people and tools are told of an artefact. Nothing rests on it.
@@ -89,7 +90,7 @@ impl Artefact {
     /// A signature is no text, or there are more of them than are read.
     pub fn make(source: &Source, about: About) -> Result<(Self, Vec<u8>), ManifestError> {
         let form = |reason: String| ManifestError::Form { reason };
-        let component = source.octets.clone();
+        let component: Arc<[u8]> = source.octets.as_slice().into();
         let config = Config {
             created: CREATED,
             architecture: "wasm",
@@ -132,7 +133,7 @@ impl Artefact {
             digest: Digest::of(&manifest),
             manifest,
             parsed,
-            component,
+            component: component.into(),
         })
     }
 
@@ -165,7 +166,7 @@ impl Artefact {
     pub fn source(&self, name: String) -> Source {
         Source {
             name,
-            octets: self.component.clone(),
+            octets: self.component.to_vec(),
             signatures: self.parsed.signatures.clone(),
         }
     }

@@ -75,6 +75,12 @@ impl Desk {
         self.actions.pop_front()
     }
 
+    /// Tells which servers were found, and gives those that are tried.
+    pub(super) fn found(&mut self, endpoints: &[Endpoint], at: Timestamp) -> VecDeque<Endpoint> {
+        self.tell(at, Step::Found(endpoints.to_vec()));
+        endpoints.iter().take(limits::SERVERS).cloned().collect()
+    }
+
     pub(super) fn tell(&mut self, at: Timestamp, step: Step) {
         if self.story.len() >= limits::STORY {
             self.story.remove(0);

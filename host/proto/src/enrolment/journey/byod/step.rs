@@ -107,8 +107,7 @@ impl Byod {
                 id: found,
                 endpoints,
             } if id == *found => {
-                self.desk.tell(now, Step::Found(endpoints.clone()));
-                self.servers = endpoints.iter().take(limits::SERVERS).cloned().collect();
+                self.servers = self.desk.found(endpoints, now);
                 self.next_server(now)
             }
             _ => Ok(()),

@@ -149,8 +149,7 @@ impl Reattachment {
                 id: found,
                 endpoints,
             } if id == *found => {
-                self.desk.tell(now, Step::Found(endpoints.clone()));
-                self.servers = endpoints.iter().take(limits::SERVERS).cloned().collect();
+                self.servers = self.desk.found(endpoints, now);
                 let stored = &self.enrolment.est.endpoint;
                 if !self.servers.contains(stored) {
                     self.servers.push_back(stored.clone());
